@@ -1,0 +1,118 @@
+/**
+ * What a run is to the outside of the kernel, and what the engine offers to it.
+ *
+ * @module
+ */
+import type { ErrorJson } from "../../errors.ts";
+import type { Usage } from "../../telemetry/usage.ts";
+import type { JournalEvent, Json, RunEvent } from "./events.ts";
+
+/** `queued`: on disk, waiting for a free place. `waiting`: suspended on a timer, signal or approval. */
+export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
+
+/** The header of a run. Its input is in its first event, its output in its last. */
+export interface RunRecord {
+  id: string;
+  tenant: string;
+  pipeline: string;
+  /** Content hash of the definition (pipeline, agents, prompts) that the run keeps. */
+  version: string;
+  status: RunStatus;
+  created_at: string;
+  ended_at?: string;
+  conversation_id?: string;
+  /** Sequence number of the last event; known once the run has ended. */
+  last_seq?: number;
+  /** Why it failed. */
+  error?: ErrorJson;
+}
+
+/** What to run. */
+export interface StartRequest {
+  tenant: string;
+  pipeline: string;
+  version: string;
+  input: Json;
+  conversation_id?: string;
+  /** From the `Idempotency-Key` header; `fingerprint` is a hash of the request's body. */
+  idempotency?: { key: string; fingerprint: string };
+}
+
+/** How a run ended. */
+export type RunResult =
+  | { status: "completed"; output: Json; usage: Usage }
+  | { status: "failed"; error: ErrorJson }
+  | { status: "cancelled"; reason?: string };
+
+/** Receives events in order; `json` is the event as text, ready to send. Must not throw. */
+export type RunListener = (event: RunEvent, json: string) => void;
+
+/** A run that is on disk. */
+export interface StartedRun {
+  run: RunRecord;
+  /** True when an earlier request with the same idempotency key made this run. */
+  replayed: boolean;
+  /** Settles when the run has ended. Never rejects. */
+  result: Promise<RunResult>;
+}
+
+/** One page of a list, newest first. */
+export interface RunPage {
+  runs: RunRecord[];
+  next_cursor?: string;
+}
+
+/** The engine as routes and the command line see it. */
+export interface Engine {
+  /**
+   * Makes a run durable and starts it.
+   *
+   * @param listener sees every event of the run from the first on, deltas included
+   * @throws `overloaded` (429) when the ready queue is full, `shutting_down`, `idempotency_in_flight`
+   *   (same key, run not ended yet), `idempotency_mismatch` (same key, other fingerprint)
+   */
+  start(request: StartRequest, listener?: RunListener): Promise<StartedRun>;
+  get(tenant: string, id: string): Promise<RunRecord | null>;
+  list(
+    tenant: string,
+    options?: { status?: RunStatus; limit?: number; cursor?: string },
+  ): Promise<RunPage>;
+  /** The journal after `after` (0: all of it). */
+  journal(tenant: string, id: string, after?: number): Promise<JournalEvent[]>;
+  /** How the run ended; `null` while it has not. */
+  result(tenant: string, id: string): Promise<RunResult | null>;
+  /**
+   * Replays what comes after `after`, then follows live: a joiner in the middle of a step first gets
+   * its `step.snapshot`. Resolves after the terminal event was delivered or when `signal` aborts.
+   *
+   * @throws `not_found`
+   */
+  follow(
+    tenant: string,
+    id: string,
+    options: { after?: number; signal: AbortSignal },
+    listener: RunListener,
+  ): Promise<void>;
+  /**
+   * Asks a run to stop; durable when it resolves.
+   *
+   * @throws `not_found`; `conflict` when it has ended already
+   */
+  cancel(tenant: string, id: string, reason?: string): Promise<void>;
+  /** Starts a failed run again from where it failed. @throws `not_found`, `conflict` */
+  redrive(tenant: string, id: string): Promise<void>;
+  stats(): EngineStats;
+  /** Resumes what earlier processes left, then keeps watch. */
+  open(): Promise<void>;
+  /** Takes no new run, lets running ones reach a commit for `grace_ms`, releases the rest. */
+  drain(grace_ms: number): Promise<void>;
+}
+
+/** Figures for health and back-pressure. */
+export interface EngineStats {
+  running: number;
+  queued: number;
+  accepting: boolean;
+  /** False while the store refuses or does not answer. */
+  store_ok: boolean;
+}
