@@ -1,0 +1,184 @@
+/**
+ * The environment, read once into one frozen, typed {@linkcode Config}. Nothing else in the service
+ * looks at the environment.
+ *
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseEnv } from "node:util";
+import { type ModelsConfig, readModels } from "./config/models.ts";
+import {
+  describeVariable,
+  type LogLevel,
+  type Values,
+  VARIABLE_NAMES,
+  type VariableName,
+  VARIABLES,
+} from "./config/variables.ts";
+import { type Issue, OrchestratorError } from "./errors.ts";
+
+export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
+export type { LogLevel, ProviderName } from "./config/variables.ts";
+export { Secret } from "./config/secret.ts";
+
+/** Environment variables by name. */
+export type Env = Record<string, string | undefined>;
+
+/** What a running service is set to. Deeply frozen; secrets do not show when it is printed. */
+export interface Config {
+  /** Absolute path of the folder with the user's own agents, prompts and pipelines. */
+  readonly home: string;
+  /** Absolute path of the folder that holds the database. */
+  readonly data_dir: string;
+  /** True on Deno Deploy, where there is no disk and no port to choose. */
+  readonly deploy: boolean;
+  readonly server: {
+    readonly host: string;
+    /** 0: any free port. */
+    readonly port: number;
+    readonly base_url?: string;
+    /** `Host` values to answer to besides loopback names; lower-case, port included where given. */
+    readonly allowed_hosts: readonly string[];
+    /** Origins that may call besides the service's own. */
+    readonly allowed_origins: readonly string[];
+    readonly max_body_bytes: number;
+    readonly max_message_bytes: number;
+    readonly drain_timeout_ms: number;
+  };
+  readonly log: {
+    readonly level: LogLevel;
+    readonly format: "auto" | "json" | "pretty";
+  };
+  readonly models: Readonly<ModelsConfig>;
+  readonly runs: {
+    readonly concurrency: number;
+    readonly queue_limit: number;
+    readonly conversation_messages: number;
+    readonly idempotency_ttl_ms: number;
+  };
+}
+
+/** Reads the process's environment, completed by `.env` and `$ORCHESTRATOR_HOME/.env`. */
+export function loadEnv(): Env {
+  return completeEnv(Deno.env.toObject(), Deno.cwd());
+}
+
+/**
+ * Reads the process's environment.
+ *
+ * @throws `config_invalid` with one issue for each variable that is wrong
+ */
+export function loadConfig(): Config {
+  return readConfig(loadEnv());
+}
+
+/** Adds what `.env` in `cwd`, then the one in the home folder set and `env` does not. */
+export function completeEnv(env: Env, cwd: string): Env {
+  const local = { ...readEnvFile(join(cwd, ".env")), ...env };
+  return { ...readEnvFile(join(homeFolder(local), ".env")), ...local };
+}
+
+function readEnvFile(path: string): Env {
+  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
+}
+
+/** A machine account may have no home folder: the working directory serves then. */
+function homeFolder(env: Env): string {
+  const user = env.HOME?.trim() || env.USERPROFILE?.trim() || ".";
+  return resolve(env.ORCHESTRATOR_HOME?.trim() || join(user, ".orchestrator"));
+}
+
+/**
+ * Shapes an environment. Reads one file at most: that of `LLM_PRICES`.
+ *
+ * @throws `config_invalid` with one issue for each variable that is wrong
+ */
+export function readConfig(env: Env): Config {
+  const { values, malformed } = readValues(env);
+  const models = readModels(values, (path) => readFileSync(path, "utf8"));
+  // A malformed variable counts as not set in what follows: only its own issue is worth telling.
+  const told = new Set(malformed.map(({ location }) => location));
+  const further = [...models.issues, ...refusedHost(values.HOST)];
+  const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
+  if (issues.length > 0) throw invalid(issues);
+  return shapeConfig(env, values, models.config);
+}
+
+function invalid(issues: Issue[]): OrchestratorError {
+  const list = issues.map(({ location, message }) => `\n- ${location} ${message}.`).join("");
+  return new OrchestratorError(
+    "config_invalid",
+    `Cannot read the configuration: mend these variables in the environment or in .env.${list}`,
+    { issues },
+  );
+}
+
+/** The well-formed part of the environment, and what is wrong with the rest. */
+function readValues(env: Env): { values: Values; malformed: Issue[] } {
+  const wellFormed: Record<string, string> = {};
+  const malformed: Issue[] = [];
+  for (const name of VARIABLE_NAMES) {
+    const value = env[name]?.trim();
+    if (!value) continue;
+    if (VARIABLES.shape[name].safeParse(value).success) wellFormed[name] = value;
+    else malformed.push(malformedIssue(name, value));
+  }
+  return { values: VARIABLES.parse(wellFormed), malformed };
+}
+
+function malformedIssue(name: VariableName, value: string): Issue {
+  const { type, example, secret } = describeVariable(name);
+  const found = secret ? "which its value is not" : `but is ${JSON.stringify(value)}`;
+  return { location: name, message: `must be ${type}, ${found}. Example: ${name}=${example}` };
+}
+
+function refusedHost(host: string): Issue[] {
+  if (isLoopback(host)) return [];
+  return [{
+    location: "HOST",
+    message: `must be a loopback address, but is ${JSON.stringify(host)}: authentication is not ` +
+      "available yet, so nobody else may reach the port. Leave HOST=127.0.0.1, put a reverse proxy " +
+      "that authenticates (Caddy, nginx, Traefik) in front and set ORCHESTRATOR_BASE_URL to its address",
+  }];
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" ||
+    /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
+  const home = homeFolder(env);
+  const base = values.ORCHESTRATOR_BASE_URL ? new URL(values.ORCHESTRATOR_BASE_URL) : undefined;
+  return deepFreeze<Config>({
+    home,
+    data_dir: join(home, "data"),
+    deploy: Boolean(env.DENO_DEPLOYMENT_ID),
+    server: {
+      host: values.HOST.replace(/^\[|\]$/g, ""),
+      port: values.PORT,
+      ...(values.ORCHESTRATOR_BASE_URL && { base_url: values.ORCHESTRATOR_BASE_URL }),
+      allowed_hosts: [...values.ALLOWED_HOSTS, ...(base ? [base.host] : [])],
+      allowed_origins: [...values.CORS_ORIGINS, ...(base ? [base.origin] : [])],
+      max_body_bytes: values.MAX_BODY_BYTES,
+      max_message_bytes: values.MAX_MESSAGE_BYTES,
+      drain_timeout_ms: values.DRAIN_TIMEOUT_SECONDS * 1000,
+    },
+    log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
+    models,
+    runs: {
+      concurrency: values.RUN_CONCURRENCY,
+      queue_limit: values.RUN_QUEUE_LIMIT,
+      conversation_messages: values.CONVERSATION_MESSAGES,
+      idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+    },
+  });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

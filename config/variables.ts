@@ -1,0 +1,302 @@
+/**
+ * Every environment variable, once: the schema that reads it is also the source of
+ * `docs/configuration.md`, of `.env.example` and of the messages about wrong values.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { Secret } from "./secret.ts";
+
+/** What the documentation says about a variable. */
+export interface VariableMeta {
+  /** Heading it is listed under. */
+  group: string;
+  /** What a value must be, to be read after "must be": `a whole number from 0 to 65535`. */
+  type: string;
+  description: string;
+  /** The value used when it is not set; absent when there is none. */
+  default?: string;
+  example: string;
+  /** Keys and the like: never printed. */
+  secret: boolean;
+}
+
+type Described = Omit<VariableMeta, "type" | "secret">;
+
+const text = z.string().min(1).meta({ type: "text" });
+
+const secret = z.string().regex(/^[!-~]+$/).transform((value) => new Secret(value))
+  .meta({ type: "a key (no spaces)", secret: true });
+
+const projectId = z.string().regex(/^[A-Za-z0-9_-]+$/)
+  .meta({ type: "a project id (letters, digits, `-`, `_`)" });
+
+const url = z.url({ protocol: /^https?$/ })
+  .transform((value) => value.replace(/\/+$/, "")).meta({ type: "an http(s) URL" });
+
+const integer = (min: number, max: number) =>
+  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max))
+    .meta({ type: `a whole number from ${min} to ${max}` });
+
+const oneOf = <const T extends Record<string, string>>(words: T) =>
+  z.string().toLowerCase().refine((value) => Object.hasOwn(words, value))
+    .transform((value) => words[value] as T[keyof T])
+    .meta({ type: `one of ${Object.keys(words).join(", ")}` });
+
+const listOf = (item: z.ZodType<string, string>, type: string) =>
+  z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))
+    .pipe(z.array(item)).meta({ type: `a comma-separated list of ${type}` });
+
+const host = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase();
+
+const origin = z.string().refine((value) =>
+  URL.canParse(value) && new URL(value).origin === value.toLowerCase()
+).toLowerCase();
+
+/** Describes a variable that may be absent. */
+function optional<T extends z.ZodType>(schema: T, meta: Described) {
+  return schema.optional().meta({ secret: false, ...schema.meta(), ...meta });
+}
+
+/** Describes a variable with a default, written as the environment would hold it. */
+function required<T extends z.ZodType<unknown, string>>(
+  schema: T,
+  meta: Described & { default: string },
+) {
+  return schema.prefault(meta.default as z.input<T>)
+    .meta({ secret: false, ...schema.meta(), ...meta });
+}
+
+const levels = {
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  warning: "warn",
+  error: "error",
+} as const;
+
+const providers = {
+  openai: "openai",
+  anthropic: "anthropic",
+  google: "google",
+  "google-genai": "google",
+  customgpt: "customgpt",
+  "openai-compatible": "openai-compatible",
+  offline: "offline",
+} as const;
+
+/** Who can answer model requests. */
+export type ProviderName = (typeof providers)[keyof typeof providers];
+
+/** How much is logged. */
+export type LogLevel = (typeof levels)[keyof typeof levels];
+
+const server = "Server";
+const models = "Models";
+const customgpt = "CustomGPT";
+const runs = "Runs and limits";
+
+const apiKey = (group: string, who: string, example: string) =>
+  optional(secret, { group, description: `Key for ${who}.`, example });
+
+const baseUrl = (group: string, who: string, example: string) =>
+  optional(url, { group, description: `Address of ${who}; set it to use a gateway.`, example });
+
+const project = (agent: string, example: string) =>
+  optional(projectId, {
+    group: customgpt,
+    description: `CustomGPT project that answers for the ${agent} agent.`,
+    example,
+  });
+
+/** Every variable the service reads. A blank value counts as not set. */
+export const VARIABLES = z.object({
+  ORCHESTRATOR_HOME: optional(text, {
+    group: server,
+    description:
+      "Folder of your own agents, prompts and pipelines, of a second `.env` file and of the data (in `data/`). Default: `.orchestrator` in your home folder.",
+    example: "/srv/orchestrator",
+  }),
+  HOST: required(host, {
+    group: server,
+    default: "127.0.0.1",
+    description:
+      "Address to listen on. Only loopback addresses are taken: put a reverse proxy that authenticates in front for anything else.",
+    example: "127.0.0.1",
+  }),
+  PORT: required(integer(0, 65535), {
+    group: server,
+    default: "8000",
+    description: "Port to listen on; 0 takes a free one.",
+    example: "8000",
+  }),
+  ORCHESTRATOR_BASE_URL: optional(url, {
+    group: server,
+    description:
+      "Where clients reach the service, for instance through a reverse proxy. Its host and origin are then allowed.",
+    example: "http://localhost:8000",
+  }),
+  ALLOWED_HOSTS: required(listOf(host, "host names"), {
+    group: server,
+    default: "",
+    description: "Further values of the `Host` header to answer to, besides loopback names.",
+    example: "orchestrator.example.com",
+  }),
+  CORS_ORIGINS: required(listOf(origin, "origins such as https://app.example.com"), {
+    group: server,
+    default: "",
+    description: "Further web origins whose pages may call the service.",
+    example: "https://app.example.com",
+  }),
+  LOG_LEVEL: required(oneOf(levels), {
+    group: server,
+    default: "info",
+    description: "Least level that is logged.",
+    example: "info",
+  }),
+  ORCHESTRATOR_LOG_LEVEL: optional(oneOf(levels), {
+    group: server,
+    description: "Wins over `LOG_LEVEL`, for machines where that one belongs to others too.",
+    example: "debug",
+  }),
+  LOG_FORMAT: required(oneOf({ auto: "auto", json: "json", pretty: "pretty" }), {
+    group: server,
+    default: "auto",
+    description: "Form of log lines; `auto` is pretty on a terminal and JSON elsewhere.",
+    example: "json",
+  }),
+
+  LLM_PROVIDER: optional(oneOf(providers), {
+    group: models,
+    description:
+      "Who answers model requests. Not set: `openai-compatible` when `LLM_BASE_URL` is set, else the first of openai, anthropic, google, customgpt whose key is set, else `offline`.",
+    example: "openai",
+  }),
+  LLM_DEFAULT_MODEL: optional(text, {
+    group: models,
+    description: "Model of agents that name none. Every provider has its own default.",
+    example: "gpt-5.4-mini",
+  }),
+  LLM_BASE_URL: optional(url, {
+    group: models,
+    description: "Address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …).",
+    example: "http://localhost:11434/v1",
+  }),
+  LLM_API_KEY: apiKey(
+    models,
+    "`LLM_BASE_URL`, or for `LLM_PROVIDER` where its own key is not set",
+    "sk-your-api-key",
+  ),
+  OPENAI_API_KEY: apiKey(models, "OpenAI", "your-key-here"),
+  OPENAI_BASE_URL: baseUrl(models, "OpenAI's API", "https://gateway.example.com/openai/v1"),
+  ANTHROPIC_API_KEY: apiKey(models, "Anthropic", "your-key-here"),
+  ANTHROPIC_BASE_URL: baseUrl(models, "Anthropic's API", "https://gateway.example.com/anthropic"),
+  GOOGLE_API_KEY: apiKey(models, "Google's Gemini API", "your-key-here"),
+  GEMINI_API_KEY: apiKey(
+    models,
+    "Google's Gemini API, where `GOOGLE_API_KEY` is not set",
+    "your-key-here",
+  ),
+  GOOGLE_BASE_URL: baseUrl(models, "Google's Gemini API", "https://gateway.example.com/google"),
+  LLM_FALLBACKS: required(
+    listOf(z.string().regex(/^[a-z-]+\/\S+$/), "`provider/model` names"),
+    {
+      group: models,
+      default: "",
+      description: "Models to try, in this order, when the first one does not answer.",
+      example: "anthropic/claude-sonnet-5-5,openai/gpt-5.4-mini",
+    },
+  ),
+  LLM_TIMEOUT_SECONDS: required(integer(1, 3600), {
+    group: models,
+    default: "120",
+    description: "Longest time for one attempt at one answer.",
+    example: "120",
+  }),
+  LLM_STALL_TIMEOUT_SECONDS: required(integer(1, 3600), {
+    group: models,
+    default: "30",
+    description: "Longest silence in the middle of an answer.",
+    example: "30",
+  }),
+  LLM_MAX_ATTEMPTS: required(integer(1, 20), {
+    group: models,
+    default: "4",
+    description: "Attempts at one answer in all, the first included.",
+    example: "4",
+  }),
+  LLM_PRICES: optional(text, {
+    group: models,
+    description:
+      "Prices that replace or extend the built-in ones: JSON, or the path of a JSON file, that maps `provider/model` to `{input, output}` in USD for a million tokens.",
+    example: '{"openai/gpt-5.4-mini":{"input":0.75,"output":4.5}}',
+  }),
+
+  CUSTOMGPT_API_KEY: apiKey(customgpt, "CustomGPT", "sk-your-api-key"),
+  CUSTOMGPT_BASE_URL: baseUrl(
+    customgpt,
+    "CustomGPT's API",
+    "https://gateway.example.com/customgpt",
+  ),
+  RESEARCH_AGENT_PROJECT_ID: project("research", "proj-xxxxxxxx-researcher"),
+  PLANNING_AGENT_PROJECT_ID: project("planning", "proj-xxxxxxxx-planner"),
+  BUILDER_AGENT_PROJECT_ID: project("builder", "proj-xxxxxxxx-builder"),
+  REVIEW_AGENT_PROJECT_ID: project("review", "proj-xxxxxxxx-reviewer"),
+
+  RUN_CONCURRENCY: required(integer(1, 100_000), {
+    group: runs,
+    default: "1000",
+    description: "Runs that are worked on at the same time; further ones wait.",
+    example: "1000",
+  }),
+  RUN_QUEUE_LIMIT: required(integer(0, 1_000_000), {
+    group: runs,
+    default: "10000",
+    description: "Runs that may wait; further ones are answered with 429.",
+    example: "10000",
+  }),
+  CONVERSATION_MESSAGES: required(integer(1, 1000), {
+    group: runs,
+    default: "20",
+    description: "Latest messages of a conversation that a turn gets to see.",
+    example: "20",
+  }),
+  IDEMPOTENCY_TTL_HOURS: required(integer(1, 8760), {
+    group: runs,
+    default: "24",
+    description: "How long an `Idempotency-Key` is remembered.",
+    example: "24",
+  }),
+  MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
+    group: runs,
+    default: "1048576",
+    description: "Largest request body.",
+    example: "1048576",
+  }),
+  MAX_MESSAGE_BYTES: required(integer(1024, 67_108_864), {
+    group: runs,
+    default: "1048576",
+    description: "Largest WebSocket message.",
+    example: "1048576",
+  }),
+  DRAIN_TIMEOUT_SECONDS: required(integer(0, 3600), {
+    group: runs,
+    default: "8",
+    description: "How long a stopping server lets running work reach a safe point.",
+    example: "8",
+  }),
+});
+
+/** The name of a variable. */
+export type VariableName = keyof typeof VARIABLES.shape;
+
+/** What {@linkcode VARIABLES} makes of an environment. */
+export type Values = z.output<typeof VARIABLES>;
+
+/** The names of all variables, in the order of the documentation. */
+export const VARIABLE_NAMES = Object.keys(VARIABLES.shape) as VariableName[];
+
+/** What the documentation says about a variable. */
+export function describeVariable(name: VariableName): VariableMeta {
+  return VARIABLES.shape[name].meta() as unknown as VariableMeta;
+}
