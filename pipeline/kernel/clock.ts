@@ -1,0 +1,55 @@
+/**
+ * Time, ids and chance as the kernel gets them, so that a simulation can own all three.
+ *
+ * @module
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { monotonicFactory } from "ulid";
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `fn` once everything that is ready in this turn of the event loop has run. */
+  afterTurn(fn: () => void): void;
+}
+
+/** What differs between a real process and a simulated one. */
+export interface World {
+  clock: Clock;
+  /** A number in [0, 1). */
+  random: () => number;
+  /** A new id that sorts after the ones before it. */
+  newId: () => string;
+}
+
+/** Timers fire at once past this delay. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The real world. */
+export function realWorld(): World {
+  const ulid = monotonicFactory();
+  return { clock: systemClock, random: Math.random, newId: () => ulid().toLowerCase() };
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  afterTurn: (fn) => void setImmediate(fn),
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const stop = () => {
+        clearTimeout(timer);
+        reject(signal!.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      }, Math.min(ms, LONGEST_TIMER_MS));
+      signal?.addEventListener("abort", stop, { once: true });
+    });
+  },
+};

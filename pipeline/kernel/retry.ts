@@ -1,0 +1,33 @@
+/** When a failed step is tried again. @module */
+import type { OrchestratorError } from "../../errors.ts";
+import type { RetryPolicy } from "./context.ts";
+
+/** What a step without its own policy gets. */
+export const DEFAULT_RETRY: RetryPolicy = Object.freeze({
+  max_attempts: 3,
+  interval_ms: 500,
+  backoff_rate: 2,
+  max_delay_ms: 60_000,
+  jitter: "full",
+});
+
+/**
+ * The pause before the next attempt, in milliseconds, or `undefined` when there is none.
+ *
+ * Exponential backoff; "full" jitter draws from [0, pause) as in Marc Brooker, "Exponential Backoff
+ * And Jitter" (AWS Architecture Blog, 2015). A `retry_after_ms` of the error is a lower bound.
+ *
+ * @param attempt the attempt that failed, 1 for the first
+ */
+export function retryDelay(
+  policy: RetryPolicy,
+  attempt: number,
+  error: OrchestratorError,
+  random: () => number,
+): number | undefined {
+  if (error.kind !== "retryable" || attempt >= policy.max_attempts) return undefined;
+  const pause = policy.interval_ms * policy.backoff_rate ** (attempt - 1);
+  const capped = Math.min(pause, policy.max_delay_ms);
+  const jittered = policy.jitter === "full" ? capped * random() : capped;
+  return Math.round(Math.max(jittered, error.retry_after_ms ?? 0));
+}

@@ -1,0 +1,141 @@
+/**
+ * The journal of one run, as its one writer sees it.
+ *
+ * Boundary: turns appended events and mutations into commits and publishes the events once they are
+ * on disk. Knows nothing of steps.
+ *
+ * Invariants
+ * 1. Events get consecutive sequence numbers when they are appended and reach the disk in that order.
+ * 2. One commit of a run is under way at a time; what is appended meanwhile goes into the next one.
+ * 3. Nothing is published before it is on disk.
+ * 4. After a commit that failed the journal takes nothing more: the run must be claimed again, from
+ *    what the store holds.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../../errors.ts";
+import { type Check, keys, type Mutation, setText, type Store } from "../../store/mod.ts";
+import type { Clock } from "./clock.ts";
+import type { EventBody, JournalEvent } from "./events.ts";
+import type { Feed } from "./feed.ts";
+
+/** Events above this length are refused; a step that returns more has failed. */
+const MAX_EVENT_CHARS = 4_000_000;
+const DONE = Promise.resolve();
+
+/** What a journal needs. */
+export interface JournalDeps {
+  store: Store;
+  clock: Clock;
+  feed: Feed;
+}
+
+/** Appends to one run's journal. */
+export class RunJournal {
+  private events: { event: JournalEvent; json: string }[] = [];
+  private mutations: Mutation[] = [];
+  private checks: Check[] = [];
+  private scheduled?: Promise<void>;
+  private underWay?: Promise<void>;
+  private failure?: unknown;
+
+  /** @param seq sequence number of the last event that is on disk */
+  constructor(
+    private readonly tenant: string,
+    private readonly run: string,
+    private seq: number,
+    private readonly deps: JournalDeps,
+  ) {}
+
+  /** Number of the last event appended. */
+  get lastSeq(): number {
+    return this.seq;
+  }
+
+  /** Adds an event to the next commit. @throws `payload_too_large`, or why the journal is closed */
+  append(body: EventBody): void {
+    if (this.failure) throw this.failure;
+    const at = new Date(this.deps.clock.now()).toISOString();
+    const event: JournalEvent = { ...body, run_id: this.run, seq: this.seq + 1, at };
+    const json = JSON.stringify(event);
+    if (json.length > MAX_EVENT_CHARS) throw tooLarge(json.length);
+    this.seq++;
+    this.events.push({ event, json });
+  }
+
+  /** Adds mutations to the next commit. */
+  write(mutations: Mutation[]): void {
+    for (const mutation of mutations) this.mutations.push(mutation);
+  }
+
+  /** Adds conditions to the next commit. */
+  require(checks: Check[]): void {
+    for (const check of checks) this.checks.push(check);
+  }
+
+  /** Resolves when everything appended so far is on disk. */
+  flush(): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    if (this.scheduled) return this.scheduled;
+    if (this.events.length === 0 && this.mutations.length === 0) return this.underWay ?? DONE;
+    const next = (this.underWay ?? DONE).then(() => this.commit());
+    next.catch(() => {});
+    return this.scheduled = next;
+  }
+
+  /** Takes nothing more; `reason` is what appending throws from now on. */
+  close(reason: unknown): void {
+    this.failure ??= reason;
+  }
+
+  private async commit(): Promise<void> {
+    const { events, mutations, checks, scheduled } = this;
+    this.events = [];
+    this.mutations = [];
+    this.checks = [];
+    this.underWay = scheduled;
+    this.scheduled = undefined;
+    try {
+      if (this.failure) throw this.failure;
+      const all = this.encode(events);
+      for (const mutation of mutations) all.push(mutation);
+      const stamp = await this.deps.store.commit({ checks, mutations: all });
+      if (stamp === null) throw refused(this.run);
+    } catch (error) {
+      this.failure ??= error;
+      throw error;
+    }
+    if (this.underWay === scheduled) this.underWay = undefined;
+    for (const { event, json } of events) this.deps.feed.publish(event, json);
+  }
+
+  /** Events that are committed together share a key, unless they are very large. */
+  private encode(events: { event: JournalEvent; json: string }[]): Mutation[] {
+    const out: Mutation[] = [];
+    for (let at = 0; at < events.length;) {
+      const first = events[at]!.event.seq;
+      let text = "[" + events[at++]!.json;
+      while (at < events.length && text.length + events[at]!.json.length < MAX_EVENT_CHARS) {
+        text += "," + events[at++]!.json;
+      }
+      const key = keys.events(this.tenant, this.run, first);
+      for (const mutation of setText(key, text + "]")) out.push(mutation);
+    }
+    return out;
+  }
+}
+
+function tooLarge(chars: number): OrchestratorError {
+  return new OrchestratorError(
+    "payload_too_large",
+    `Cannot record an event of ${chars} characters: the limit is ${MAX_EVENT_CHARS}. Return less from the step, or store it elsewhere and return where.`,
+  );
+}
+
+function refused(run: string): OrchestratorError {
+  return new OrchestratorError(
+    "conflict",
+    `Cannot advance run ${run}: somebody else did so meanwhile.`,
+    { kind: "cancelled" },
+  );
+}

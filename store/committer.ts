@@ -1,0 +1,309 @@
+/**
+ * Writes: every change of state of this process goes through one committer.
+ *
+ * Boundary: callers hand in small commits; the committer decides which of them share one commit of
+ * the store. It knows keys only to compare them.
+ *
+ * Invariants
+ * 1. One batch is under way at a time, and batches are written in the order of submission.
+ * 2. **Fence.** Each batch checks this worker's lease at the version that the batch before left and
+ *    rewrites it. Whoever deletes the lease cuts the chain: nothing of this worker commits after
+ *    that, however late it wakes up.
+ * 3. **Unknown outcomes are resolved.** The lease names the batch that wrote it, so after a commit
+ *    that threw (or refused after a lost reply) reading it back tells whether the batch is there.
+ * 4. A member with a check on a key that an earlier member of the batch writes goes into a later
+ *    batch: its check must see that write.
+ * 5. A refused batch is tried member by member, so a member is refused only by its own checks.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+import type { Check, Commit, Entry, Key, Kv, Mutation } from "./kv.ts";
+import { keys } from "./keys.ts";
+import { isChunk } from "./values.ts";
+
+/** What one commit of the store may hold. */
+export interface CommitLimits {
+  checks: number;
+  mutations: number;
+  bytes: number;
+}
+
+/** Limits of Deno KV, with some room for encoding. */
+export const DENO_KV_LIMITS: CommitLimits = { checks: 100, mutations: 1000, bytes: 780_000 };
+
+/** What a lease says. */
+export interface Lease {
+  worker: string;
+  /** The batch that wrote it. */
+  batch: number;
+  /** When, in milliseconds since the epoch. */
+  at: number;
+}
+
+/** What the committer needs. */
+export interface CommitterOptions {
+  kv: Kv;
+  worker: string;
+  now: () => number;
+  /** Pause before trying a batch again whose outcome was "not there". */
+  sleep: (ms: number) => Promise<void>;
+  limits?: CommitLimits;
+}
+
+interface Member {
+  commit: Commit;
+  bytes: number;
+  resolve: (versionstamp: string | null) => void;
+  reject: (error: unknown) => void;
+}
+
+const RETRY_DELAYS_MS = [5, 20, 80, 320, 1000];
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Reads a lease. */
+export function parseLease(entry: Entry): Lease {
+  return JSON.parse(decoder.decode(entry.value)) as Lease;
+}
+
+/** Groups, fences and resolves commits. See the module's invariants. */
+export class Committer {
+  readonly worker: string;
+  private readonly kv: Kv;
+  private readonly now: () => number;
+  private readonly sleep: (ms: number) => Promise<void>;
+  private readonly limits: CommitLimits;
+  private readonly leaseKey: Key;
+  private queue: Member[] = [];
+  private busy = false;
+  private batch = 0;
+  /** Version of our lease after the last batch; `null` before {@linkcode acquire}. */
+  private stamp: string | null = null;
+  /** Set while nobody knows whether that batch is there. */
+  private uncertain = 0;
+  private fenced = false;
+
+  constructor(options: CommitterOptions) {
+    this.kv = options.kv;
+    this.worker = options.worker;
+    this.now = options.now;
+    this.sleep = options.sleep;
+    this.limits = options.limits ?? DENO_KV_LIMITS;
+    this.leaseKey = keys.lease(this.worker);
+  }
+
+  /** Registers this worker. */
+  async acquire(): Promise<void> {
+    if (await this.write([]) === null) throw this.fence();
+  }
+
+  /** Gives the lease back: nothing can be committed afterwards. */
+  async release(): Promise<void> {
+    if (this.fenced || this.stamp === null) return;
+    this.fenced = true;
+    const checks = [{ key: this.leaseKey, versionstamp: this.stamp }];
+    await this.kv.commit({ checks, mutations: [{ key: this.leaseKey, delete: true }] });
+  }
+
+  /** True once another worker has taken over. */
+  get isFenced(): boolean {
+    return this.fenced;
+  }
+
+  /**
+   * Commits all of `commit` or nothing of it.
+   *
+   * @returns the versionstamp, or `null` when one of its checks refused it
+   * @throws `worker_fenced`; `store_unavailable` (the outcome may then be unknown for good)
+   */
+  submit(commit: Commit): Promise<string | null> {
+    if (this.fenced) return Promise.reject(this.fence());
+    return new Promise((resolve, reject) => {
+      this.queue.push({ commit, bytes: sizeOf(commit.mutations), resolve, reject });
+      if (this.busy) return;
+      this.busy = true;
+      queueMicrotask(() => this.drain());
+    });
+  }
+
+  /** Rewrites the lease when nothing else did for a while. */
+  async heartbeat(idle_ms: number): Promise<void> {
+    if (this.now() - this.lastWrite < idle_ms) return;
+    await this.submit({ checks: [], mutations: [] });
+  }
+
+  private lastWrite = 0;
+
+  private async drain(): Promise<void> {
+    while (this.queue.length > 0) {
+      const members = this.take();
+      try {
+        await this.writeMembers(members);
+      } catch (error) {
+        for (const member of members) member.reject(error);
+      }
+    }
+    this.busy = false;
+  }
+
+  /** The longest run of members, in order, that fits one commit (invariant 4). */
+  private take(): Member[] {
+    let checks = 1, mutations = 1, bytes = 200, count = 0;
+    let written: Set<string> | undefined;
+    for (const { commit, bytes: size } of this.queue) {
+      checks += commit.checks.length;
+      mutations += commit.mutations.length;
+      bytes += size;
+      const full = checks > this.limits.checks || mutations > this.limits.mutations ||
+        bytes > this.limits.bytes;
+      if (count > 0 && full) break;
+      if (count > 0 && commit.checks.length > 0) {
+        written ??= writtenKeys(this.queue.slice(0, count));
+        if (commit.checks.some((check) => written!.has(keyText(check.key)))) break;
+      }
+      if (written) { for (const m of commit.mutations) written.add(keyText(m.key)); }
+      count++;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private async writeMembers(members: Member[]): Promise<void> {
+    if (members.length === 1) return await this.writeAlone(members[0]!);
+    const stamp = await this.write(members);
+    if (stamp !== null) { for (const member of members) member.resolve(stamp); }
+    else for (const member of members) await this.writeAlone(member);
+  }
+
+  private async writeAlone(member: Member): Promise<void> {
+    try {
+      if (member.bytes > this.limits.bytes) await this.writeChunksFirst(member);
+      member.resolve(await this.write([member]));
+    } catch (error) {
+      member.reject(error);
+    }
+  }
+
+  /** Chunks are invisible until their pointer is there, so they may be committed before it. */
+  private async writeChunksFirst(member: Member): Promise<void> {
+    const chunks = member.commit.mutations.filter(isChunk);
+    const rest = member.commit.mutations.filter((m) => !isChunk(m));
+    const perCommit = Math.max(1, Math.floor(this.limits.bytes / 62_000));
+    for (let at = 0; at < chunks.length; at += perCommit) {
+      const mutations = chunks.slice(at, at + perCommit);
+      await this.write([{ ...member, commit: { checks: [], mutations } }]);
+    }
+    member.commit = { checks: member.commit.checks, mutations: rest };
+  }
+
+  /** One commit of the store, its outcome resolved (invariants 2 and 3). */
+  private async write(members: Member[]): Promise<string | null> {
+    const batch = ++this.batch;
+    for (const delay of [0, ...RETRY_DELAYS_MS]) {
+      if (delay > 0) await this.sleep(delay);
+      const outcome = await this.attempt(batch, members);
+      if (outcome !== "absent") return outcome;
+    }
+    throw new OrchestratorError(
+      "store_unavailable",
+      "Cannot write to the store: it failed several times. Check the disk of ORCHESTRATOR_HOME/data.",
+      { kind: "retryable", retry_after_ms: 1000 },
+    );
+  }
+
+  /** @returns the versionstamp, `null` when a check refused it, `absent` when it is not there. */
+  private async attempt(batch: number, members: Member[]): Promise<string | null | "absent"> {
+    try {
+      const before = this.uncertain;
+      if (before && await this.readBack(before) && before === batch) return this.stamp;
+      this.uncertain = batch;
+      const stamp = await this.kv.commit(this.merge(batch, members));
+      if (stamp !== null) return this.wrote(stamp);
+      return await this.readBack(batch) ? this.stamp : null;
+    } catch (error) {
+      if (error instanceof OrchestratorError) throw error;
+      return await this.readBackOrDoubt(batch) ? this.stamp : "absent";
+    }
+  }
+
+  private wrote(stamp: string): string {
+    this.uncertain = 0;
+    this.lastWrite = this.now();
+    return this.stamp = stamp;
+  }
+
+  /** True when `batch` is in the store. Throws what the store throws, or `worker_fenced`. */
+  private async readBack(batch: number): Promise<boolean> {
+    const entry = await this.kv.get(this.leaseKey);
+    if (entry && entry.versionstamp === this.stamp) {
+      this.uncertain = 0;
+      return false;
+    }
+    const lease = entry && parseLease(entry);
+    if (lease?.batch === batch && lease.worker === this.worker) {
+      this.wrote(entry!.versionstamp);
+      return true;
+    }
+    if (entry === null && this.stamp === null) {
+      this.uncertain = 0;
+      return false;
+    }
+    throw this.fence();
+  }
+
+  /** As {@linkcode readBack}; while the store does not answer, the batch stays uncertain. */
+  private async readBackOrDoubt(batch: number): Promise<boolean> {
+    try {
+      return await this.readBack(batch);
+    } catch (error) {
+      if (error instanceof OrchestratorError) throw error;
+      return false;
+    }
+  }
+
+  private merge(batch: number, members: Member[]): Commit {
+    const lease: Lease = { worker: this.worker, batch, at: this.now() };
+    const checks: Check[] = [{ key: this.leaseKey, versionstamp: this.stamp }];
+    const mutations: Mutation[] = [
+      { key: this.leaseKey, set: encoder.encode(JSON.stringify(lease)) },
+    ];
+    for (const { commit } of members) {
+      for (const check of commit.checks) checks.push(check);
+      for (const mutation of commit.mutations) mutations.push(mutation);
+    }
+    return { checks, mutations };
+  }
+
+  private fence(): OrchestratorError {
+    this.fenced = true;
+    const error = new OrchestratorError(
+      "worker_fenced",
+      `Cannot commit: worker ${this.worker} was taken for dead and replaced. Its runs go on elsewhere.`,
+      { kind: "cancelled" },
+    );
+    const waiting = this.queue;
+    this.queue = [];
+    for (const member of waiting) member.reject(error);
+    return error;
+  }
+}
+
+function writtenKeys(members: Member[]): Set<string> {
+  const out = new Set<string>();
+  for (const { commit } of members) {
+    for (const mutation of commit.mutations) out.add(keyText(mutation.key));
+  }
+  return out;
+}
+
+function keyText(key: Key): string {
+  return key.join("\u0000");
+}
+
+function sizeOf(mutations: Mutation[]): number {
+  let bytes = 0;
+  for (const mutation of mutations) {
+    bytes += 80 + ("set" in mutation ? mutation.set.length : 0);
+  }
+  return bytes;
+}

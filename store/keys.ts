@@ -1,0 +1,46 @@
+/**
+ * The key map: every key of the store is made here and nowhere else. What belongs to somebody has
+ * the tenant as its second part.
+ *
+ * | key | value |
+ * |---|---|
+ * | `meta, schema` | version of this map |
+ * | `lease, worker` | who works: the fence of every commit (`committer.ts`) |
+ * | `run, tenant, run` | header of a run |
+ * | `journal, tenant, run, seq` | events committed together, the first one's sequence number in the key |
+ * | `claim, tenant, run` | present while a run is live: which worker advances it |
+ * | `inbox, tenant, run, message` | what others want of a run: cancel, later signals |
+ * | `ended, tenant, status, run` | index of runs that have ended |
+ * | `idempotency, tenant, key` | which run a request made |
+ * | `definition, version` | what a run executes, by content hash |
+ * | `conversation, tenant, conversation, run` | one exchange |
+ * | `chunk, …key, n` | pieces of a value over 60 KB |
+ *
+ * @module
+ */
+import type { Key } from "./kv.ts";
+
+/** Version of the key map and of the values' shapes. A newer one is refused. */
+export const SCHEMA_VERSION = 1;
+
+/** Makes every key. */
+export const keys = {
+  schema: (): Key => ["meta", "schema"],
+  lease: (worker: string): Key => ["lease", worker],
+  leases: (): Key => ["lease"],
+  run: (tenant: string, id: string): Key => ["run", tenant, id],
+  runs: (tenant: string): Key => ["run", tenant],
+  journal: (tenant: string, id: string): Key => ["journal", tenant, id],
+  events: (tenant: string, id: string, seq: number): Key => ["journal", tenant, id, seq],
+  claim: (tenant: string, id: string): Key => ["claim", tenant, id],
+  claims: (): Key => ["claim"],
+  claimsOf: (tenant: string): Key => ["claim", tenant],
+  inbox: (tenant: string, id: string): Key => ["inbox", tenant, id],
+  inboxes: (): Key => ["inbox"],
+  message: (tenant: string, id: string, message: string): Key => ["inbox", tenant, id, message],
+  ended: (tenant: string, status: string, id: string): Key => ["ended", tenant, status, id],
+  endedWith: (tenant: string, status: string): Key => ["ended", tenant, status],
+  idempotency: (tenant: string, key: string): Key => ["idempotency", tenant, key],
+  definition: (version: string): Key => ["definition", version],
+  chunk: (key: Key, n: number): Key => ["chunk", ...key, n],
+} as const;

@@ -1,0 +1,31 @@
+/**
+ * One process per data directory: two processes on one local file block each other and do not see
+ * each other's changes. The operating system drops the lock when its holder dies, however it dies.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+
+/** A held lock. */
+export interface DirectoryLock {
+  release(): void;
+}
+
+/** Takes the lock of `directory`. @throws `data_dir_locked` */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = `${directory}/lock`;
+  const file = await Deno.open(path, { create: true, read: true, write: true });
+  if (!await file.tryLock(true)) {
+    const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
+    file.close();
+    throw new OrchestratorError(
+      "data_dir_locked",
+      `Cannot open ${directory}: another process${
+        holder ? ` (pid ${holder})` : ""
+      } uses it. Stop that one, or set ORCHESTRATOR_HOME to another folder.`,
+    );
+  }
+  await file.truncate();
+  await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+  return { release: () => file.close() };
+}

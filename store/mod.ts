@@ -1,0 +1,6 @@
+/** Durable state: the KV port with its adapters, fenced group commit, the key map. @module */
+export { keys, SCHEMA_VERSION } from "./keys.ts";
+export type { Check, Commit, Entry, Key, Kv, ListOptions, Mutation, Selector } from "./kv.ts";
+export { openDenoKv } from "./deno_kv.ts";
+export { type OpenStore, openStore, Store, type StoreOptions, type Versioned } from "./store.ts";
+export { deleteEntry, setJson, setText } from "./values.ts";

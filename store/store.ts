@@ -1,0 +1,167 @@
+/**
+ * The store as the rest of the program sees it: JSON values of any size, fenced grouped commits.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+import { type CommitLimits, Committer, parseLease } from "./committer.ts";
+import { openDenoKv } from "./deno_kv.ts";
+import { keys, SCHEMA_VERSION } from "./keys.ts";
+import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
+import { type DirectoryLock, lockDirectory } from "./lock.ts";
+import { readJson, setJson } from "./values.ts";
+
+/** What a store needs. */
+export interface StoreOptions {
+  kv: Kv;
+  /** Id of this worker, never used before. */
+  worker: string;
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  limits?: CommitLimits;
+  /** True when the lock of the data directory proves that every other worker is dead. */
+  alone?: boolean;
+}
+
+/** A JSON value with its version. */
+export interface Versioned<T> {
+  key: Key;
+  value: T;
+  versionstamp: string;
+}
+
+/** Reads from and commits to one key-value store on behalf of one worker. */
+export class Store {
+  readonly worker: string;
+  readonly kv: Kv;
+  private readonly committer: Committer;
+  private readonly now: () => number;
+
+  constructor(private readonly options: StoreOptions) {
+    this.kv = options.kv;
+    this.worker = options.worker;
+    this.now = options.now;
+    this.committer = new Committer(options);
+  }
+
+  /** Checks the schema version and registers the worker. @throws `store_newer_schema` */
+  async open(): Promise<void> {
+    const found = await this.get<{ version: number }>(keys.schema());
+    if (found && found.value.version > SCHEMA_VERSION) throw newerSchema(found.value.version);
+    if (this.options.alone) await this.buryAll();
+    await this.committer.acquire();
+    if (!found) await this.commit({ checks: [], mutations: schemaMutations() });
+  }
+
+  /** See {@linkcode Committer.submit}. */
+  commit(commit: Commit): Promise<string | null> {
+    return this.committer.submit(commit);
+  }
+
+  /** Reads one value. */
+  async get<T>(key: Key): Promise<Versioned<T> | null> {
+    const entry = await this.kv.get(key);
+    return entry && await this.decode<T>(entry);
+  }
+
+  /** Reads several values; `null` where there is none. */
+  async getMany<T>(wanted: Key[]): Promise<(Versioned<T> | null)[]> {
+    const entries = await this.kv.getMany(wanted);
+    return await Promise.all(entries.map((entry) => entry && this.decode<T>(entry)));
+  }
+
+  /** Reads values in key order. */
+  async *list<T>(selector: Selector, options?: ListOptions): AsyncIterable<Versioned<T>> {
+    for await (const entry of this.kv.list(selector, options)) yield await this.decode<T>(entry);
+  }
+
+  /** Shows other workers that this one is alive. */
+  heartbeat(idle_ms: number): Promise<void> {
+    return this.committer.heartbeat(idle_ms);
+  }
+
+  /** True once another worker has taken over. */
+  get isFenced(): boolean {
+    return this.committer.isFenced;
+  }
+
+  /** The workers that hold a lease, with the age of their last sign of life in milliseconds. */
+  async workers(): Promise<{ worker: string; age_ms: number; entry: Entry }[]> {
+    const out = [];
+    for await (const entry of this.kv.list({ prefix: keys.leases() })) {
+      const lease = parseLease(entry);
+      out.push({ worker: lease.worker, age_ms: this.now() - lease.at, entry });
+    }
+    return out;
+  }
+
+  /** Declares a worker dead. False when it showed life in the meantime. */
+  async bury(entry: Entry): Promise<boolean> {
+    const checks = [{ key: entry.key, versionstamp: entry.versionstamp }];
+    return await this.commit({ checks, mutations: [{ key: entry.key, delete: true }] }) !== null;
+  }
+
+  /** Gives the worker's lease back; reading goes on. */
+  release(): Promise<void> {
+    return this.committer.release();
+  }
+
+  private async decode<T>(entry: Entry): Promise<Versioned<T>> {
+    const value = await readJson<T>(this.kv, entry);
+    return { key: entry.key, value, versionstamp: entry.versionstamp };
+  }
+
+  private async buryAll(): Promise<void> {
+    for (const { entry } of await this.workers()) {
+      await this.kv.commit({ checks: [], mutations: [{ key: entry.key, delete: true }] });
+    }
+  }
+}
+
+/** An open store with what must be closed after it. */
+export interface OpenStore {
+  store: Store;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database of a data directory.
+ *
+ * @param directory created when absent; `:memory:` keeps nothing; nothing: the platform's database
+ * @throws `data_dir_locked`, `store_newer_schema`
+ */
+export async function openStore(
+  directory: string | undefined,
+  options: Omit<StoreOptions, "kv" | "alone">,
+): Promise<OpenStore> {
+  const local = directory !== undefined && directory !== ":memory:";
+  let lock: DirectoryLock | undefined;
+  if (local) {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    lock = await lockDirectory(directory);
+  }
+  const kv = await openDenoKv(local ? `${directory}/store.kv` : directory);
+  const store = new Store({ ...options, kv, alone: local });
+  const close = async () => {
+    await kv.close();
+    lock?.release();
+  };
+  try {
+    await store.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { store, close };
+}
+
+function schemaMutations() {
+  return setJson(keys.schema(), { version: SCHEMA_VERSION });
+}
+
+function newerSchema(version: number): OrchestratorError {
+  return new OrchestratorError(
+    "store_newer_schema",
+    `Cannot open the store: it has schema version ${version}, this program knows ${SCHEMA_VERSION}. Use the newer program that wrote it.`,
+  );
+}
