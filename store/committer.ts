@@ -9,11 +9,14 @@
  * 2. **Fence.** Each batch checks this worker's lease at the version that the batch before left and
  *    rewrites it. Whoever deletes the lease cuts the chain: nothing of this worker commits after
  *    that, however late it wakes up.
- * 3. **Unknown outcomes are resolved.** The lease names the batch that wrote it, so after a commit
- *    that threw (or refused after a lost reply) reading it back tells whether the batch is there.
+ * 3. **Unknown outcomes are resolved.** A commit that threw is tried again: if it was applied after
+ *    all, the lease has moved and refuses the second one. The lease names the batch that wrote it, so
+ *    after a refusal reading it back tells an applied batch from a refused one.
  * 4. A member with a check on a key that an earlier member of the batch writes goes into a later
  *    batch: its check must see that write.
  * 5. A refused batch is tried member by member, so a member is refused only by its own checks.
+ * 6. An answer that comes after the lease it wrote has run out is believed only once another batch
+ *    shows that the lease still stands: the worker may have been replaced in between.
  *
  * @module
  */
@@ -48,6 +51,8 @@ export interface CommitterOptions {
   now: () => number;
   /** Pause before trying a batch again whose outcome was "not there". */
   sleep: (ms: number) => Promise<void>;
+  /** How long others take this worker for alive after its last batch. */
+  lease_ms: number;
   limits?: CommitLimits;
 }
 
@@ -73,6 +78,7 @@ export class Committer {
   private readonly kv: Kv;
   private readonly now: () => number;
   private readonly sleep: (ms: number) => Promise<void>;
+  private readonly lease_ms: number;
   private readonly limits: CommitLimits;
   private readonly leaseKey: Key;
   private queue: Member[] = [];
@@ -80,8 +86,6 @@ export class Committer {
   private batch = 0;
   /** Version of our lease after the last batch; `null` before {@linkcode acquire}. */
   private stamp: string | null = null;
-  /** Set while nobody knows whether that batch is there. */
-  private uncertain = 0;
   private fenced = false;
 
   constructor(options: CommitterOptions) {
@@ -89,6 +93,7 @@ export class Committer {
     this.worker = options.worker;
     this.now = options.now;
     this.sleep = options.sleep;
+    this.lease_ms = options.lease_ms;
     this.limits = options.limits ?? DENO_KV_LIMITS;
     this.leaseKey = keys.lease(this.worker);
   }
@@ -201,8 +206,11 @@ export class Committer {
     const batch = ++this.batch;
     for (const delay of [0, ...RETRY_DELAYS_MS]) {
       if (delay > 0) await this.sleep(delay);
+      const began = this.now();
       const outcome = await this.attempt(batch, members);
-      if (outcome !== "absent") return outcome;
+      if (outcome === "again") continue;
+      if (this.now() - began > this.lease_ms) await this.write([]); // invariant 6
+      return outcome;
     }
     throw new OrchestratorError(
       "store_unavailable",
@@ -211,54 +219,29 @@ export class Committer {
     );
   }
 
-  /** @returns the versionstamp, `null` when a check refused it, `absent` when it is not there. */
-  private async attempt(batch: number, members: Member[]): Promise<string | null | "absent"> {
+  /** @returns the versionstamp; `null` when a check refused it; `again` when trying again is safe. */
+  private async attempt(batch: number, members: Member[]): Promise<string | null | "again"> {
     try {
-      const before = this.uncertain;
-      if (before && await this.readBack(before) && before === batch) return this.stamp;
-      this.uncertain = batch;
       const stamp = await this.kv.commit(this.merge(batch, members));
-      if (stamp !== null) return this.wrote(stamp);
-      return await this.readBack(batch) ? this.stamp : null;
+      return stamp === null ? await this.readBack(batch) : this.wrote(stamp);
     } catch (error) {
       if (error instanceof OrchestratorError) throw error;
-      return await this.readBackOrDoubt(batch) ? this.stamp : "absent";
+      return "again"; // if it is there nevertheless, the lease refuses the next try and says so
     }
   }
 
   private wrote(stamp: string): string {
-    this.uncertain = 0;
     this.lastWrite = this.now();
     return this.stamp = stamp;
   }
 
-  /** True when `batch` is in the store. Throws what the store throws, or `worker_fenced`. */
-  private async readBack(batch: number): Promise<boolean> {
+  /** Why the store refused `batch` (invariant 3). Throws what the store throws, or `worker_fenced`. */
+  private async readBack(batch: number): Promise<string | null | "again"> {
     const entry = await this.kv.get(this.leaseKey);
-    if (entry && entry.versionstamp === this.stamp) {
-      this.uncertain = 0;
-      return false;
-    }
-    const lease = entry && parseLease(entry);
-    if (lease?.batch === batch && lease.worker === this.worker) {
-      this.wrote(entry!.versionstamp);
-      return true;
-    }
-    if (entry === null && this.stamp === null) {
-      this.uncertain = 0;
-      return false;
-    }
-    throw this.fence();
-  }
-
-  /** As {@linkcode readBack}; while the store does not answer, the batch stays uncertain. */
-  private async readBackOrDoubt(batch: number): Promise<boolean> {
-    try {
-      return await this.readBack(batch);
-    } catch (error) {
-      if (error instanceof OrchestratorError) throw error;
-      return false;
-    }
+    if ((entry?.versionstamp ?? null) === this.stamp) return null;
+    if (!entry) throw this.fence();
+    const stamp = this.wrote(entry.versionstamp); // only this worker writes its lease
+    return parseLease(entry).batch === batch ? stamp : "again";
   }
 
   private merge(batch: number, members: Member[]): Commit {

@@ -18,6 +18,8 @@ export interface StoreOptions {
   worker: string;
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  /** How long others take this worker for alive after its last commit, in milliseconds. */
+  lease_ms: number;
   limits?: CommitLimits;
   /** True when the lock of the data directory proves that every other worker is dead. */
   alone?: boolean;

@@ -65,13 +65,15 @@ export class Recovery {
   /** Takes over every run whose claim is free. */
   private async adoptFree(): Promise<number> {
     const { store, runner } = this.options;
-    const free: Versioned<Claim>[] = [];
+    const others: Versioned<Claim>[] = [];
     const claims = store.list<Claim>({ prefix: keys.claims() });
     for await (const claim of claims) {
       const [, tenant, id] = claim.key as [string, string, string];
-      if (runner.active.has(runName(tenant, id))) continue;
-      if (!this.seen.has(claim.value.worker)) free.push(claim);
+      if (!runner.active.has(runName(tenant, id))) others.push(claim);
     }
+    // Leases after claims: who holds a claim had its lease before, and no lease ever comes back.
+    const leases = new Set((await store.workers()).map(({ worker }) => worker));
+    const free = others.filter((claim) => !leases.has(claim.value.worker));
     for (const claim of free) await this.adopt(claim);
     return free.length;
   }
@@ -80,6 +82,8 @@ export class Recovery {
   private async adoptOrphans(): Promise<number> {
     const { runner, reader, store } = this.options;
     let adopted = 0;
+    // A commit of ours that is still on its way is refused once another one has rewritten the lease.
+    if (runner.orphans.size > 0) await store.commit({ checks: [], mutations: [] });
     for (const [name, run] of [...runner.orphans]) {
       const { tenant, id } = run.record;
       const claim = await reader.claim(tenant, id);

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { keys, type Mutation, type Store } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { World } from "./clock.ts";

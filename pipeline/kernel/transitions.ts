@@ -52,10 +52,13 @@ export function createRun(
   return { checks: [{ key, versionstamp: known?.versionstamp ?? null }], mutations };
 }
 
-/** Takes over a run whose worker is dead or has let go. */
+/** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */
 export function claimRun(run: RunRecord, claim: Versioned<Claim>, worker: string): Transition {
+  const checks: Check[] = [{ key: claim.key, versionstamp: claim.versionstamp }];
+  const before = claim.value.worker;
+  if (before && before !== worker) checks.push({ key: keys.lease(before), versionstamp: null });
   return {
-    checks: [{ key: claim.key, versionstamp: claim.versionstamp }],
+    checks,
     mutations: [...putClaim(run, { worker }), ...putRun(run)],
   };
 }

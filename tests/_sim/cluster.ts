@@ -1,0 +1,127 @@
+/** Simulated processes that each run an engine on one shared database. */
+import { createEngine, type Engine, type RunFunction } from "../../pipeline/kernel/mod.ts";
+import { Store } from "../../store/mod.ts";
+import { type Faults, NO_FAULTS, SimDatabase, SimKv } from "./kv.ts";
+import { SimProcess, SimWorld } from "./world.ts";
+
+/** One call of a step's function, as the outside world saw it. */
+export interface Call {
+  run: string;
+  step: string;
+  attempt: number;
+  idempotency_key: string;
+  process: string;
+  /** The step's result was on disk already when the call began. */
+  late: boolean;
+}
+
+/** A process with its engine. */
+export interface Node {
+  process: SimProcess;
+  engine: Engine;
+  kv: SimKv;
+  open: boolean;
+}
+
+const SILENT = { info() {}, warn() {}, error() {} };
+export const LEASE_MS = 1000;
+const SWEEP_MS = 300;
+
+/** Starts, kills and freezes nodes. */
+export class Cluster {
+  readonly db = new SimDatabase();
+  readonly calls: Call[] = [];
+  faults: Faults = NO_FAULTS;
+  readonly nodes: Node[] = [];
+  private started = 0;
+
+  constructor(
+    readonly world: SimWorld,
+    private readonly program: (process: SimProcess) => RunFunction,
+  ) {}
+
+  /** Starts a process; its engine opens in virtual time. */
+  boot(): Node {
+    const process = new SimProcess(`w${++this.started}`);
+    const world = this.world.of(process);
+    const kv = new SimKv(this.db, process, this.world, () => this.faults);
+    const { now, sleep } = world.clock;
+    const store = new Store({ kv, worker: process.name, now, sleep, lease_ms: LEASE_MS });
+    const engine = createEngine({
+      store,
+      world,
+      log: SILENT,
+      programs: () => this.instrumented(process),
+      concurrency: 3,
+      queue_limit: 100,
+      idempotency_ttl_ms: 3_600_000,
+      lease_ms: LEASE_MS,
+      sweep_ms: SWEEP_MS,
+      onFenced: () => this.replace(node),
+    });
+    const node: Node = { process, engine, kv, open: false };
+    this.nodes.push(node);
+    store.open().then(() => engine.open()).then(
+      () => node.open = true,
+      () => this.replace(node), // a process that cannot start is started again
+    );
+    return node;
+  }
+
+  /** Kills a process and starts another one after `pause_ms`. */
+  crash(node: Node, pause_ms: number): void {
+    node.process.dead = true;
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.world.at(pause_ms, undefined, () => void this.boot());
+  }
+
+  /** Stops a process without its noticing. */
+  freeze(node: Node, ms: number): void {
+    node.process.frozenUntil = this.world.now + ms;
+  }
+
+  private replace(node: Node): void {
+    if (!node.process.dead) this.crash(node, 50);
+  }
+
+  /** The program with its calls recorded. */
+  private instrumented(process: SimProcess): RunFunction {
+    const program = this.program(process);
+    return (ctx, input) =>
+      program({
+        run: ctx.run,
+        signal: ctx.signal,
+        emit: (event) => ctx.emit(event),
+        write: (mutations) => ctx.write(mutations),
+        step: (key, fn, options) =>
+          ctx.step(key, (scope) => {
+            if (options?.effect !== "none") {
+              const { attempt, idempotency_key } = scope;
+              const run = ctx.run.id;
+              const late = this.isDone(run, key);
+              const call = {
+                run,
+                step: key,
+                attempt,
+                idempotency_key,
+                process: process.name,
+                late,
+              };
+              this.calls.push(call);
+            }
+            return fn(scope);
+          }, options),
+      }, input);
+  }
+
+  private isDone(run: string, step: string): boolean {
+    for (const { value } of this.db.list({ prefix: ["journal", "t", run] })) {
+      const events = JSON.parse(new TextDecoder().decode(value)) as {
+        type: string;
+        step?: string;
+      }[];
+      if (events.some((e) => e.type === "step.completed" && e.step === step)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+/** Checks after every fault test what `docs/reliability.md` promises. */
+import assert from "node:assert/strict";
+import type { JournalEvent, RunRecord } from "../../pipeline/kernel/mod.ts";
+import type { Call } from "./cluster.ts";
+import type { SimDatabase } from "./kv.ts";
+
+const decode = <T>(value: Uint8Array) => JSON.parse(new TextDecoder().decode(value)) as T;
+const TERMINAL = ["run.completed", "run.failed", "run.cancelled"];
+
+/** The journal of a run. */
+export function journalOf(db: SimDatabase, run: string): JournalEvent[] {
+  return db.list({ prefix: ["journal", "t", run] })
+    .flatMap(({ value }) => decode<JournalEvent[]>(value));
+}
+
+/** The headers of all runs. */
+export function runsOf(db: SimDatabase): RunRecord[] {
+  return db.list({ prefix: ["run", "t"] }).map(({ value }) => decode<RunRecord>(value));
+}
+
+/** Throws when an invariant does not hold. `acknowledged`: runs whose `start` has resolved. */
+export function checkInvariants(db: SimDatabase, acknowledged: string[], calls: Call[]): void {
+  const runs = new Map(runsOf(db).map((run) => [run.id, run]));
+  for (const id of acknowledged) assert(runs.has(id), `I1: acknowledged run ${id} is lost`);
+  for (const run of runs.values()) {
+    checkJournal(run, journalOf(db, run.id));
+    checkIndexes(db, run);
+  }
+  for (const call of calls) {
+    assert(!call.late, `I3: ${call.run}/${call.step} ran again after its result was recorded`);
+    assert.equal(call.idempotency_key, `${call.run}/${call.step}`, "I5: idempotency key");
+  }
+  const once = calls.filter((call) => call.step.startsWith("once"));
+  const names = once.map((call) => call.idempotency_key);
+  assert.equal(new Set(names).size, names.length, "I5: an at-most-once step ran twice");
+}
+
+function checkJournal(run: RunRecord, events: JournalEvent[]): void {
+  const seqs = events.map((event) => event.seq);
+  assert.deepEqual(seqs, seqs.map((_, i) => i + 1), `I2: ${run.id} has a gap or a double`);
+  assert.equal(events[0]?.type, "run.started", "I2: first event");
+  const ends = events.filter((event) => TERMINAL.includes(event.type));
+  assert.equal(ends.length, 1, `I6: ${run.id} has ${ends.length} terminal events (${run.status})`);
+  assert.equal(events.at(-1), ends[0], "I2: something follows the end");
+  assert.equal(run.last_seq, events.length, "I2: last_seq");
+  const done = events.flatMap((e) => e.type === "step.completed" ? [e.step] : []);
+  assert.equal(new Set(done).size, done.length, `I3: ${run.id} has a step with two results`);
+}
+
+function checkIndexes(db: SimDatabase, run: RunRecord): void {
+  assert.equal(db.get(["claim", "t", run.id]), null, `I7: ${run.id} has ended and is claimed`);
+  assert.equal(db.list({ prefix: ["inbox", "t", run.id] }).length, 0, `I7: ${run.id} has an inbox`);
+  for (const status of ["completed", "failed", "cancelled"]) {
+    const there = db.get(["ended", "t", status, run.id]) !== null;
+    assert.equal(there, status === run.status, `I7: index ${status} of ${run.id}`);
+  }
+}

@@ -1,0 +1,133 @@
+/** A key-value store in memory that all simulated processes share, with faults per process. */
+import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "../../store/mod.ts";
+import type { SimProcess, SimWorld } from "./world.ts";
+
+/** The database itself. */
+export class SimDatabase {
+  readonly entries = new Map<string, Entry>();
+  private version = 0;
+  /** Called after every commit that was applied. */
+  onCommit?: (process: SimProcess | undefined, commit: Commit) => void;
+
+  get(key: Key): Entry | null {
+    return this.entries.get(encode(key)) ?? null;
+  }
+
+  /** Applies a commit at once. */
+  apply(commit: Commit, process?: SimProcess): string | null {
+    for (const { key, versionstamp } of commit.checks) {
+      if ((this.get(key)?.versionstamp ?? null) !== versionstamp) return null;
+    }
+    const versionstamp = (++this.version).toString(16).padStart(20, "0");
+    for (const mutation of commit.mutations) {
+      const text = encode(mutation.key);
+      if ("delete" in mutation) this.entries.delete(text);
+      else this.entries.set(text, { key: mutation.key, value: mutation.set.slice(), versionstamp });
+    }
+    this.onCommit?.(process, commit);
+    return versionstamp;
+  }
+
+  list({ prefix, start, end }: Selector, { limit = Infinity, reverse }: ListOptions = {}): Entry[] {
+    const head = encode(prefix);
+    const from = start ? encode(start) : head;
+    const to = end && encode(end);
+    const found = [...this.entries].filter(([text]) =>
+      text.startsWith(head) && text !== head && text >= from && (!to || text < to)
+    );
+    found.sort(([a], [b]) => a < b ? -1 : 1);
+    if (reverse) found.reverse();
+    return found.slice(0, limit).map(([, entry]) => entry);
+  }
+}
+
+/** How often what goes wrong, as probabilities. */
+export interface Faults {
+  /** The commit fails before it is applied. */
+  before: number;
+  /** The commit is applied, the answer is lost: it throws. */
+  after: number;
+  /** The commit is applied, the answer says that it was refused. */
+  lied: number;
+  /** A read fails. */
+  read: number;
+  /** Longest delay of an answer, in virtual milliseconds. */
+  latency_ms: number;
+}
+
+/** No fault at all. */
+export const NO_FAULTS: Faults = { before: 0, after: 0, lied: 0, read: 0, latency_ms: 0 };
+
+/** What one process sees of the database. */
+export class SimKv implements Kv {
+  /** Called before and after each commit; for tests that stop a process right there. */
+  onCommit?: (moment: "before" | "after", n: number) => void;
+  private commits = 0;
+
+  constructor(
+    private readonly db: SimDatabase,
+    private readonly process: SimProcess,
+    private readonly world: SimWorld,
+    private readonly faults: () => Faults,
+  ) {}
+
+  get(key: Key): Promise<Entry | null> {
+    return this.answer(() => this.read(() => this.db.get(key)));
+  }
+
+  getMany(keys: Key[]): Promise<(Entry | null)[]> {
+    return this.answer(() => this.read(() => keys.map((key) => this.db.get(key))));
+  }
+
+  async *list(selector: Selector, options?: ListOptions): AsyncIterable<Entry> {
+    yield* await this.answer(() => this.read(() => this.db.list(selector, options)));
+  }
+
+  commit(commit: Commit): Promise<string | null> {
+    const n = ++this.commits;
+    this.onCommit?.("before", n);
+    return this.answer(() => {
+      const faults = this.faults();
+      if (this.world.chance(faults.before)) throw new Error("simulated: not committed");
+      const stamp = this.db.apply(commit, this.process);
+      this.onCommit?.("after", n);
+      if (this.world.chance(faults.after)) throw new Error("simulated: answer lost");
+      return this.world.chance(faults.lied) ? null : stamp;
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private read<T>(fn: () => T): T {
+    if (this.world.chance(this.faults().read)) throw new Error("simulated: read failed");
+    return fn();
+  }
+
+  /** The request takes a while, is served even if its sender dies, and the answer takes a while. */
+  private answer<T>(fn: () => T): Promise<T> {
+    const { world, process } = this;
+    const delay = () => world.random() * this.faults().latency_ms;
+    return new Promise((resolve, reject) => {
+      if (process.dead) return;
+      world.at(delay(), undefined, () => {
+        let settle: () => void;
+        try {
+          const value = fn();
+          settle = () => resolve(value);
+        } catch (error) {
+          settle = () => reject(error);
+        }
+        world.at(delay(), process, settle);
+      });
+    });
+  }
+}
+
+/** Orders as Deno KV does for the parts that we use: part by part, numbers before strings. */
+function encode(key: Key): string {
+  return key.map((part) =>
+    typeof part === "number" ? `\u0001${part.toString().padStart(16, "0")}` : `\u0002${part}\u0000`
+  ).join("");
+}
