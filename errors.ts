@@ -15,6 +15,8 @@ export type ErrorCode =
   | "invalid_request"
   | "validation_failed"
   | "not_found"
+  | "method_not_allowed"
+  | "upgrade_required"
   | "conflict"
   | "idempotency_in_flight"
   | "idempotency_mismatch"

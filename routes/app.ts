@@ -1,0 +1,45 @@
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { accessLog } from "./access_log.ts";
+import { chatRoutes } from "./chat.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { healthRoutes } from "./health.ts";
+import { answerUnknown, endpointsOf } from "./not_found.ts";
+import { originGuard } from "./origin_guard.ts";
+import { onError } from "./problem.ts";
+import { requestId } from "./request_id.ts";
+import { runRoutes } from "./runs.ts";
+import { securityHeaders } from "./security_headers.ts";
+import { createSessions } from "./sessions.ts";
+import { chatSocketRoutes } from "./ws.ts";
+
+const EXPOSED = [
+  "X-Request-Id",
+  "Location",
+  "Retry-After",
+  "Preference-Applied",
+  "Idempotency-Replayed",
+];
+
+/** The whole HTTP surface. Nothing listens yet: pass `fetch` to a server, or call `request()`. */
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const { allowed_hosts, allowed_origins } = deps.settings;
+  const sessions = createSessions(deps.shutdown);
+  const app = new Hono<AppEnv>();
+  app.onError(onError(deps.log));
+  app.use(requestId(deps.newId));
+  app.use(accessLog(deps.log, deps.now));
+  app.use(securityHeaders());
+  app.use(originGuard(allowed_hosts, allowed_origins));
+  if (allowed_origins.length > 0) {
+    const share = cors({ origin: allowed_origins, exposeHeaders: EXPOSED, maxAge: 600 });
+    // CORS does not cover WebSockets, and a handshake's answer cannot take more headers.
+    app.use((c, next) => c.req.raw.headers.has("upgrade") ? next() : share(c, next));
+  }
+  app.route("/", healthRoutes(deps, sessions, () => endpointsOf(app)));
+  app.route("/", chatSocketRoutes(deps, sessions));
+  app.route("/", chatRoutes(deps, sessions));
+  app.route("/", runRoutes(deps, sessions));
+  answerUnknown(app);
+  return app;
+}

@@ -1,0 +1,127 @@
+/**
+ * From a request's bytes to a checked value: media type, size, JSON, schema, in that order.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { z } from "zod";
+import { type Issue, OrchestratorError } from "../errors.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+import type { AppEnv } from "./deps.ts";
+import { parseJson } from "./json.ts";
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
+
+/** A body and what it must be. */
+export interface BodyRules<T> {
+  schema: z.ZodType<T>;
+  /** Of the body as it is sent. */
+  max_bytes: number;
+  /** Stands for an absent body; without it a body is required. */
+  when_empty?: NoInfer<T>;
+}
+
+/**
+ * Reads and checks a JSON body.
+ *
+ * @throws `unsupported_media_type`, `payload_too_large`, `invalid_request` (not JSON),
+ *   `validation_failed` (JSON, but not what the schema says)
+ */
+export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Promise<T> {
+  const request = c.req.raw;
+  if (request.body === null && rules.when_empty !== undefined) return rules.when_empty;
+  const type = request.headers.get("content-type");
+  if (type === null || !JSON_TYPE.test(type)) {
+    throw new OrchestratorError(
+      "unsupported_media_type",
+      `Cannot read a body of type ${JSON.stringify(type)}: only application/json is understood. ` +
+        "Send JSON with that Content-Type.",
+    );
+  }
+  const text = decode(await readBytes(request, rules.max_bytes));
+  if (text === "" && rules.when_empty !== undefined) return rules.when_empty;
+  return validate(rules.schema, parseJson(text));
+}
+
+/** `value` as the schema makes it. @throws `validation_failed` with a JSON pointer per problem */
+export function validate<T>(schema: z.ZodType<T>, value: Json): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw validationFailed(result.error.issues.flatMap(toIssues));
+}
+
+/** The 422 for these issues. */
+export function validationFailed(issues: Issue[]): OrchestratorError {
+  const [first] = issues;
+  const where = first ? `: ${first.location || "/"}: ${first.message}` : "";
+  return new OrchestratorError(
+    "validation_failed",
+    `Cannot accept the request${where}. Mend what \`errors\` lists and send it again.`,
+    { issues },
+  );
+}
+
+function toIssues(issue: z.core.$ZodIssue): Issue[] {
+  const location = pointer(issue.path);
+  if (issue.code !== "unrecognized_keys") return [{ location, message: issue.message }];
+  return issue.keys.map((key) => ({
+    location: `${location}${pointer([key])}`,
+    message: "unknown field",
+  }));
+}
+
+/** RFC 6901. */
+function pointer(path: PropertyKey[]): string {
+  return path.map((part) => "/" + String(part).replaceAll("~", "~0").replaceAll("/", "~1")).join(
+    "",
+  );
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new OrchestratorError(
+      "invalid_request",
+      "Cannot read the body: it is not valid UTF-8. Encode it as UTF-8.",
+    );
+  }
+}
+
+/** Believes a declared length only as far as to refuse it or to read at once; counts otherwise. */
+async function readBytes(request: Request, max_bytes: number): Promise<Uint8Array> {
+  const declared = Number(request.headers.get("content-length") ?? NaN);
+  if (declared > max_bytes) throw tooLarge(max_bytes);
+  if (declared >= 0) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    if (bytes.length > max_bytes) throw tooLarge(max_bytes);
+    return bytes;
+  }
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of request.body ?? []) {
+    total += chunk.length;
+    if (total > max_bytes) throw tooLarge(max_bytes);
+    chunks.push(chunk);
+  }
+  return concat(chunks, total);
+}
+
+function concat(chunks: Uint8Array[], total: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const all = new Uint8Array(total);
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
+}
+
+function tooLarge(max_bytes: number): OrchestratorError {
+  return new OrchestratorError(
+    "payload_too_large",
+    `Cannot read the body: it is larger than ${max_bytes} bytes. Send less.`,
+    { details: { max_bytes } },
+  );
+}

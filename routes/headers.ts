@@ -1,0 +1,107 @@
+/**
+ * Request headers and query parameters with a grammar of their own. What cannot be read is a 400,
+ * except for `Prefer`, which RFC 7240 has servers ignore.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { OrchestratorError } from "../errors.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+
+/** Longest wait a client can ask for, in seconds. */
+const MAX_WAIT_S = 300;
+
+/** What a client prefers; see RFC 7240. */
+export interface Preference {
+  respond_async: boolean;
+  /** Seconds, at most 300. */
+  wait?: number;
+}
+
+/** Reads `Prefer: respond-async, wait=10`; unknown and malformed parts are ignored. */
+export function readPrefer(header: string | null): Preference {
+  const preference: Preference = { respond_async: false };
+  for (const part of header?.toLowerCase().split(",") ?? []) {
+    const [token = "", value = ""] = part.split(";")[0]!.split("=").map((text) => text.trim());
+    if (token === "respond-async") preference.respond_async = true;
+    if (token === "wait" && /^"?\d{1,6}"?$/.test(value)) {
+      preference.wait = Math.min(Number(value.replaceAll('"', "")), MAX_WAIT_S);
+    }
+  }
+  return preference;
+}
+
+/** How a preference that was heeded reads in `Preference-Applied`; nothing when none was. */
+export function preferenceApplied({ wait, respond_async }: Preference): string | undefined {
+  return wait === undefined ? respond_async ? "respond-async" : undefined : `wait=${wait}`;
+}
+
+/** Waits as long as the client prefers: without a preference, to the end. `undefined`: not yet. */
+export async function within<T>(
+  result: () => Promise<T>,
+  { wait, respond_async }: Preference,
+): Promise<T | undefined> {
+  if (wait === undefined) return respond_async ? undefined : await result();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tired = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), wait * 1000);
+  });
+  try {
+    return await Promise.race([result(), tired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What makes two requests with one `Idempotency-Key` the same request. */
+export interface KeyedRequest {
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+/**
+ * Reads `Idempotency-Key` and adds the fingerprint of the request that it stands for.
+ *
+ * @throws `invalid_request` unless the key is 1 to 255 characters of printable ASCII
+ */
+export function readIdempotencyKey(
+  header: string | null,
+  request: KeyedRequest,
+): { key: string; fingerprint: string } | undefined {
+  if (header === null) return undefined;
+  if (!/^[\x20-\x7e]{1,255}$/.test(header)) {
+    throw badHeader("Idempotency-Key", "must be 1 to 255 printable ASCII characters");
+  }
+  const text = `${request.method} ${request.path}\n${canonicalJson(request.body as Json)}`;
+  return { key: header, fingerprint: createHash("sha256").update(text).digest("hex") };
+}
+
+/** Reads a whole number between `min` and `max`, or `fallback` when there is none. */
+export function readInteger(
+  text: string | null | undefined,
+  rules: { name: string; min: number; max: number; fallback: number },
+): number {
+  if (text === null || text === undefined) return rules.fallback;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (value >= rules.min && value <= rules.max) return value;
+  throw badHeader(rules.name, `must be a whole number from ${rules.min} to ${rules.max}`);
+}
+
+/** The 400 for a header or query parameter. */
+export function badHeader(location: string, message: string): OrchestratorError {
+  return new OrchestratorError(
+    "invalid_request",
+    `Cannot read ${location}: it ${message}. Mend it and send the request again.`,
+    { issues: [{ location, message }] },
+  );
+}
+
+/** Members in the order of their names, so that their order does not matter. */
+function canonicalJson(value: Json | undefined): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const members = Object.keys(value).sort().filter((key) => value[key] !== undefined)
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key])}`);
+  return `{${members.join(",")}}`;
+}

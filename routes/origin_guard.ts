@@ -1,0 +1,57 @@
+/**
+ * Keeps web pages of other sites from driving this server through somebody's browser.
+ *
+ * DNS rebinding makes a page's own name point at this machine: the browser then says that name in
+ * `Host`, so only known names are answered. Cross-site requests carry the page's `Origin`: those
+ * that change something, and WebSockets (which CORS does not cover), need a known one. Clients that
+ * are not browsers send no `Origin`.
+ *
+ * @module
+ */
+import type { MiddlewareHandler } from "hono";
+import { OrchestratorError } from "../errors.ts";
+import type { AppEnv } from "./deps.ts";
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+/** Orchestrators of containers probe by address; the answers hold nothing but a status. */
+const PROBES = new Set(["/livez", "/readyz"]);
+
+/** 421 for requests to a name that is not ours, 403 for foreign origins. */
+export function originGuard(
+  allowed_hosts: string[],
+  allowed_origins: string[],
+): MiddlewareHandler<AppEnv> {
+  const hosts = new Set([...LOOPBACK, ...allowed_hosts.map((name) => name.toLowerCase())]);
+  const origins = new Set(allowed_origins.map((origin) => origin.toLowerCase()));
+  return (c, next) => {
+    const { method, headers, url } = c.req.raw;
+    const host = (headers.get("host") ?? new URL(url).host).toLowerCase();
+    if (!hosts.has(withoutPort(host)) && !PROBES.has(c.req.path)) {
+      throw new OrchestratorError(
+        "misdirected_request",
+        `Cannot answer for the host ${JSON.stringify(host)}: it is not one of this server's ` +
+          "names. Add it to the allowed hosts if it should be.",
+      );
+    }
+    const origin = headers.get("origin");
+    if (origin !== null && (!SAFE_METHODS.has(method) || headers.has("upgrade"))) {
+      checkOrigin(origin.toLowerCase(), host, origins);
+    }
+    return next();
+  };
+}
+
+function checkOrigin(origin: string, host: string, allowed: Set<string>): void {
+  if (allowed.has(origin) || origin === `http://${host}` || origin === `https://${host}`) return;
+  throw new OrchestratorError(
+    "forbidden_origin",
+    `Cannot accept a request from a page of ${JSON.stringify(origin)}: it is a foreign origin. ` +
+      "Add it to the allowed origins if it should be accepted.",
+  );
+}
+
+function withoutPort(host: string): string {
+  const colon = host.lastIndexOf(":");
+  return colon > host.lastIndexOf("]") ? host.slice(0, colon) : host;
+}

@@ -1,0 +1,133 @@
+/**
+ * The only place where an error becomes a response: RFC 9457 `application/problem+json`.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import { type ErrorCode, type Issue, OrchestratorError } from "../errors.ts";
+import type { AppEnv, Log } from "./deps.ts";
+
+/** An error as clients get it. */
+export interface Problem {
+  /** `urn:orchestrator:error:` and the code. */
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  request_id: string;
+  /** What is wrong where; empty when there is no more to say than `detail`. */
+  errors: Issue[];
+  details?: Record<string, unknown>;
+  /** Seconds after which to try again; the `Retry-After` header says the same. */
+  retry_after?: number;
+  run_id?: string;
+  conversation_id?: string;
+}
+
+/** Codes that are not listed are the server's fault: 500. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  forbidden_origin: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  idempotency_in_flight: 409,
+  run_cancelled: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  misdirected_request: 421,
+  validation_failed: 422,
+  idempotency_mismatch: 422,
+  pipeline_invalid: 422,
+  agent_invalid: 422,
+  prompt_invalid: 422,
+  expression_failed: 422,
+  expression_limit: 422,
+  upgrade_required: 426,
+  overloaded: 429,
+  model_auth: 502,
+  model_not_found: 502,
+  model_bad_request: 502,
+  model_bad_output: 502,
+  model_refused: 502,
+  model_rate_limited: 502,
+  model_unavailable: 502,
+  shutting_down: 503,
+  store_unavailable: 503,
+  worker_fenced: 503,
+  model_timeout: 504,
+  step_timeout: 504,
+};
+
+/** The HTTP status that goes with a code. */
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? 500;
+}
+
+/** Shapes a known error as a {@linkcode Problem}; `ids` names the run it is about. */
+export function problemOf(
+  error: OrchestratorError,
+  request_id: string,
+  ids: { run_id?: string; conversation_id?: string } = {},
+): Problem {
+  const status = statusOf(error.code);
+  const title = error.code.replaceAll("_", " ");
+  const retry_after = retryAfterSeconds(error, status);
+  return {
+    type: `urn:orchestrator:error:${error.code}`,
+    title: title[0]!.toUpperCase() + title.slice(1),
+    status,
+    detail: error.message,
+    code: error.code,
+    request_id,
+    errors: error.issues ?? [],
+    ...(error.details ? { details: error.details } : {}),
+    ...(retry_after === undefined ? {} : { retry_after }),
+    ...ids,
+  };
+}
+
+/** Who asked for what, for the log. */
+interface Place {
+  request_id: string;
+  method: string;
+  path: string;
+}
+
+/** Logs what is the server's fault and hides from the client what it cannot use. */
+export function problemOfThrown(error: unknown, place: Place, log: Log): Problem {
+  if (error instanceof OrchestratorError && error.code !== "internal") {
+    if (statusOf(error.code) >= 500) log.warn("request failed", { ...place, error });
+    return problemOf(error, place.request_id);
+  }
+  log.error("request failed unexpectedly", { ...place, error });
+  const hidden = new OrchestratorError(
+    "internal",
+    "Cannot answer: something went wrong inside the server. Its log says what, by this request id.",
+  );
+  return problemOf(hidden, place.request_id);
+}
+
+/** The response that carries a problem. */
+export function problemResponse(problem: Problem): Response {
+  const headers = new Headers({ "content-type": "application/problem+json" });
+  if (problem.retry_after !== undefined) headers.set("retry-after", String(problem.retry_after));
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+/** Hono's `onError`. */
+export function onError(log: Log): (error: unknown, c: Context<AppEnv>) => Response {
+  return (error, c) => {
+    const { method, path } = c.req;
+    const place = { request_id: c.get("request_id"), method, path };
+    return problemResponse(problemOfThrown(error, place, log));
+  };
+}
+
+function retryAfterSeconds(error: OrchestratorError, status: number): number | undefined {
+  if (error.retry_after_ms !== undefined) {
+    return Math.max(1, Math.ceil(error.retry_after_ms / 1000));
+  }
+  return status === 429 || status === 503 ? 1 : undefined;
+}

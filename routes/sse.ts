@@ -1,0 +1,114 @@
+/**
+ * Server-sent events with back-pressure.
+ *
+ * Boundary: turns events that are text already into one response body.
+ *
+ * 1. Nothing is copied per event but its text: everything that waits goes out as one chunk.
+ * 2. A reader that waits is served in the same turn of the event loop (a microtask), so that events
+ *    which arrive together leave together and an idle stream adds no latency.
+ * 3. A reader that does not keep up is cut off past {@linkcode MAX_BUFFERED} characters, always
+ *    between two events: it resumes with `Last-Event-ID`.
+ * 4. However a stream ends, `signal` is aborted and no timer is left.
+ *
+ * @module
+ */
+import type { RunListener } from "../pipeline/kernel/runs.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Characters that may wait for one reader. */
+const MAX_BUFFERED = 1_000_000;
+/** Proxies close connections that are silent for longer, in milliseconds. */
+const KEEP_ALIVE_MS = 15_000;
+
+const encoder = new TextEncoder();
+
+/** One stream of events to one client. */
+export interface SseStream {
+  /** Aborted when the client went away or the stream ended. */
+  readonly signal: AbortSignal;
+  /** Sends an event; `json` must be one line. Without `seq` it carries no `id:`. */
+  send(type: string, json: string, seq?: number): void;
+  /** Ends the stream after what was sent. */
+  end(): void;
+  readonly response: Response;
+}
+
+/** Opens a stream; it counts as one of `sessions` until it ends. */
+export function openSse(sessions: Sessions): SseStream {
+  const over = new AbortController();
+  let pending = "";
+  let cancelled = false;
+  let scheduled = false;
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Set while a reader waits for data. */
+  let wake: (() => void) | undefined;
+
+  const flush = () => {
+    scheduled = false;
+    if (cancelled) return;
+    if (pending !== "") controller.enqueue(encoder.encode(pending));
+    pending = "";
+    if (over.signal.aborted) controller.close();
+    wake?.();
+    wake = undefined;
+  };
+  const schedule = () => {
+    if (wake === undefined || scheduled) return;
+    scheduled = true;
+    queueMicrotask(flush);
+  };
+  const end = () => {
+    clearInterval(keepAlive);
+    leave();
+    over.abort();
+    schedule();
+  };
+  const write = (text: string) => {
+    if (over.signal.aborted) return;
+    if (pending.length <= MAX_BUFFERED) {
+      pending += text;
+      schedule();
+    } else {
+      pending = ": cut off, too slow: resume with Last-Event-ID\n\n";
+      end();
+    }
+  };
+  const keepAlive = setInterval(() => write(": keep-alive\n\n"), KEEP_ALIVE_MS);
+  const leave = sessions.add({ close: () => end() });
+
+  const body = new ReadableStream<Uint8Array>({
+    start(given) {
+      controller = given;
+    },
+    pull() {
+      if (pending !== "" || over.signal.aborted) return flush();
+      return new Promise<void>((resolve) => wake = resolve);
+    },
+    cancel() {
+      cancelled = true;
+      end();
+    },
+    // Without a queue of its own, `pull` is called only while somebody reads.
+  }, { highWaterMark: 0 });
+
+  return {
+    signal: over.signal,
+    send(type, json, seq) {
+      const id = seq === undefined ? "" : `id: ${seq}\n`;
+      write(`${id}event: ${type}\ndata: ${json}\n\n`);
+    },
+    end,
+    response: new Response(body, { headers: SSE_HEADERS }),
+  };
+}
+
+const SSE_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+};
+
+/** Sends a run's events to a stream. */
+export function toSse(stream: SseStream): RunListener {
+  return (event, json) => stream.send(event.type, json, "seq" in event ? event.seq : undefined);
+}

@@ -1,0 +1,110 @@
+/**
+ * One turn of a conversation, the same for HTTP, SSE and WebSocket: a request becomes a run, its
+ * events go to whoever listens, its end becomes the unified response.
+ *
+ * @module
+ */
+import { isTerminal, type JournalEvent, type Json } from "../pipeline/kernel/events.ts";
+import type { Engine, RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
+import { validationFailed } from "./body.ts";
+import type { AppDeps, CatalogPort } from "./deps.ts";
+import { type ChatResponse, isResponseEvent, unifiedResponse } from "./response.ts";
+import type { ChatRequest } from "./schemas.ts";
+
+/** Optional parts of {@linkcode startTurn}. */
+export interface TurnOptions {
+  idempotency?: { key: string; fingerprint: string };
+  /** Gets every event of the run once and in order. */
+  listener?: RunListener;
+}
+
+/** A turn whose run is on disk. */
+export interface Turn {
+  run: RunRecord;
+  replayed: boolean;
+  /** The unified response once the run has ended; `signal` stops the wait for the last events. */
+  complete(signal?: AbortSignal): Promise<ChatResponse>;
+}
+
+type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "conversations" | "settings" | "newId">;
+
+/**
+ * Starts the run of a chat request.
+ *
+ * @throws `not_found` (no such pipeline), `validation_failed`, and what {@linkcode Engine.start} throws
+ */
+export async function startTurn(
+  deps: TurnDeps,
+  tenant: string,
+  request: ChatRequest,
+  options: TurnOptions = {},
+): Promise<Turn> {
+  const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
+  const { version } = await deps.catalog.resolve(pipeline);
+  const input = await turnInput(deps, tenant, request);
+  await checkInput(deps.catalog, pipeline, input);
+  const transcript = createTranscript(options.listener);
+  const started = await deps.engine.start({
+    tenant,
+    pipeline,
+    version,
+    input,
+    conversation_id: request.conversation_id ?? deps.newId("conv"),
+    ...(options.idempotency ? { idempotency: options.idempotency } : {}),
+  }, transcript.listener);
+  return {
+    run: started.run,
+    replayed: started.replayed,
+    async complete(signal = new AbortController().signal) {
+      await started.result;
+      await transcript.catchUp(deps.engine, started.run, signal);
+      return unifiedResponse(started.run, transcript.events);
+    },
+  };
+}
+
+/** @throws `validation_failed` when the pipeline does not take this input */
+export async function checkInput(catalog: CatalogPort, name: string, input: Json): Promise<void> {
+  const issues = await catalog.validateInput(name, input);
+  if (issues.length > 0) throw validationFailed(issues);
+}
+
+/** A lone message is put behind what was said before; a client that sends several knows better. */
+async function turnInput(deps: TurnDeps, tenant: string, request: ChatRequest): Promise<Json> {
+  const { context, documents, user_id, metadata, conversation_id } = request;
+  const messages = request.messages ?? [{ role: "user" as const, content: request.prompt! }];
+  const earlier = messages.length === 1 && conversation_id !== undefined
+    ? await deps.conversations.window(tenant, conversation_id, deps.settings.conversation_messages)
+    : [];
+  return {
+    messages: [...earlier, ...messages] as unknown as Json,
+    ...(context ? { context: context as Json } : {}),
+    ...(documents ? { documents: documents as Json } : {}),
+    ...(user_id ? { user_id } : {}),
+    ...(metadata ? { metadata: metadata as Json } : {}),
+  };
+}
+
+/** Passes events on, each once, and keeps those that the response is made of. */
+function createTranscript(next?: RunListener) {
+  const events: JournalEvent[] = [];
+  let last_seq = 0;
+  let ended = false;
+  const listener: RunListener = (event, json) => {
+    if ("seq" in event) {
+      if (event.seq <= last_seq) return;
+      last_seq = event.seq;
+      ended = isTerminal(event);
+      if (isResponseEvent(event)) events.push(event);
+    }
+    next?.(event, json);
+  };
+  return {
+    events,
+    listener,
+    /** A replayed run ended before anybody listened: its events come from the journal. */
+    async catchUp(engine: Engine, run: RunRecord, signal: AbortSignal): Promise<void> {
+      if (!ended) await engine.follow(run.tenant, run.id, { after: last_seq, signal }, listener);
+    },
+  };
+}
