@@ -47,7 +47,8 @@ const listOf = (item: z.ZodType<string, string>, type: string) =>
   z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))
     .pipe(z.array(item)).meta({ type: `a comma-separated list of ${type}` });
 
-const host = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase();
+const host = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
+  .meta({ type: "a host name or an IP address" });
 
 const origin = z.string().refine((value) =>
   URL.canParse(value) && new URL(value).origin === value.toLowerCase()

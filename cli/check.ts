@@ -1,0 +1,191 @@
+/**
+ * `orchestrator check`: one line for each thing that has to be right before the service can work,
+ * and how to mend what is not.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Config, type Env, readConfig } from "../config.ts";
+import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { lockDirectory } from "../store/lock.ts";
+import { explainConnection } from "./connection.ts";
+import type { CommandIo } from "./io.ts";
+import { misspellings, placeholders } from "./suspicions.ts";
+
+/** What a check found: `info` is worth knowing, `warning` worth a look, a `problem` fails the check. */
+export interface CheckLine {
+  state: "ok" | "info" | "warning" | "problem";
+  /** A variable, a path or a part of the service. */
+  subject: string;
+  message: string;
+}
+
+/** The parts of a check that other modules do. Both get a valid config. */
+export interface CheckDeps {
+  /** What is wrong with agents, prompts and pipelines. */
+  problems(config: Config): Promise<Issue[]>;
+  /** Asks the chosen provider for its models. Throws `model_*` errors. */
+  ping(config: Config): Promise<{ latency_ms: number; models: string[] }>;
+}
+
+/** Adds the command `check` to the program. */
+export function addCheck(program: Command, io: CommandIo, deps: CheckDeps): void {
+  program.command("check")
+    .description("tell what is wrong with the configuration and how to mend it")
+    .option("--online", "ask the model provider, too")
+    .option("--json", "print JSON")
+    .action(async (options: { online?: boolean; json?: boolean }) => {
+      const lines = await checkConfig(io.env(), deps, options);
+      io.write(options.json ? `${JSON.stringify(lines, null, 2)}\n` : formatCheck(lines, io.color));
+      if (lines.some(({ state }) => state === "problem")) io.fail();
+    });
+}
+
+/** Checks an environment, and asks the provider when `online`. */
+export async function checkConfig(
+  env: Env,
+  deps: CheckDeps,
+  options: { online?: boolean } = {},
+): Promise<CheckLine[]> {
+  const suspicions = [
+    ...misspellings(env).map((issue) => line("warning", issue)),
+    ...placeholders(env).map((issue) => line("problem", issue)),
+  ];
+  const config = tryReadConfig(env);
+  if (config instanceof OrchestratorError) {
+    return [...suspicions, ...(config.issues ?? []).map((issue) => line("problem", issue))];
+  }
+  return [
+    ...suspicions,
+    { state: "ok", subject: "variables", message: "well formed" },
+    ...await checkFolders(config),
+    ...await checkDefinitions(config, deps),
+    chosenProvider(config),
+    ...(options.online ? await checkProvider(config, deps) : []),
+  ];
+}
+
+/** The lines as text for people. */
+export function formatCheck(lines: CheckLine[], color: boolean): string {
+  const codes = { ok: 32, info: 36, warning: 33, problem: 31 };
+  const count = lines.filter(({ state }) => state === "problem").length;
+  const rows = lines.map(({ state, subject, message }) => {
+    const label = state.padEnd(8);
+    return `${color ? `\x1b[${codes[state]}m${label}\x1b[0m` : label} ${subject} ${message}`;
+  });
+  const end = count === 0 ? "Ready." : `${count} ${count === 1 ? "problem" : "problems"} to mend.`;
+  return `${rows.join("\n")}\n\n${end}\n`;
+}
+
+function line(state: CheckLine["state"], { location, message }: Issue): CheckLine {
+  return { state, subject: location, message };
+}
+
+function tryReadConfig(env: Env): Config | OrchestratorError {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    return toOrchestratorError(error);
+  }
+}
+
+async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLine[]> {
+  if (deploy) return [];
+  try {
+    await mkdir(data_dir, { recursive: true, mode: 0o700 });
+    const probe = join(home, `.check-${Deno.pid}`);
+    await writeFile(probe, "");
+    await rm(probe);
+    return [{ state: "ok", subject: home, message: "can be written" }, await checkLock(data_dir)];
+  } catch (error) {
+    const message = `cannot be written (${(error as Error).message}): mend its permissions, or ` +
+      "set ORCHESTRATOR_HOME to another folder";
+    return [{ state: "problem", subject: home, message }];
+  }
+}
+
+async function checkLock(data_dir: string): Promise<CheckLine> {
+  try {
+    (await lockDirectory(data_dir)).release();
+    return { state: "ok", subject: data_dir, message: "is free" };
+  } catch (error) {
+    if (toOrchestratorError(error).code !== "data_dir_locked") throw error;
+    return { state: "info", subject: data_dir, message: "is in use: a server is running" };
+  }
+}
+
+async function checkDefinitions(config: Config, deps: CheckDeps): Promise<CheckLine[]> {
+  const issues = await deps.problems(config);
+  if (issues.length > 0) return issues.map((issue) => line("problem", issue));
+  return [{ state: "ok", subject: "definitions", message: "agents, prompts and pipelines parse" }];
+}
+
+function chosenProvider({ models }: Config): CheckLine {
+  const { provider, chosen_by, default_model } = models;
+  if (provider !== "offline") {
+    const message = `${provider}/${default_model}, chosen by ${chosen_by}`;
+    return { state: "ok", subject: "model", message };
+  }
+  const mend = chosen_by === "LLM_PROVIDER"
+    ? "chosen by LLM_PROVIDER"
+    : "because no key is set: set one, for instance OPENAI_API_KEY, for answers of a language model";
+  return { state: "info", subject: "model", message: `the built-in offline model, ${mend}` };
+}
+
+async function checkProvider(config: Config, deps: CheckDeps): Promise<CheckLine[]> {
+  const { provider, default_model } = config.models;
+  try {
+    const { latency_ms, models } = await deps.ping(config);
+    const answered = `answers after ${Math.round(latency_ms)} ms, offers ${models.length} models`;
+    const missing = models.length > 0 && provider !== "customgpt" && !offers(models, default_model);
+    return [
+      { state: "ok", subject: provider, message: answered },
+      ...(missing ? [missingModel(default_model, models)] : []),
+    ];
+  } catch (error) {
+    return [{ state: "problem", subject: provider, message: await explainPing(error, config) }];
+  }
+}
+
+/** Google lists its models as `models/<name>`. */
+function offers(models: string[], wanted: string): boolean {
+  return models.some((name) => name === wanted || name === `models/${wanted}`);
+}
+
+function missingModel(name: string, models: string[]): CheckLine {
+  const some = models.slice(0, 5).join(", ");
+  const message = `${name} is not offered: set LLM_DEFAULT_MODEL to one that is, such as ${some}`;
+  return { state: "problem", subject: "LLM_DEFAULT_MODEL", message };
+}
+
+/** Where a provider lives when no base URL is set. */
+const ADDRESSES = {
+  openai: "https://api.openai.com",
+  anthropic: "https://api.anthropic.com",
+  google: "https://generativelanguage.googleapis.com",
+  customgpt: "https://app.customgpt.ai",
+};
+
+async function explainPing(error: unknown, { models }: Config): Promise<string> {
+  const { code, message } = toOrchestratorError(error);
+  const { provider, providers } = models;
+  switch (code) {
+    case "model_auth":
+      return "does not accept the key: check that it is whole, active and of this provider";
+    case "model_rate_limited":
+      return "refuses because of a rate limit or a used-up quota: check the account's plan and credit";
+    case "model_not_found":
+      return "does not know the address or the model: check the base URL and LLM_DEFAULT_MODEL";
+    case "model_timeout":
+    case "model_unavailable": {
+      if (provider === "offline") return message;
+      const address = providers[provider]?.base_url ??
+        (provider === "openai-compatible" ? undefined : ADDRESSES[provider]);
+      return address ? `cannot be reached: ${await explainConnection(address)}` : message;
+    }
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,167 @@
+import { Command } from "commander";
+import { expect } from "expect";
+import { join } from "node:path";
+import { addCheck, type CheckDeps, type CheckLine, type CommandIo } from "../../cli/mod.ts";
+import { checkConfig, formatCheck } from "../../cli/check.ts";
+import type { Env } from "../../config.ts";
+import { type ErrorCode, OrchestratorError } from "../../errors.ts";
+import { lockDirectory } from "../../store/lock.ts";
+
+async function inHome(test: (home: string) => Promise<void>): Promise<void> {
+  const home = await Deno.makeTempDir();
+  try {
+    await test(home);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+const fine: CheckDeps = {
+  problems: () => Promise.resolve([]),
+  ping: () => Promise.resolve({ latency_ms: 12.4, models: ["gpt-5.4-mini", "gpt-x"] }),
+};
+
+const failing = (code: ErrorCode): CheckDeps => ({
+  ...fine,
+  ping: () => Promise.reject(new OrchestratorError(code, `Cannot ask: ${code}.`)),
+});
+
+const find = (lines: CheckLine[], subject: string) =>
+  lines.filter((line) => line.subject === subject).map(({ state, message }) => [state, message]);
+
+Deno.test("checkConfig() of a fresh machine finds nothing to mend", () =>
+  inHome(async (home) => {
+    const lines = await checkConfig({ ORCHESTRATOR_HOME: join(home, "new") }, fine);
+    expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
+      ["ok", "variables"],
+      ["ok", join(home, "new")],
+      ["ok", join(home, "new/data")],
+      ["ok", "definitions"],
+      ["info", "model"],
+    ]);
+    expect(find(lines, "model")[0]?.[1]).toContain("offline model, because no key is set");
+  }));
+
+Deno.test("checkConfig() tells every malformed, misspelt or untouched variable", async () => {
+  const env = { PORT: "x", LLM_PROVDIER: "openai", OPENAI_API_KEY: "your-key-here", HOST: "::" };
+  const lines = await checkConfig(env, fine);
+  expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
+    ["warning", "LLM_PROVDIER"],
+    ["problem", "OPENAI_API_KEY"],
+    ["problem", "PORT"],
+    ["problem", "HOST"],
+  ]);
+});
+
+Deno.test("checkConfig() reports a running server and stays out of its way", () =>
+  inHome(async (home) => {
+    const data = join(home, "data");
+    await Deno.mkdir(data);
+    const lock = await lockDirectory(data);
+    try {
+      const lines = await checkConfig({ ORCHESTRATOR_HOME: home }, fine);
+      expect(find(lines, data)).toEqual([["info", "is in use: a server is running"]]);
+    } finally {
+      lock.release();
+    }
+  }));
+
+Deno.test("checkConfig() reports a home folder that cannot be made", () =>
+  inHome(async (home) => {
+    const path = join(home, "file");
+    await Deno.writeTextFile(path, "");
+    const [[state, message] = []] = find(
+      await checkConfig({ ORCHESTRATOR_HOME: path }, fine),
+      path,
+    );
+    expect(state).toBe("problem");
+    expect(message).toContain("set ORCHESTRATOR_HOME to another folder");
+  }));
+
+Deno.test("checkConfig() reports what is wrong with definitions", () =>
+  inHome(async (home) => {
+    const issue = { location: "agents/x.md line 3", message: "is wrong" };
+    const deps = { ...fine, problems: () => Promise.resolve([issue]) };
+    expect(find(await checkConfig({ ORCHESTRATOR_HOME: home }, deps), issue.location))
+      .toEqual([["problem", "is wrong"]]);
+  }));
+
+Deno.test("checkConfig() needs no folder on Deno Deploy", async () => {
+  const env = { ORCHESTRATOR_HOME: "/proc/nowhere", DENO_DEPLOYMENT_ID: "x" };
+  expect((await checkConfig(env, fine)).some(({ state }) => state === "problem")).toBe(false);
+});
+
+const online = (home: string, env: Env, deps: CheckDeps) =>
+  checkConfig({ ORCHESTRATOR_HOME: home, ...env }, deps, { online: true });
+
+Deno.test("checkConfig() online tells how the provider answers", () =>
+  inHome(async (home) => {
+    const lines = await online(home, { OPENAI_API_KEY: "k" }, fine);
+    expect(find(lines, "model")).toEqual([["ok", "openai/gpt-5.4-mini, chosen by OPENAI_API_KEY"]]);
+    expect(find(lines, "openai")).toEqual([["ok", "answers after 12 ms, offers 2 models"]]);
+    const other = await online(home, { OPENAI_API_KEY: "k", LLM_DEFAULT_MODEL: "gpt-z" }, fine);
+    expect(find(other, "LLM_DEFAULT_MODEL")[0]?.[1]).toContain("gpt-z is not offered");
+    const google = {
+      ...fine,
+      ping: () => Promise.resolve({ latency_ms: 1, models: ["models/gem"] }),
+    };
+    const prefixed = await online(home, { GOOGLE_API_KEY: "k", LLM_DEFAULT_MODEL: "gem" }, google);
+    expect(find(prefixed, "LLM_DEFAULT_MODEL")).toEqual([]);
+  }));
+
+Deno.test("checkConfig() online explains each kind of failure", () =>
+  inHome(async (home) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const env = { OPENAI_API_KEY: "k", OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` };
+    const explained = async (code: ErrorCode) => {
+      const [[state, message] = []] = find(await online(home, env, failing(code)), "openai");
+      expect(state).toBe("problem");
+      return message;
+    };
+    expect(await explained("model_auth")).toContain("does not accept the key");
+    expect(await explained("model_rate_limited")).toContain("quota");
+    expect(await explained("model_not_found")).toContain("LLM_DEFAULT_MODEL");
+    expect(await explained("model_unavailable")).toContain("nothing answers at 127.0.0.1");
+    expect(await explained("model_timeout")).toContain("nothing answers at 127.0.0.1");
+    expect(await explained("internal")).toBe("Cannot ask: internal.");
+    const [[, message] = []] = find(await online(home, {}, failing("model_timeout")), "offline");
+    expect(message).toBe("Cannot ask: model_timeout.");
+  }));
+
+async function runCheck(env: Env, ...args: string[]) {
+  let [text, failed] = ["", false];
+  const io: CommandIo = {
+    env: () => env,
+    write: (part) => text += part,
+    fail: () => failed = true,
+    color: false,
+  };
+  const program = new Command();
+  addCheck(program, io, fine);
+  await program.parseAsync(["check", ...args], { from: "user" });
+  return { text, failed };
+}
+
+Deno.test("check prints JSON and fails on a problem only", () =>
+  inHome(async (home) => {
+    const good = await runCheck({ ORCHESTRATOR_HOME: home }, "--json");
+    expect(good.failed).toBe(false);
+    expect(JSON.parse(good.text)[0]).toEqual({
+      state: "ok",
+      subject: "variables",
+      message: "well formed",
+    });
+    const bad = await runCheck({ PORT: "x" });
+    expect(bad.failed).toBe(true);
+    expect(bad.text).toMatch(/^problem {2}PORT must be .*\n\n1 problem to mend\.\n$/);
+  }));
+
+Deno.test("formatCheck() marks states with words, and with colours where asked to", () => {
+  const line: CheckLine = { state: "ok", subject: "s", message: "m" };
+  expect(formatCheck([line], false)).toBe("ok       s m\n\nReady.\n");
+  expect(formatCheck([line], true)).toBe("\x1b[32mok      \x1b[0m s m\n\nReady.\n");
+  const two = [line, { ...line, state: "problem" }, { ...line, state: "problem" }] as CheckLine[];
+  expect(formatCheck(two, false)).toContain("2 problems to mend.");
+});
