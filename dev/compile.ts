@@ -1,0 +1,81 @@
+/**
+ * Builds the executable: bundles the entry into one file, lays the built-in data beside it and
+ * compiles that folder. Bundling first keeps unused parts of npm packages out of the executable; why
+ * that matters is in `docs/decisions/003-bundle-before-compile.md`.
+ *
+ *     deno run -P=dev dev/compile.ts [entry] [output]
+ *
+ * @module
+ */
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+/** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
+const DATA = ["agents", "prompts", "pipeline/definitions"];
+
+/** All that the executable may ever do. No subprocess, no foreign code, and it never asks. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-env",
+  "--allow-read",
+  "--allow-write",
+];
+
+/** CommonJS packages in the bundle ask for `node:` modules through `require`. */
+const PREAMBLE = `import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+`;
+
+/** What to build. Paths are relative to `project`. */
+export interface CompileOptions {
+  /** Folder of `deno.json` and of the data folders. */
+  project: string;
+  entry?: string;
+  output?: string;
+  /** The command of the deno that bundles and compiles. */
+  deno?: string[];
+}
+
+/** Builds the executable and returns its path. @throws Error when a step fails */
+export async function compile(options: CompileOptions): Promise<string> {
+  const { project, entry = "main.ts", output = "dist/orchestrator", deno = [Deno.execPath()] } =
+    options;
+  const target = resolve(project, output);
+  const staging = join(dirname(target), "bundle");
+  rmSync(staging, { recursive: true, force: true });
+  mkdirSync(staging, { recursive: true });
+  for (const folder of DATA) {
+    cpSync(join(project, folder), join(staging, folder), { recursive: true });
+  }
+
+  const bundle = join(staging, "main.js");
+  const config = join(project, "deno.json");
+  await run(deno, project, [
+    ...["bundle", "--quiet", "--config", config, "--platform", "deno", "--minify"],
+    ...["-o", bundle, resolve(project, entry)],
+  ]);
+  writeFileSync(bundle, PREAMBLE + readFileSync(bundle, "utf8"));
+  await run(deno, staging, [
+    ...["compile", "--quiet", "--no-config", "--no-lock", "--no-check", "--unstable-kv"],
+    ...PERMISSIONS,
+    ...DATA.flatMap((folder) => ["--include", folder]),
+    ...["-o", target, "main.js"],
+  ]);
+  return target;
+}
+
+async function run(deno: string[], cwd: string, args: string[]): Promise<void> {
+  const [command = "deno", ...words] = deno;
+  const { code } = await new Deno.Command(command, { args: [...words, ...args], cwd }).spawn()
+    .status;
+  if (code !== 0) throw new Error(`Cannot compile: \`deno ${args[0]}\` ended with ${code}.`);
+}
+
+if (import.meta.main) {
+  const [entry, output] = Deno.args;
+  const project = resolve(import.meta.dirname ?? ".", "..");
+  const path = await compile({ project, entry, output });
+  const megabytes = Deno.statSync(path).size / 1e6;
+  Deno.stdout.writeSync(new TextEncoder().encode(`${path} (${megabytes.toFixed(0)} MB)\n`));
+}

@@ -1,0 +1,2 @@
+/** The folder that holds the built-in `agents/`, `prompts/` and `pipeline/definitions/`. */
+export const root: string = import.meta.dirname ?? ".";

@@ -1,0 +1,26 @@
+import { expect } from "expect";
+import { parseEnv } from "node:util";
+import { VARIABLE_NAMES } from "../../config/variables.ts";
+import { readConfig } from "../../config.ts";
+import { generate } from "../../dev/config_docs.ts";
+
+Deno.test("generate() documents every variable in both files", () => {
+  const files = generate();
+  for (const name of VARIABLE_NAMES) {
+    expect(files["docs/configuration.md"]).toContain(`| \`${name}\` | `);
+    expect(files[".env.example"]).toContain(`\n# ${name}=`);
+  }
+  for (const text of Object.values(files)) expect(text).not.toContain("undefined");
+});
+
+Deno.test("generate() makes an .env.example that sets nothing until it is edited", () => {
+  const example = generate()[".env.example"] ?? "";
+  expect(parseEnv(example)).toEqual({});
+});
+
+Deno.test("generate() gives examples that the configuration takes", () => {
+  const edited = (generate()[".env.example"] ?? "").replaceAll(/^# (?=[A-Z_]+=)/gm, "");
+  const env = parseEnv(edited);
+  expect(Object.keys(env)).toEqual(VARIABLE_NAMES);
+  expect(readConfig(env).models.provider).toBe("openai");
+});

@@ -1,0 +1,10 @@
+import { expect } from "expect";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../resources.ts";
+
+Deno.test("root holds the built-in folders", () => {
+  for (const folder of ["agents", "prompts", "pipeline/definitions"]) {
+    expect(existsSync(join(root, folder))).toBe(true);
+  }
+});
