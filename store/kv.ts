@@ -9,7 +9,7 @@
 
 /** One part of a key. */
 export type KeyPart = string | number;
-/** A key: ordered by its parts, numbers before strings as in Deno KV. */
+/** A key: ordered by its parts, strings before numbers as in Deno KV. */
 export type Key = readonly KeyPart[];
 
 /** The largest value an adapter must take. */

@@ -125,9 +125,9 @@ export class SimKv implements Kv {
   }
 }
 
-/** Orders as Deno KV does for the parts that we use: part by part, numbers before strings. */
+/** Orders as Deno KV does for the parts that we use: part by part, strings before numbers. */
 function encode(key: Key): string {
   return key.map((part) =>
-    typeof part === "number" ? `\u0001${part.toString().padStart(16, "0")}` : `\u0002${part}\u0000`
+    typeof part === "number" ? `\u0002${part.toString().padStart(16, "0")}` : `\u0001${part}\u0000`
   ).join("");
 }

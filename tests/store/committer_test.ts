@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { Committer } from "../../store/committer.ts";
+import { openDenoKv } from "../../store/deno_kv.ts";
+import { type Commit, keys, type Kv } from "../../store/mod.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const set = (name: string, value = "x"): Commit => ({
+  checks: [],
+  mutations: [{ key: ["k", name], set: bytes(value) }],
+});
+
+/** A real store whose commits are counted and can be made to fail. */
+async function setup(fault?: (n: number, commit: () => Promise<string | null>) => unknown) {
+  const inner = await openDenoKv(":memory:");
+  const commits: Commit[] = [];
+  let armed = false;
+  const kv: Kv = {
+    get: (key) => inner.get(key),
+    getMany: (many) => inner.getMany(many),
+    list: (selector, options) => inner.list(selector, options),
+    close: () => inner.close(),
+    commit(commit) {
+      commits.push(commit);
+      const apply = () => inner.commit(commit);
+      return ((armed && fault?.(commits.length, apply)) || apply()) as Promise<string | null>;
+    },
+  };
+  const clock = { now: 0 };
+  const committer = new Committer({
+    kv,
+    worker: "w1",
+    now: () => clock.now,
+    sleep: (ms) => Promise.resolve(void (clock.now += ms)),
+    lease_ms: 1000,
+  });
+  await committer.acquire();
+  commits.length = 0;
+  armed = true;
+  return { kv: inner, committer, commits, clock };
+}
+
+const there = async (kv: Kv, name: string) => (await kv.get(["k", name])) !== null;
+
+Deno.test("submit() groups what is pending into one commit", async () => {
+  const { kv, committer, commits } = await setup();
+  const stamps = await Promise.all(["a", "b", "c"].map((name) => committer.submit(set(name))));
+  assert.equal(commits.length, 1);
+  assert.equal(new Set(stamps).size, 1);
+  await kv.close();
+});
+
+Deno.test("submit() refuses a member by its own checks only", async () => {
+  const { kv, committer } = await setup();
+  const bad: Commit = {
+    ...set("bad"),
+    checks: [{ key: ["k", "bad"], versionstamp: "0".repeat(20) }],
+  };
+  const [a, b, c] = await Promise.all([set("a"), bad, set("c")].map((m) => committer.submit(m)));
+  assert(a && c);
+  assert.equal(b, null);
+  assert.deepEqual(await Promise.all(["a", "bad", "c"].map((n) => there(kv, n))), [
+    true,
+    false,
+    true,
+  ]);
+  await kv.close();
+});
+
+Deno.test("submit() lets a check see what an earlier member of the same turn wrote", async () => {
+  const { kv, committer } = await setup();
+  const create = (value: string): Commit => ({
+    ...set("once", value),
+    checks: [{ key: ["k", "once"], versionstamp: null }],
+  });
+  const results = await Promise.all([create("1"), create("2")].map((m) => committer.submit(m)));
+  assert.deepEqual(results.map((stamp) => stamp !== null), [true, false]);
+  await kv.close();
+});
+
+Deno.test("submit() resolves a commit that was applied but threw, without doubling it", async () => {
+  const { kv, committer } = await setup((n, apply) =>
+    n === 1 ? apply().then(() => Promise.reject(new Error("answer lost"))) : apply()
+  );
+  const stamp = await committer.submit(set("a"));
+  assert.equal((await kv.get(["k", "a"]))!.versionstamp, stamp);
+  assert(await committer.submit(set("b")));
+  await kv.close();
+});
+
+Deno.test("submit() resolves a commit that was applied but answered that it was refused", async () => {
+  const { kv, committer } = await setup((n, apply) => n === 1 ? apply().then(() => null) : apply());
+  assert.equal(await committer.submit(set("a")), (await kv.get(["k", "a"]))!.versionstamp);
+  await kv.close();
+});
+
+Deno.test("submit() tries a failed commit again and gives up with store_unavailable", async () => {
+  let broken = true;
+  const { kv, committer } = await setup(() =>
+    broken ? Promise.reject(new Error("disk full")) : undefined
+  );
+  await assert.rejects(committer.submit(set("a")), { code: "store_unavailable" });
+  broken = false;
+  assert(await committer.submit(set("b")), "it works again once the store does");
+  assert.deepEqual([await there(kv, "a"), await there(kv, "b")], [false, true]);
+  await kv.close();
+});
+
+Deno.test("submit() is refused for good once the lease is gone", async () => {
+  const { kv, committer } = await setup();
+  await kv.commit({ checks: [], mutations: [{ key: keys.lease("w1"), delete: true }] });
+  await assert.rejects(committer.submit(set("a")), { code: "worker_fenced" });
+  await assert.rejects(committer.submit(set("b")), { code: "worker_fenced" });
+  assert.equal(await there(kv, "a"), false);
+  assert(committer.isFenced);
+  await kv.close();
+});
+
+Deno.test("submit() does not believe an answer that came after its lease ran out", async () => {
+  const held: { clock?: { now: number }; kv?: Kv } = {};
+  const { kv, committer, clock } = await setup((n, apply) =>
+    n === 1
+      ? apply().then(async (stamp) => {
+        held.clock!.now += 5000;
+        await held.kv!.commit({ checks: [], mutations: [{ key: keys.lease("w1"), delete: true }] });
+        return stamp;
+      })
+      : undefined
+  );
+  Object.assign(held, { clock, kv });
+  await assert.rejects(committer.submit(set("a")), { code: "worker_fenced" });
+  await kv.close();
+});
+
+Deno.test("submit() splits what does not fit one commit", async () => {
+  const { kv, committer, commits } = await setup();
+  const many = Array.from({ length: 2500 }, (_, i) => committer.submit(set(`n${i}`)));
+  assert((await Promise.all(many)).every(Boolean));
+  assert.equal(commits.length, 3);
+  await kv.close();
+});
+
+Deno.test("release() gives the lease back and ends writing", async () => {
+  const { kv, committer } = await setup();
+  await committer.release();
+  assert.equal(await kv.get(keys.lease("w1")), null);
+  await assert.rejects(committer.submit(set("a")), { code: "worker_fenced" });
+  await kv.close();
+});
+
+Deno.test("heartbeat() rewrites the lease only when nothing else did", async () => {
+  const { kv, committer, commits, clock } = await setup();
+  clock.now += 100;
+  await committer.heartbeat(300);
+  assert.equal(commits.length, 0);
+  clock.now += 300;
+  await committer.heartbeat(300);
+  assert.equal(commits.length, 1);
+  await kv.close();
+});

@@ -1,0 +1,28 @@
+import { openDenoKv } from "../../store/deno_kv.ts";
+import { NO_FAULTS, SimDatabase, SimKv } from "../_sim/kv.ts";
+import { SimProcess, SimWorld } from "../_sim/world.ts";
+import { conformance } from "./_conformance.ts";
+
+conformance("Deno KV in memory", () => openDenoKv(":memory:"));
+
+conformance("Deno KV in a file", async () => {
+  const directory = await Deno.makeTempDir();
+  const kv = await openDenoKv(`${directory}/store.kv`);
+  const close = kv.close.bind(kv);
+  kv.close = async () => {
+    await close();
+    await Deno.remove(directory, { recursive: true });
+  };
+  return kv;
+});
+
+// The simulation is only worth something if its store behaves like the real one.
+conformance("the simulated store", () => {
+  const world = new SimWorld(1);
+  const kv = new SimKv(new SimDatabase(), new SimProcess("w"), world, () => NO_FAULTS);
+  let open = true;
+  const turn = () => void (open && world.run(1, () => false).then(() => setTimeout(turn)));
+  turn();
+  kv.close = () => Promise.resolve(void (open = false));
+  return Promise.resolve(kv);
+});

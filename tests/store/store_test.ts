@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { openStore, SCHEMA_VERSION, setJson } from "../../store/mod.ts";
+import { keys } from "../../store/mod.ts";
+import { MAX_CHUNKED_BYTES } from "../../store/values.ts";
+
+const options = (worker: string) => ({
+  worker,
+  now: () => Date.now(),
+  sleep: () => Promise.resolve(),
+  lease_ms: 15_000,
+});
+
+async function inDirectory(fn: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await fn(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("openStore() refuses a directory that another process has", () =>
+  inDirectory(async (directory) => {
+    const first = await openStore(directory, options("w1"));
+    await assert.rejects(openStore(directory, options("w2")), {
+      code: "data_dir_locked",
+      message: new RegExp(`pid ${Deno.pid}`),
+    });
+    await first.close();
+    const second = await openStore(directory, options("w3"));
+    await second.close();
+  }));
+
+Deno.test("openStore() refuses a store that a newer program wrote, and lets go of it", () =>
+  inDirectory(async (directory) => {
+    const { store, close } = await openStore(directory, options("w1"));
+    const newer = setJson(keys.schema(), { version: SCHEMA_VERSION + 1 });
+    await store.commit({ checks: [], mutations: newer });
+    await close();
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(openStore(directory, options("w2")), { code: "store_newer_schema" });
+    }
+  }));
+
+Deno.test("openStore() with the lock held buries the workers before it", () =>
+  inDirectory(async (directory) => {
+    const first = await openStore(directory, options("w1"));
+    await first.close(); // died without giving its lease back
+    const second = await openStore(directory, options("w2"));
+    const workers = await second.store.workers();
+    assert.deepEqual(workers.map(({ worker }) => worker), ["w2"]);
+    await second.close();
+  }));
+
+Deno.test("a data directory is private to its owner", () =>
+  inDirectory(async (parent) => {
+    const { close } = await openStore(`${parent}/data`, options("w1"));
+    assert.equal((await Deno.stat(`${parent}/data`)).mode! & 0o777, 0o700);
+    await close();
+  }));
+
+for (const size of [10, 59_990, 60_001, 65_537, 900_000, 5_000_000]) {
+  Deno.test(`a value of ${size} bytes comes back as it was`, async () => {
+    const { store, close } = await openStore(":memory:", options("w1"));
+    const value = { text: "é".repeat(size / 2) };
+    assert(await store.commit({ checks: [], mutations: setJson(["x", 1], value) }));
+    assert.deepEqual((await store.get(["x", 1]))!.value, value);
+    const listed = await Array.fromAsync(store.list({ prefix: ["x"] }));
+    assert.equal(listed.length, 1, "chunks stay out of lists");
+    await close();
+  });
+}
+
+Deno.test("a value above the limit is refused before anything is written", () => {
+  const huge = "x".repeat(MAX_CHUNKED_BYTES);
+  assert.throws(() => setJson(["x"], huge), { code: "payload_too_large" });
+});
