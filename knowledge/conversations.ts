@@ -5,17 +5,11 @@
  *
  * @module
  */
-import type { Key, ListOptions, Mutation, Selector } from "../store/kv.ts";
+import { keys, type ListOptions, type Mutation, type Selector, setJson } from "../store/mod.ts";
 
-/** The part of the store that conversations use; values may be of any size. */
+/** The part of the store that conversations use. */
 export interface ConversationStore {
-  /** In key order, with chunked values put together again. */
-  list(
-    selector: Selector,
-    options?: ListOptions,
-  ): AsyncIterable<{ key: Key; value: Uint8Array }>;
-  /** The mutations that set `key` to `bytes`. */
-  encode(key: Key, bytes: Uint8Array): Mutation[];
+  list<T>(selector: Selector, options?: ListOptions): AsyncIterable<{ value: T }>;
 }
 
 /** One message as agents see it. */
@@ -43,7 +37,7 @@ interface Exchange {
   assistant: string;
 }
 
-/** Conversations kept in `store` below `["conversation", tenant, conversation_id]`. */
+/** Conversations kept in `store`. */
 export function createConversations(store: ConversationStore): Conversations {
   return {
     async window(tenant, conversation_id, limit) {
@@ -51,17 +45,17 @@ export function createConversations(store: ConversationStore): Conversations {
       // An exchange is two messages; a window never begins with an answer whose question is cut off.
       const wanted = Math.floor(limit / 2);
       if (wanted < 1) return [];
-      const prefix = ["conversation", tenant, conversation_id];
-      for await (const { value } of store.list({ prefix }, { limit: wanted, reverse: true })) {
-        exchanges.push(JSON.parse(new TextDecoder().decode(value)));
+      const selector = { prefix: keys.conversation(tenant, conversation_id) };
+      const newestFirst = { limit: wanted, reverse: true };
+      for await (const { value } of store.list<Exchange>(selector, newestFirst)) {
+        exchanges.push(value);
       }
       return exchanges.reverse().flatMap(toMessages);
     },
 
     exchangeMutation(tenant, conversation_id, run_id, user, assistant) {
       const exchange: Exchange = { user, assistant };
-      const bytes = new TextEncoder().encode(JSON.stringify(exchange));
-      return store.encode(["conversation", tenant, conversation_id, run_id], bytes);
+      return setJson(keys.exchange(tenant, conversation_id, run_id), exchange);
     },
   };
 }

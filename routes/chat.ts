@@ -20,7 +20,7 @@ import { problemOf, problemResponse } from "./problem.ts";
 import type { ChatResponse } from "./response.ts";
 import { type ChatRequest, chatRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
-import { openSse, type SseStream, toSse } from "./sse.ts";
+import { openSse, sseSink, type SseStream } from "./sse.ts";
 import { startTurn, type Turn, type TurnOptions } from "./turn.ts";
 
 type C = Context<AppEnv>;
@@ -80,7 +80,7 @@ async function streamTurn(
 ): Promise<Response> {
   const stream = openSse(sessions);
   try {
-    const turn = await startTurn(deps, tenantOf(c), body, { ...options, listener: toSse(stream) });
+    const turn = await startTurn(deps, tenantOf(c), body, { ...options, sink: sseSink(stream) });
     if (turn.replayed) stream.response.headers.set("idempotency-replayed", "true");
     void finishStream(turn, stream).catch((error) => {
       deps.log.error("chat stream broke off", { run_id: turn.run.id, error });
@@ -94,7 +94,7 @@ async function streamTurn(
 }
 
 async function finishStream(turn: Turn, stream: SseStream): Promise<void> {
-  const response = await turn.complete(stream.signal);
+  const response = await turn.complete();
   stream.send("complete", JSON.stringify({ type: "complete", ...response }));
   stream.end();
 }

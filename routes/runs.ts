@@ -21,7 +21,8 @@ import { tenantOf } from "./identity.ts";
 import { viewRun, viewRunDetail } from "./run_view.ts";
 import { cancelRequest, ID, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
-import { openSse, toSse } from "./sse.ts";
+import { replayAndFollow } from "./replay.ts";
+import { openSse, sseSink } from "./sse.ts";
 import { checkInput } from "./turn.ts";
 
 type C = Context<AppEnv>;
@@ -106,8 +107,7 @@ async function startRun(c: C, deps: AppDeps): Promise<Response> {
 
 function followRun(deps: AppDeps, sessions: Sessions, run: RunRecord, after: number): Response {
   const stream = openSse(sessions);
-  const { signal } = stream;
-  void deps.engine.follow(run.tenant, run.id, { after, signal }, toSse(stream))
+  void replayAndFollow(deps.engine, run, after, sseSink(stream))
     .catch((error) => deps.log.error("event stream broke off", { run_id: run.id, error }))
     .finally(() => stream.end());
   return stream.response;

@@ -6,13 +6,13 @@
  * 1. Nothing is copied per event but its text: everything that waits goes out as one chunk.
  * 2. A reader that waits is served in the same turn of the event loop (a microtask), so that events
  *    which arrive together leave together and an idle stream adds no latency.
- * 3. A reader that does not keep up is cut off past {@linkcode MAX_BUFFERED} characters, always
- *    between two events: it resumes with `Last-Event-ID`.
+ * 3. A reader that does not keep up is cut off past {@linkcode MAX_BUFFERED} characters: it still
+ *    gets what waits for it, so that it gets on each time it resumes with `Last-Event-ID`.
  * 4. However a stream ends, `signal` is aborted and no timer is left.
  *
  * @module
  */
-import type { RunListener } from "../pipeline/kernel/runs.ts";
+import type { Sink } from "./replay.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Characters that may wait for one reader. */
@@ -26,6 +26,8 @@ const encoder = new TextEncoder();
 export interface SseStream {
   /** Aborted when the client went away or the stream ended. */
   readonly signal: AbortSignal;
+  /** Resolves when less than half of what may wait does, or when the stream has ended. */
+  room(): Promise<void>;
   /** Sends an event; `json` must be one line. Without `seq` it carries no `id:`. */
   send(type: string, json: string, seq?: number): void;
   /** Ends the stream after what was sent. */
@@ -42,6 +44,8 @@ export function openSse(sessions: Sessions): SseStream {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   /** Set while a reader waits for data. */
   let wake: (() => void) | undefined;
+  /** Set while a sender waits for room. */
+  let drained: PromiseWithResolvers<void> | undefined;
 
   const flush = () => {
     scheduled = false;
@@ -51,6 +55,8 @@ export function openSse(sessions: Sessions): SseStream {
     if (over.signal.aborted) controller.close();
     wake?.();
     wake = undefined;
+    drained?.resolve();
+    drained = undefined;
   };
   const schedule = () => {
     if (wake === undefined || scheduled) return;
@@ -61,6 +67,7 @@ export function openSse(sessions: Sessions): SseStream {
     clearInterval(keepAlive);
     leave();
     over.abort();
+    drained?.resolve();
     schedule();
   };
   const write = (text: string) => {
@@ -69,7 +76,7 @@ export function openSse(sessions: Sessions): SseStream {
       pending += text;
       schedule();
     } else {
-      pending = ": cut off, too slow: resume with Last-Event-ID\n\n";
+      pending += ": cut off, too slow: resume with Last-Event-ID\n\n";
       end();
     }
   };
@@ -93,6 +100,11 @@ export function openSse(sessions: Sessions): SseStream {
 
   return {
     signal: over.signal,
+    room() {
+      if (pending.length < MAX_BUFFERED / 2 || over.signal.aborted) return Promise.resolve();
+      drained ??= Promise.withResolvers();
+      return drained.promise;
+    },
     send(type, json, seq) {
       const id = seq === undefined ? "" : `id: ${seq}\n`;
       write(`${id}event: ${type}\ndata: ${json}\n\n`);
@@ -108,7 +120,12 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
-/** Sends a run's events to a stream. */
-export function toSse(stream: SseStream): RunListener {
-  return (event, json) => stream.send(event.type, json, "seq" in event ? event.seq : undefined);
+/** A stream as the place that a run's events go to. */
+export function sseSink(stream: SseStream): Sink {
+  return {
+    signal: stream.signal,
+    room: stream.room,
+    listener: (event, json) =>
+      stream.send(event.type, json, "seq" in event ? event.seq : undefined),
+  };
 }

@@ -8,6 +8,7 @@ import { isTerminal, type JournalEvent, type Json } from "../pipeline/kernel/eve
 import type { Engine, RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
 import { validationFailed } from "./body.ts";
 import type { AppDeps, CatalogPort } from "./deps.ts";
+import { replayAndFollow, type Sink } from "./replay.ts";
 import { type ChatResponse, isResponseEvent, unifiedResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
 
@@ -15,15 +16,15 @@ import type { ChatRequest } from "./schemas.ts";
 export interface TurnOptions {
   idempotency?: { key: string; fingerprint: string };
   /** Gets every event of the run once and in order. */
-  listener?: RunListener;
+  sink?: Sink;
 }
 
 /** A turn whose run is on disk. */
 export interface Turn {
   run: RunRecord;
   replayed: boolean;
-  /** The unified response once the run has ended; `signal` stops the wait for the last events. */
-  complete(signal?: AbortSignal): Promise<ChatResponse>;
+  /** The unified response, once the run has ended and the sink has got (or left) all events. */
+  complete(): Promise<ChatResponse>;
 }
 
 type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "conversations" | "settings" | "newId">;
@@ -43,7 +44,7 @@ export async function startTurn(
   const { version } = await deps.catalog.resolve(pipeline);
   const input = await turnInput(deps, tenant, request);
   await checkInput(deps.catalog, pipeline, input);
-  const transcript = createTranscript(options.listener);
+  const transcript = createTranscript(options.sink);
   const started = await deps.engine.start({
     tenant,
     pipeline,
@@ -55,9 +56,9 @@ export async function startTurn(
   return {
     run: started.run,
     replayed: started.replayed,
-    async complete(signal = new AbortController().signal) {
+    async complete() {
       await started.result;
-      await transcript.catchUp(deps.engine, started.run, signal);
+      await transcript.catchUp(deps.engine, started.run);
       return unifiedResponse(started.run, transcript.events);
     },
   };
@@ -85,8 +86,15 @@ async function turnInput(deps: TurnDeps, tenant: string, request: ChatRequest): 
   };
 }
 
+/** For turns that nobody watches. */
+const NOWHERE: Sink = {
+  signal: new AbortController().signal,
+  listener: () => {},
+  room: () => Promise.resolve(),
+};
+
 /** Passes events on, each once, and keeps those that the response is made of. */
-function createTranscript(next?: RunListener) {
+function createTranscript(sink: Sink = NOWHERE) {
   const events: JournalEvent[] = [];
   let last_seq = 0;
   let ended = false;
@@ -97,14 +105,14 @@ function createTranscript(next?: RunListener) {
       ended = isTerminal(event);
       if (isResponseEvent(event)) events.push(event);
     }
-    next?.(event, json);
+    sink.listener(event, json);
   };
   return {
     events,
     listener,
     /** A replayed run ended before anybody listened: its events come from the journal. */
-    async catchUp(engine: Engine, run: RunRecord, signal: AbortSignal): Promise<void> {
-      if (!ended) await engine.follow(run.tenant, run.id, { after: last_seq, signal }, listener);
+    async catchUp(engine: Engine, run: RunRecord): Promise<void> {
+      if (!ended) await replayAndFollow(engine, run, last_seq, { ...sink, listener });
     },
   };
 }

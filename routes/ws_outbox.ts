@@ -22,10 +22,15 @@ export interface Sender {
   close(code: number, reason: string): void;
 }
 
+/** How often to look whether a socket that is behind has caught up: there is no event for it. */
+const ROOM_MS = 10;
+
 /** The sending side of a socket. */
 export interface Outbox {
   /** Sends a run's event; `json` is its text. */
   event(event: RunEvent, json: string): void;
+  /** Resolves when less than half of what may wait does, or when the socket is not open. */
+  room(): Promise<void>;
   /** Sends any other message. */
   message(message: object): void;
   /** Closes the socket after what was sent. */
@@ -37,6 +42,7 @@ type Delta = Extract<LiveEvent, { type: "step.delta" }>;
 /** Sends to `socket`. */
 export function createOutbox(socket: Sender): Outbox {
   let held: Delta | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   const send = (json: string) => {
     if (socket.readyState !== WebSocket.OPEN) return;
@@ -48,6 +54,7 @@ export function createOutbox(socket: Sender): Outbox {
   };
   const flush = () => {
     if (held === undefined) return;
+    clearTimeout(timer);
     const json = JSON.stringify(held);
     held = undefined;
     send(json);
@@ -60,7 +67,7 @@ export function createOutbox(socket: Sender): Outbox {
     flush();
     held = { ...delta };
     // Not a microtask: deltas arrive in many of those before the loop gets to write any out.
-    setTimeout(flush);
+    timer = setTimeout(flush);
   };
 
   return {
@@ -68,6 +75,13 @@ export function createOutbox(socket: Sender): Outbox {
       if (event.type === "step.delta" && socket.bufferedAmount > 0) return hold(event);
       flush();
       send(json);
+    },
+    async room() {
+      while (
+        socket.readyState === WebSocket.OPEN && socket.bufferedAmount > MAX_BUFFERED_BYTES / 2
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, ROOM_MS));
+      }
     },
     message(message) {
       flush();

@@ -12,6 +12,7 @@ import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
+import { replayAndFollow } from "./replay.ts";
 import { type ChatResponse, unifiedResponse } from "./response.ts";
 import { chatRequest, type ControlMessage, controlMessage } from "./schemas.ts";
 import { startTurn } from "./turn.ts";
@@ -45,6 +46,7 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
   const { tenant, request_id } = peer;
   const outbox = createOutbox(socket);
   const watching = new AbortController();
+  const sink = { signal: watching.signal, listener: outbox.event, room: outbox.room };
   const place = { request_id, method: "WS", path: "/v1/chat/stream" };
   const flood = createFloodGate(deps.now);
   let in_flight = 0;
@@ -53,8 +55,8 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
     const { type = "chat", ...body } = isObject(message) ? message : {};
     if (type !== "chat") return await control(validate(controlMessage, message));
     const request = validate(chatRequest, isObject(message) ? body : message);
-    const turn = await startTurn(deps, tenant, request, { listener: outbox.event });
-    complete(await turn.complete(watching.signal));
+    const turn = await startTurn(deps, tenant, request, { sink });
+    complete(await turn.complete());
   };
 
   const control = async (message: ControlMessage) => {
@@ -71,7 +73,7 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
 
   const resume = async (run_id: string, after: number) => {
     const run = await find(run_id);
-    await engine.follow(tenant, run_id, { after, signal: watching.signal }, outbox.event);
+    await replayAndFollow(engine, run, after, sink);
     if (watching.signal.aborted) return;
     complete(unifiedResponse(run, await engine.journal(tenant, run_id)));
   };

@@ -41,6 +41,8 @@ export const keys = {
   ended: (tenant: string, status: string, id: string): Key => ["ended", tenant, status, id],
   endedWith: (tenant: string, status: string): Key => ["ended", tenant, status],
   idempotency: (tenant: string, key: string): Key => ["idempotency", tenant, key],
+  conversation: (tenant: string, id: string): Key => ["conversation", tenant, id],
+  exchange: (tenant: string, id: string, run: string): Key => ["conversation", tenant, id, run],
   definition: (version: string): Key => ["definition", version],
   chunk: (key: Key, n: number): Key => ["chunk", ...key, n],
 } as const;

@@ -1,36 +1,35 @@
 import { expect } from "expect";
-import { type ConversationStore, createConversations } from "../../knowledge/conversations.ts";
-import type { Key } from "../../store/kv.ts";
+import { createConversations } from "../../knowledge/conversations.ts";
+import { openStore } from "../../store/mod.ts";
 
-function memoryStore() {
-  const entries: { key: Key; value: Uint8Array }[] = [];
-  const store: ConversationStore = {
-    async *list({ prefix }, { limit = Infinity, reverse = false } = {}) {
-      const inside = entries
-        .filter(({ key }) => prefix.every((part, index) => key[index] === part))
-        .sort((a, b) => String(a.key.at(-1)) < String(b.key.at(-1)) ? -1 : 1);
-      yield* (reverse ? inside.reverse() : inside).slice(0, limit);
+async function memory() {
+  const opened = await openStore(":memory:", {
+    worker: "w1",
+    now: Date.now,
+    sleep: () => Promise.resolve(),
+    lease_ms: 10_000,
+  });
+  const conversations = createConversations(opened.store);
+  return {
+    conversations,
+    async exchange(tenant: string, id: string, run: string, user: string, assistant: string) {
+      const mutations = conversations.exchangeMutation(tenant, id, run, user, assistant);
+      expect(await opened.store.commit({ checks: [], mutations })).not.toBeNull();
     },
-    encode: (key, bytes) => [{ key, set: bytes }],
+    [Symbol.asyncDispose]: () => opened.close(),
   };
-  const conversations = createConversations(store);
-  const exchange = (tenant: string, id: string, run: string, user: string, assistant: string) => {
-    for (const mutation of conversations.exchangeMutation(tenant, id, run, user, assistant)) {
-      if ("set" in mutation) entries.push({ key: mutation.key, value: mutation.set });
-    }
-  };
-  return { conversations, exchange, entries };
 }
 
 Deno.test("window() is empty for a conversation nobody had", async () => {
-  expect(await memoryStore().conversations.window("default", "c1", 10)).toEqual([]);
+  await using m = await memory();
+  expect(await m.conversations.window("default", "c1", 10)).toEqual([]);
 });
 
 Deno.test("window() gives the exchanges in the order of their runs", async () => {
-  const { conversations, exchange } = memoryStore();
-  exchange("default", "c1", "run_2", "second?", "two");
-  exchange("default", "c1", "run_1", "first?", "one");
-  expect(await conversations.window("default", "c1", 10)).toEqual([
+  await using m = await memory();
+  await m.exchange("default", "c1", "run_2", "second?", "two");
+  await m.exchange("default", "c1", "run_1", "first?", "one");
+  expect(await m.conversations.window("default", "c1", 10)).toEqual([
     { role: "user", content: "first?" },
     { role: "assistant", content: "one" },
     { role: "user", content: "second?" },
@@ -39,10 +38,10 @@ Deno.test("window() gives the exchanges in the order of their runs", async () =>
 });
 
 Deno.test("window() keeps the newest messages and begins with a user's", async () => {
-  const { conversations, exchange } = memoryStore();
-  for (const n of [1, 2, 3]) exchange("default", "c1", `run_${n}`, `q${n}`, `a${n}`);
+  await using m = await memory();
+  for (const n of [1, 2, 3]) await m.exchange("default", "c1", `run_${n}`, `q${n}`, `a${n}`);
   const contents = async (limit: number) =>
-    (await conversations.window("default", "c1", limit)).map((message) => message.content);
+    (await m.conversations.window("default", "c1", limit)).map((message) => message.content);
   expect(await contents(4)).toEqual(["q2", "a2", "q3", "a3"]);
   expect(await contents(3)).toEqual(["q3", "a3"]);
   expect(await contents(1)).toEqual([]);
@@ -50,17 +49,18 @@ Deno.test("window() keeps the newest messages and begins with a user's", async (
 });
 
 Deno.test("window() sees neither other conversations nor other tenants", async () => {
-  const { conversations, exchange } = memoryStore();
-  exchange("default", "c2", "run_1", "q", "a");
-  exchange("other", "c1", "run_2", "q", "a");
-  expect(await conversations.window("default", "c1", 10)).toEqual([]);
+  await using m = await memory();
+  await m.exchange("default", "c2", "run_1", "q", "a");
+  await m.exchange("default", "c11", "run_1", "q", "a");
+  await m.exchange("other", "c1", "run_2", "q", "a");
+  expect(await m.conversations.window("default", "c1", 10)).toEqual([]);
 });
 
-Deno.test("exchangeMutation() keys by tenant, conversation and run, and keeps any text", async () => {
-  const { conversations, exchange, entries } = memoryStore();
+Deno.test("an exchange of the same run replaces it; texts of any kind and size come back", async () => {
+  await using m = await memory();
   const text = 'ünïcode "quotes" 🏛 \n';
-  exchange("default", "c1", "run_1", text, "a".repeat(100_000));
-  expect(entries.map((entry) => entry.key)).toEqual([["conversation", "default", "c1", "run_1"]]);
-  const [user, assistant] = await conversations.window("default", "c1", 2);
-  expect([user?.content, assistant?.content.length]).toEqual([text, 100_000]);
+  await m.exchange("default", "c1", "run_1", "old", "old");
+  await m.exchange("default", "c1", "run_1", text, "a".repeat(200_000));
+  const [user, assistant, ...rest] = await m.conversations.window("default", "c1", 10);
+  expect([user?.content, assistant?.content.length, rest]).toEqual([text, 200_000, []]);
 });

@@ -1,0 +1,165 @@
+/** The routes over the real engine and a store in memory. */
+import { expect } from "expect";
+import { OrchestratorError } from "../../errors.ts";
+import { createConversations } from "../../knowledge/conversations.ts";
+import { createEngine, type Json, realWorld, type RunFunction } from "../../pipeline/kernel/mod.ts";
+import { openStore } from "../../store/mod.ts";
+import { agentDone, expectProblem, parseSse, setup, user } from "./_setup.ts";
+
+const ASK = { conversation_id: "c1", messages: [user("hi")] };
+
+/** A fresh app over a fresh engine that runs `programs`. */
+async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
+  const world = realWorld();
+  const opened = await openStore(":memory:", {
+    worker: "w1",
+    now: world.clock.now,
+    sleep: (ms) => world.clock.sleep(ms),
+    lease_ms: 10_000,
+  });
+  const conversations = createConversations(opened.store);
+  const silent = { info() {}, warn() {}, error() {} };
+  const engine = createEngine({
+    store: opened.store,
+    world,
+    programs: ({ pipeline }) => programs[pipeline]!,
+    log: silent,
+    concurrency,
+    queue_limit: 2,
+    idempotency_ttl_ms: 60_000,
+    lease_ms: 10_000,
+    sweep_ms: 1_000,
+  });
+  await engine.open();
+  const catalog = {
+    resolve: () => Promise.resolve({ version: "v1" }),
+    validateInput: () => Promise.resolve([]),
+  };
+  const fixture = setup({ deps: { engine, conversations, catalog } });
+  return {
+    ...fixture,
+    engine,
+    conversations,
+    async [Symbol.asyncDispose]() {
+      fixture.shutdown.abort();
+      await engine.drain(1000);
+      await opened.close();
+    },
+  };
+}
+
+const compose: RunFunction = async (ctx) => {
+  const draft = await ctx.step("build", (scope) => {
+    scope.delta("a ");
+    scope.delta("draft");
+    return "a draft";
+  }, { kind: "agent" });
+  ctx.emit(agentDone("builder", draft));
+  return { content: draft, sources: [] };
+};
+
+Deno.test("a chat turn answers, and its stored run makes the same response again", async () => {
+  await using t = await serve({ compose });
+  const response = await (await t.post("/v1/chat", ASK)).json();
+  expect(response).toMatchObject({
+    conversation_id: "c1",
+    status: "completed",
+    message: { role: "assistant", content: "a draft" },
+    agents: [{ name: "builder", output: "a draft" }],
+  });
+  const run = await (await t.app.request(`/v1/runs/${response.run_id}`)).json();
+  expect(run).toMatchObject({ status: "completed", output: { content: "a draft" } });
+  const { runs } = await (await t.app.request("/v1/runs?status=completed")).json();
+  expect(runs.map(({ id }: { id: string }) => id)).toEqual([response.run_id]);
+});
+
+Deno.test("a chat stream has gapless ids and ends with complete", async () => {
+  await using t = await serve({ compose });
+  const events = parseSse(await (await t.post("/v1/chat", { ...ASK, stream: true })).text());
+  const ids = events.flatMap(({ id }) => id === undefined ? [] : [Number(id)]);
+  expect(ids).toEqual(ids.map((_, index) => index + 1));
+  expect(events[0]?.data).toMatchObject({ type: "run.started", conversation_id: "c1" });
+  const text = events.filter(({ event }) => event === "step.delta").map(({ data }) => data.text);
+  expect(text.join("")).toBe("a draft");
+  expect(events.at(-2)?.event).toBe("run.completed");
+  expect(events.at(-1)?.data).toMatchObject({ type: "complete", message: { content: "a draft" } });
+});
+
+Deno.test("an idempotent request is answered like the first one, also as a stream", async () => {
+  await using t = await serve({ compose });
+  const headers = { "idempotency-key": "k1" };
+  const first = await t.post("/v1/chat", ASK, headers);
+  const again = await t.post("/v1/chat", ASK, headers);
+  expect(again.headers.get("idempotency-replayed")).toBe("true");
+  expect(await again.json()).toEqual(await first.json());
+  const other = await t.post("/v1/chat", { ...ASK, stream: true }, headers);
+  await expectProblem(other, 422, "idempotency_mismatch");
+});
+
+Deno.test("an exchange that a run writes is before the next turn's message", async () => {
+  const inputs: Json[] = [];
+  await using t = await serve({
+    compose(ctx, input) {
+      inputs.push(input);
+      const { id, tenant, conversation_id } = ctx.run;
+      const said = (input as { messages: { content: string }[] }).messages.at(-1)!.content;
+      ctx.write(
+        t.conversations.exchangeMutation(tenant, conversation_id!, id, said, "answer to " + said),
+      );
+      return Promise.resolve("answer to " + said);
+    },
+  });
+  await t.post("/v1/chat", { ...ASK, messages: [user("one")] });
+  await t.post("/v1/chat", { ...ASK, messages: [user("two")] });
+  expect(inputs[1]).toEqual({
+    messages: [user("one"), { role: "assistant", content: "answer to one" }, user("two")],
+  });
+});
+
+Deno.test("a failing run, an unknown run, a cancelled and an ended one", async () => {
+  await using t = await serve({
+    compose: () => {
+      throw new OrchestratorError("model_auth", "Cannot ask the model: the key is wrong.");
+    },
+    wait: (ctx) =>
+      ctx.step("wait", ({ signal }) =>
+        new Promise<string>((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        })),
+  });
+  const problem = await expectProblem(await t.post("/v1/chat", ASK), 502, "model_auth");
+  await expectProblem(await t.app.request("/v1/runs/run_x"), 404, "not_found");
+  await expectProblem(await t.post(`/v1/runs/${problem.run_id}/cancel`, {}), 409, "conflict");
+
+  const { id } = await (await t.post("/v1/runs", { pipeline: "wait" })).json();
+  const events = t.app.request(`/v1/runs/${id}/events`);
+  expect((await t.post(`/v1/runs/${id}/cancel`, { reason: "enough" })).status).toBe(202);
+  expect(parseSse(await (await events).text()).at(-1)?.event).toBe("run.cancelled");
+});
+
+Deno.test("a full engine is 429 with Retry-After and starts nothing", async () => {
+  const gate = Promise.withResolvers<string>();
+  await using t = await serve({ wait: (ctx) => ctx.step("wait", () => gate.promise) }, 1);
+  const answers = [];
+  for (let n = 0; n < 6; n++) answers.push(await t.post("/v1/runs", { pipeline: "wait" }));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused[0]!.headers.get("retry-after")).toMatch(/^\d+$/);
+  const { runs } = await (await t.app.request("/v1/runs")).json();
+  expect(runs.length).toBe(answers.length - refused.length);
+  gate.resolve("done");
+});
+
+Deno.test("a journal of several megabytes is replayed whole", async () => {
+  const piece = "x".repeat(300_000);
+  await using t = await serve({
+    async compose(ctx) {
+      for (let n = 0; n < 10; n++) await ctx.step(`s${n}`, () => piece);
+      return "done";
+    },
+  });
+  const { run_id } = await (await t.post("/v1/chat", ASK)).json();
+  const text = await (await t.app.request(`/v1/runs/${run_id}/events`)).text();
+  expect(text.length).toBeGreaterThan(3_000_000);
+  expect(parseSse(text).at(-1)?.event).toBe("run.completed");
+});
