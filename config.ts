@@ -38,7 +38,7 @@ export interface Config {
     /** 0: any free port. */
     readonly port: number;
     readonly base_url?: string;
-    /** `Host` values to answer to besides loopback names; lower-case, port included where given. */
+    /** Names in the `Host` header to answer to besides loopback ones; lower-case, without port. */
     readonly allowed_hosts: readonly string[];
     /** Origins that may call besides the service's own. */
     readonly allowed_origins: readonly string[];
@@ -159,7 +159,7 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       host: values.HOST.replace(/^\[|\]$/g, ""),
       port: values.PORT,
       ...(values.ORCHESTRATOR_BASE_URL && { base_url: values.ORCHESTRATOR_BASE_URL }),
-      allowed_hosts: [...values.ALLOWED_HOSTS, ...(base ? [base.host] : [])],
+      allowed_hosts: [...values.ALLOWED_HOSTS, ...(base ? [base.hostname] : [])],
       allowed_origins: [...values.CORS_ORIGINS, ...(base ? [base.origin] : [])],
       max_body_bytes: values.MAX_BODY_BYTES,
       max_message_bytes: values.MAX_MESSAGE_BYTES,

@@ -65,8 +65,8 @@ export const PROJECTS = {
 } as const satisfies Record<string, VariableName>;
 
 const DEFAULT_MODELS: Record<Exclude<ProviderName, "openai-compatible">, string> = {
-  openai: "gpt-5.4-mini",
-  anthropic: "claude-sonnet-5-5",
+  openai: "gpt-5-mini",
+  anthropic: "claude-haiku-4-5",
   google: "gemini-3.8-flash",
   customgpt: "default",
   offline: "offline",

@@ -47,8 +47,12 @@ const listOf = (item: z.ZodType<string, string>, type: string) =>
   z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))
     .pipe(z.array(item)).meta({ type: `a comma-separated list of ${type}` });
 
-const host = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
+const address = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
   .meta({ type: "a host name or an IP address" });
+
+/** A port is taken off: only names are compared. */
+const host = z.string().regex(/^([\w.-]+|\[[\da-f:]+\])(:\d+)?$/i)
+  .transform((value) => value.toLowerCase().replace(/:\d+$/, ""));
 
 const origin = z.string().refine((value) =>
   URL.canParse(value) && new URL(value).origin === value.toLowerCase()
@@ -118,7 +122,7 @@ export const VARIABLES = z.object({
       "Folder of your own agents, prompts and pipelines, of a second `.env` file and of the data (in `data/`). Default: `.orchestrator` in your home folder.",
     example: "/srv/orchestrator",
   }),
-  HOST: required(host, {
+  HOST: required(address, {
     group: server,
     default: "127.0.0.1",
     description:
@@ -176,7 +180,7 @@ export const VARIABLES = z.object({
   LLM_DEFAULT_MODEL: optional(text, {
     group: models,
     description: "Model of agents that name none. Every provider has its own default.",
-    example: "gpt-5.4-mini",
+    example: "gpt-5-mini",
   }),
   LLM_BASE_URL: optional(url, {
     group: models,
@@ -205,7 +209,7 @@ export const VARIABLES = z.object({
       group: models,
       default: "",
       description: "Models to try, in this order, when the first one does not answer.",
-      example: "anthropic/claude-sonnet-5-5,openai/gpt-5.4-mini",
+      example: "anthropic/claude-haiku-4-5,openai/gpt-5-mini",
     },
   ),
   LLM_TIMEOUT_SECONDS: required(integer(1, 3600), {
@@ -230,7 +234,7 @@ export const VARIABLES = z.object({
     group: models,
     description:
       "Prices that replace or extend the built-in ones: JSON, or the path of a JSON file, that maps `provider/model` to `{input, output}` in USD for a million tokens.",
-    example: '{"openai/gpt-5.4-mini":{"input":0.75,"output":4.5}}',
+    example: '{"openai/gpt-5-mini":{"input":0.25,"output":2}}',
   }),
 
   CUSTOMGPT_API_KEY: apiKey(customgpt, "CustomGPT", "sk-your-api-key"),

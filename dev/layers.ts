@@ -14,11 +14,12 @@ import { dirname, join, normalize, relative, resolve } from "node:path";
 const LAYERS: string[][] = [
   ["main.ts"],
   ["cli", "dev"],
+  ["orchestrator.ts"],
   ["routes"],
   ["pipeline", "uitest"],
   ["knowledge", "tools", "llm", "guard"],
   ["store", "telemetry"],
-  ["config.ts", "config", "resources.ts"],
+  ["config.ts", "config", "resources.ts", "version.ts"],
   ["errors.ts"],
 ];
 

@@ -96,13 +96,13 @@ Deno.test("readConfig() lets ORCHESTRATOR_LOG_LEVEL win and ignores case", () =>
 
 Deno.test("readConfig() allows the base URL's host and origin", () => {
   const { server } = read({
-    ORCHESTRATOR_BASE_URL: "https://AI.example.com/x/",
-    ALLOWED_HOSTS: "B.example, c.example:81",
+    ORCHESTRATOR_BASE_URL: "https://AI.example.com:8443/x/",
+    ALLOWED_HOSTS: "B.example, c.example:81, [FD00::1]:80",
     CORS_ORIGINS: "https://App.example",
   });
-  expect(server.base_url).toBe("https://AI.example.com/x");
-  expect(server.allowed_hosts).toEqual(["b.example", "c.example:81", "ai.example.com"]);
-  expect(server.allowed_origins).toEqual(["https://app.example", "https://ai.example.com"]);
+  expect(server.base_url).toBe("https://AI.example.com:8443/x");
+  expect(server.allowed_hosts).toEqual(["b.example", "c.example", "[fd00::1]", "ai.example.com"]);
+  expect(server.allowed_origins).toEqual(["https://app.example", "https://ai.example.com:8443"]);
 });
 
 Deno.test("readConfig() listens on loopback addresses only and says what to do instead", () => {

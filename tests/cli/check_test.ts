@@ -18,7 +18,7 @@ async function inHome(test: (home: string) => Promise<void>): Promise<void> {
 
 const fine: CheckDeps = {
   problems: () => Promise.resolve([]),
-  ping: () => Promise.resolve({ latency_ms: 12.4, models: ["gpt-5.4-mini", "gpt-x"] }),
+  ping: () => Promise.resolve({ latency_ms: 12.4, models: ["gpt-5-mini", "gpt-x"] }),
 };
 
 const failing = (code: ErrorCode): CheckDeps => ({
@@ -97,7 +97,7 @@ const online = (home: string, env: Env, deps: CheckDeps) =>
 Deno.test("checkConfig() online tells how the provider answers", () =>
   inHome(async (home) => {
     const lines = await online(home, { OPENAI_API_KEY: "k" }, fine);
-    expect(find(lines, "model")).toEqual([["ok", "openai/gpt-5.4-mini, chosen by OPENAI_API_KEY"]]);
+    expect(find(lines, "model")).toEqual([["ok", "openai/gpt-5-mini, chosen by OPENAI_API_KEY"]]);
     expect(find(lines, "openai")).toEqual([["ok", "answers after 12 ms, offers 2 models"]]);
     const other = await online(home, { OPENAI_API_KEY: "k", LLM_DEFAULT_MODEL: "gpt-z" }, fine);
     expect(find(other, "LLM_DEFAULT_MODEL")[0]?.[1]).toContain("gpt-z is not offered");

@@ -35,19 +35,22 @@ Deno.test("explainConnection() asks for no certificate without TLS and leaves no
   expect(open()).toBe(0);
 });
 
-Deno.test("explainConnection() tells a port nobody listens on from one that is taken", async () => {
+/** A listener that closes each connection. */
+function closingListener() {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `//127.0.0.1:${listener.addr.port}`;
-  try {
-    expect(await explainConnection(`http:${address}`)).toContain("can be reached");
-    const accepted = listener.accept().then((connection) => connection.close());
-    await accepted;
-    const closing = listener.accept().then(() => listener.accept())
-      .then((connection) => connection.close());
-    expect(await explainConnection(`https:${address}`)).toContain("the certificate of");
-    await closing;
-  } finally {
-    listener.close();
-  }
-  expect(await explainConnection(`http:${address}`)).toContain("nothing answers");
+  const accepting = (async () => {
+    for await (const connection of listener) connection.close();
+  })();
+  return {
+    address: `127.0.0.1:${listener.addr.port}`,
+    close: () => (listener.close(), accepting),
+  };
+}
+
+Deno.test("explainConnection() finds the stage on a real network", async () => {
+  const { address, close } = closingListener();
+  expect(await explainConnection(`http://${address}`)).toContain("can be reached");
+  expect(await explainConnection(`https://${address}`)).toContain("the certificate of");
+  await close();
+  expect(await explainConnection(`http://${address}`)).toContain("nothing answers");
 });
