@@ -1,0 +1,330 @@
+/**
+ * The agent loop: model ↔ tools until the model answers.
+ *
+ * Boundary: gets a run's context, an agent and its input; gives the agent's output. Every model call
+ * and every tool call is a step, so a resumed run pays for none of them twice.
+ *
+ * 1. Messages are a function of the agent, the input and recorded steps only: a replay builds the
+ *    same ones.
+ * 2. Step keys count up in the order in which the model asked, also when tools run at the same time.
+ * 3. What a tool throws is data for the model. What ends the run (cancel, shutdown, a lost claim) is
+ *    thrown on.
+ *
+ * @module
+ */
+import { OrchestratorError, toErrorJson, toOrchestratorError } from "../../errors.ts";
+import type {
+  JsonSchema,
+  ModelAnswer,
+  ModelClient,
+  ModelMessage,
+  ModelRequest,
+  ToolCall,
+  ToolSpec,
+} from "../../llm/model.ts";
+import { addUsage, NO_USAGE, type Usage } from "../../telemetry/usage.ts";
+import type { RetryPolicy, RunContext } from "../kernel/context.ts";
+import type { Json } from "../kernel/events.ts";
+import { type Output, readOutput } from "./output.ts";
+import type { AgentProfile } from "./profile.ts";
+import { createPrompt, type Prompt } from "./prompt.ts";
+import { checkCall, type Tools } from "./tools.ts";
+
+/** What the loop needs from outside. */
+export interface AgentDeps {
+  models: ModelClient;
+  /** For model calls; an agent node's own `retry` wins field by field. */
+  model_retry: Partial<RetryPolicy>;
+  tools: Tools;
+}
+
+/** An agent that is ready to run: its profile and its templates. */
+export interface Agent {
+  profile: AgentProfile;
+  system: Prompt;
+  /** Makes the user message; without it the message is the input as text. */
+  user?: Prompt;
+}
+
+/** A message of the run's conversation. */
+export interface ConversationMessage {
+  role: "user" | "assistant";
+  content: string;
+}
+
+/** One piece of work for an agent. */
+export interface AgentCall {
+  /** Key of the agent's node; steps are `key/llm#1`, `key/tool#1`, … */
+  key: string;
+  agent: Agent;
+  /** What prompts are rendered from; the offline model works on it. */
+  input: Json;
+  /** The run's conversation, the current message last. */
+  messages: ConversationMessage[];
+  retry?: Partial<RetryPolicy>;
+  /** Instead of the profile's `timeout_seconds`. */
+  timeout_ms?: number;
+}
+
+/** Prepares an agent from its profile and the text of its prompt. */
+export function createAgent(profile: AgentProfile, prompt?: string): Agent {
+  return {
+    profile,
+    system: createPrompt(profile.system, `agents/${profile.name}.md`, profile.system_line),
+    ...(prompt === undefined ? {} : { user: createPrompt(prompt, `prompts/${profile.prompt}.md`) }),
+  };
+}
+
+/**
+ * Runs an agent.
+ *
+ * @returns its answer: text, or JSON that fits the profile's `output` schema
+ * @throws `model_bad_output` when the answer does not fit twice, `model_refused`, `prompt_invalid`,
+ *   and what a model call threw at last
+ */
+export async function runAgent(ctx: RunContext, call: AgentCall, deps: AgentDeps): Promise<Json> {
+  const { key, agent: { profile } } = call;
+  const model = profile.model === undefined ? {} : { model: profile.model };
+  ctx.emit({ type: "agent.started", step: key, agent: profile.name, ...model });
+  const session = new Session(ctx, call, deps, await openingMessages(ctx, call));
+  const answer = await session.converse();
+  const output = profile.output ? await session.fulfil(answer, profile.output) : answer.text;
+  ctx.emit({
+    type: "agent.completed",
+    step: key,
+    agent: profile.name,
+    output,
+    ...session.totals,
+  });
+  return output;
+}
+
+async function openingMessages(ctx: RunContext, call: AgentCall): Promise<ModelMessage[]> {
+  const { agent, input } = call;
+  const { id, pipeline, created_at } = ctx.run;
+  const fields = typeof input === "object" && input !== null && !Array.isArray(input) ? input : {};
+  const variables = { ...fields, input, run: { id, pipeline, created_at } };
+  const system = await agent.system.render(variables);
+  const user = agent.user ? await agent.user.render(variables) : asText(input);
+  return [
+    ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
+    ...history(call.messages, agent.profile.history),
+    { role: "user", content: user },
+  ];
+}
+
+/** The last `count` messages before the current one, which is the prompt's business. */
+function history(messages: ConversationMessage[], count: number): ConversationMessage[] {
+  const end = messages.at(-1)?.role === "user" ? messages.length - 1 : messages.length;
+  return messages.slice(Math.max(0, end - count), end)
+    .map(({ role, content }) => ({ role, content }));
+}
+
+function asText(value: Json): string {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+/** A recorded model call. */
+type ModelStep = ModelAnswer & { attempt: number; duration_ms: number };
+/** A recorded tool call. */
+type ToolStep = { output: Json; duration_ms: number } | { error: ToolError; duration_ms: number };
+type ToolError = { code: string; message: string };
+
+/** One agent's talk with its model. */
+class Session {
+  #models = 0;
+  #tools = 0;
+  #usage: Usage = NO_USAGE;
+  #model = "";
+  #attempts = 1;
+  #durationMs = 0;
+  readonly #specs: ToolSpec[];
+
+  constructor(
+    private readonly ctx: RunContext,
+    private readonly call: AgentCall,
+    private readonly deps: AgentDeps,
+    private readonly messages: ModelMessage[],
+  ) {
+    const { tools } = call.agent.profile;
+    this.#specs = tools.length === 0 ? [] : deps.tools.specs(tools);
+  }
+
+  /** What the recorded steps add up to. `attempts`: the most that one model call needed. */
+  get totals(): { usage: Usage; model: string; duration_ms: number; attempts: number } {
+    return {
+      usage: this.#usage,
+      model: this.#model,
+      duration_ms: this.#durationMs,
+      attempts: this.#attempts,
+    };
+  }
+
+  /** Lets the model ask for tools until it answers; on its last turn it has none. */
+  async converse(): Promise<ModelAnswer> {
+    const { max_turns } = this.call.agent.profile;
+    for (let turn = 1;; turn++) {
+      const tools = turn < max_turns ? this.#specs : [];
+      const answer = await this.#ask(tools);
+      if (answer.tool_calls.length === 0 || tools.length === 0) return answer;
+      const { text: content, tool_calls } = answer;
+      this.messages.push({ role: "assistant", content, tool_calls });
+      this.messages.push(...await this.#callTools(tool_calls));
+    }
+  }
+
+  /** Reads an answer as JSON of `schema`; asks once more when it does not fit. */
+  async fulfil(answer: ModelAnswer, schema: JsonSchema): Promise<Json> {
+    let output: Output = readOutput(answer.text, schema);
+    if ("problems" in output) {
+      const list = output.problems.map((problem) => `- ${problem}`).join("\n");
+      this.messages.push({ role: "assistant", content: answer.text }, {
+        role: "user",
+        content:
+          `That answer cannot be used:\n${list}\n\nAnswer again with nothing but the corrected JSON.`,
+      });
+      output = readOutput((await this.#ask([])).text, schema);
+    }
+    if ("value" in output) return output.value;
+    const { name } = this.call.agent.profile;
+    throw new OrchestratorError(
+      "model_bad_output",
+      `Cannot use the answer of agent ${name}: it does not fit the agent's output schema, also when asked again. Use a model that follows schemas better, or simplify the schema.`,
+      { details: { agent: name, step: this.call.key, problems: output.problems } },
+    );
+  }
+
+  async #ask(tools: ToolSpec[]): Promise<ModelAnswer> {
+    const { profile } = this.call.agent;
+    const request = this.#request(tools);
+    const answer = await this.ctx.step(
+      `${this.call.key}/llm#${++this.#models}`,
+      async (scope) => {
+        const started = performance.now();
+        const answer = await this.deps.models.generate(
+          { ...request, idempotency_key: scope.idempotency_key },
+          {
+            signal: scope.signal,
+            onDelta: (text) => scope.delta(text),
+            onReset: () => scope.reset(),
+          },
+        );
+        return {
+          ...answer,
+          attempt: scope.attempt,
+          duration_ms: since(started),
+        } as unknown as Json;
+      },
+      {
+        kind: "model",
+        retry: { ...this.deps.model_retry, ...this.call.retry },
+        timeout_ms: this.call.timeout_ms ?? profile.timeout_seconds * 1_000,
+      },
+    ) as unknown as ModelStep;
+    this.#count(answer);
+    if (answer.finish_reason === "content_filter") throw refused(profile, answer);
+    return answer;
+  }
+
+  #request(tools: ToolSpec[]): ModelRequest {
+    const { profile } = this.call.agent;
+    const { name, capabilities, model, output, temperature, max_output_tokens } = profile;
+    return {
+      // A copy: what a client keeps must not grow with the talk.
+      messages: [...this.messages],
+      agent: { name, capabilities },
+      input: this.call.input,
+      ...(model === undefined ? {} : { model }),
+      ...(output ? { output: { name, schema: output } } : {}),
+      ...(tools.length === 0 ? {} : { tools }),
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(max_output_tokens === undefined ? {} : { max_output_tokens }),
+    };
+  }
+
+  #count(answer: ModelStep): void {
+    this.#usage = addUsage(this.#usage, answer.usage);
+    this.#model = answer.model;
+    this.#attempts = Math.max(this.#attempts, answer.attempt);
+    this.#durationMs += answer.duration_ms;
+  }
+
+  /** Makes the calls of one turn at the same time; results come in the order of the calls. */
+  async #callTools(calls: ToolCall[]): Promise<ModelMessage[]> {
+    const results = await Promise.allSettled(calls.map((call) => this.#callTool(call)));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+    const steps = results.map((result) => (result as PromiseFulfilledResult<ToolTurn>).value);
+    // Tools of one turn overlap: the slowest counts.
+    this.#durationMs += Math.max(...steps.map(({ result }) => result.duration_ms));
+    return steps.map(({ step, made, result }, index) => {
+      const { id, name } = calls[index]!;
+      const output = "error" in result ? { error: result.error } : result.output;
+      if (made) this.ctx.emit({ type: "tool.returned", step, tool: name, output });
+      return { role: "tool", content: asText(output), tool_call_id: id, name };
+    });
+  }
+
+  #callTool(call: ToolCall): Promise<ToolTurn> {
+    const step = `${this.call.key}/tool#${++this.#tools}`;
+    const checked = checkCall(call, this.#specs);
+    if ("denied" in checked) {
+      this.ctx.emit({ type: "tool.denied", step, tool: call.name, reason: checked.denied });
+      const error = { code: "tool_denied", message: checked.denied };
+      return Promise.resolve({ step, made: false, result: { error, duration_ms: 0 } });
+    }
+    this.ctx.emit({ type: "tool.called", step, tool: call.name, arguments: checked.args });
+    return this.#runTool(step, call.name, checked.args)
+      .then((result) => ({ step, made: true, result }));
+  }
+
+  async #runTool(step: string, name: string, args: Json): Promise<ToolStep> {
+    const { ctx, call, deps } = this;
+    const timeout_ms = call.timeout_ms ?? call.agent.profile.timeout_seconds * 1_000;
+    try {
+      return await ctx.step<ToolStep>(step, async ({ signal, idempotency_key }) => {
+        const started = performance.now();
+        try {
+          const output = await deps.tools.call(name, args, {
+            signal,
+            idempotency_key,
+            run: ctx.run,
+          });
+          return { output, duration_ms: since(started) };
+        } catch (error) {
+          if (signal.aborted) throw error;
+          return { error: toolError(error), duration_ms: since(started) };
+        }
+      }, { kind: "tool", timeout_ms });
+    } catch (error) {
+      const { code } = toOrchestratorError(error);
+      // Recorded ends of the call itself; everything else concerns the run.
+      if (code !== "step_timeout" && code !== "effect_unknown") throw error;
+      return { error: toolError(error), duration_ms: timeout_ms };
+    }
+  }
+}
+
+/** One call of a turn: its step, whether the tool ran, what came of it. */
+interface ToolTurn {
+  step: string;
+  made: boolean;
+  result: ToolStep;
+}
+
+function toolError(error: unknown): ToolError {
+  const { code, message } = toErrorJson(error);
+  return { code: code === "internal" ? "tool_failed" : code, message };
+}
+
+function refused(profile: AgentProfile, answer: ModelAnswer): OrchestratorError {
+  return new OrchestratorError(
+    "model_refused",
+    `Cannot get an answer for agent ${profile.name}: ${answer.model} filtered it. Rephrase the request or use another model.`,
+    { details: { agent: profile.name, model: answer.model } },
+  );
+}
+
+function since(started: number): number {
+  return Math.round(performance.now() - started);
+}

@@ -1,0 +1,12 @@
+/** Agents: profiles, prompts and the loop between model and tools. @module */
+export {
+  type Agent,
+  type AgentCall,
+  type AgentDeps,
+  type ConversationMessage,
+  createAgent,
+  runAgent,
+} from "./loop.ts";
+export { type AgentProfile, parseProfile } from "./profile.ts";
+export { createPrompt, type Prompt, promptIssues } from "./prompt.ts";
+export type { ToolOptions, Tools } from "./tools.ts";

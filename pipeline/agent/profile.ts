@@ -1,0 +1,113 @@
+/**
+ * Reads agent profiles: Markdown files with front matter. The field names are the ones that other
+ * agent tools use, so their files load here; fields without a meaning here are ignored.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { type Issue, OrchestratorError } from "../../errors.ts";
+import type { JsonSchema } from "../../llm/model.ts";
+import { schemaProblems } from "../graph/schema.ts";
+import { readYaml, type YamlDocument } from "../graph/yaml.ts";
+
+/** An agent: plain JSON, part of a run's definition. */
+export interface AgentProfile {
+  /** The file's name without `.md`. */
+  name: string;
+  description: string;
+  /** `provider/model` or a model name; absent: the default model. */
+  model?: string;
+  capabilities: string[];
+  tools: string[];
+  /** Name of the prompt that makes the user message; absent: the input as text. */
+  prompt?: string;
+  /** Messages of the conversation before the current one that the model sees. */
+  history: number;
+  /** Model calls that may ask for tools, plus the one that answers. */
+  max_turns: number;
+  /** Longest time of one model or tool call. */
+  timeout_seconds: number;
+  temperature?: number;
+  max_output_tokens?: number;
+  /** JSON Schema of the answer. */
+  output?: JsonSchema;
+  /** Template of the system message: the file's body. */
+  system: string;
+  /** Line of the file on which `system` begins. */
+  system_line: number;
+}
+
+const names = z.union([
+  z.array(z.string()),
+  z.string().transform((list) => list.split(",").map((name) => name.trim()).filter(Boolean)),
+]);
+
+const frontMatter = z.object({
+  description: z.string().default(""),
+  model: z.string().optional(),
+  capabilities: names.default([]),
+  tools: names.default([]),
+  prompt: z.string().optional(),
+  history: z.int().min(0).max(1_000).default(2),
+  max_turns: z.int().min(1).max(100).default(10),
+  timeout_seconds: z.number().positive().max(3_600).default(120),
+  temperature: z.number().min(0).max(2).optional(),
+  max_output_tokens: z.int().positive().optional(),
+  output: z.record(z.string(), z.unknown()).optional(),
+});
+
+/**
+ * Reads a profile.
+ *
+ * @param name the file's name without `.md`: the agent's name, whatever its front matter says
+ * @throws `agent_invalid` with issues such as `line 3, history`
+ */
+export function parseProfile(text: string, name: string): AgentProfile {
+  const { matter, body, bodyLine } = splitFrontMatter(text, name);
+  const yaml = readYaml(matter, 2);
+  if (yaml.issues.length > 0) throw invalid(name, yaml.issues);
+  const { data, error } = frontMatter.safeParse(yaml.value ?? {});
+  if (!data) throw invalid(name, error.issues.map((issue) => toIssue(issue, yaml)));
+  const problems = data.output === undefined ? [] : schemaProblems(data.output, ["output"]);
+  if (problems.length > 0) {
+    throw invalid(
+      name,
+      problems.map(({ path, message }) => ({ location: yaml.locate(path), message })),
+    );
+  }
+  const { model, ...rest } = data;
+  return {
+    name,
+    ...rest,
+    ...(model === undefined || model === "inherit" ? {} : { model }),
+    system: body,
+    system_line: bodyLine,
+  };
+}
+
+function toIssue(issue: z.core.$ZodIssue, yaml: YamlDocument): Issue {
+  const path = issue.path.map((part) => typeof part === "number" ? part : String(part));
+  return { location: yaml.locate(path), message: issue.message };
+}
+
+function splitFrontMatter(text: string, name: string) {
+  const found = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:^|\r?\n)---[ \t]*(?:\r?\n|$)/m.exec(text);
+  if (!found || found.index !== 0) {
+    const message = "the file must begin with front matter: a line ---, the fields, a line ---";
+    throw invalid(name, [{ location: "line 1", message }]);
+  }
+  const [head, matter] = found as unknown as [string, string];
+  const rest = text.slice(head.length);
+  const body = rest.trimStart();
+  const skipped = head + rest.slice(0, rest.length - body.length);
+  return { matter, body: body.trimEnd(), bodyLine: skipped.split("\n").length };
+}
+
+function invalid(name: string, issues: Issue[]): OrchestratorError {
+  const [first] = issues;
+  return new OrchestratorError(
+    "agent_invalid",
+    `Cannot use agent ${name}: ${first?.location}: ${first?.message}. Mend agents/${name}.md.`,
+    { issues },
+  );
+}

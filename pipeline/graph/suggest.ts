@@ -1,0 +1,39 @@
+/** The candidate that `name` most likely meant, or nothing when none is near (edit distance ≤ 2, or a third of its length). */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least && distance < candidate.length) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** `unknown <what> "<name>"`, with the nearest known name or the list of all when it is short. */
+export function unknownName(what: string, name: string, candidates: Iterable<string>): string {
+  const known = [...candidates];
+  const guess = nearest(name, known);
+  if (guess !== undefined) return `unknown ${what} "${name}"; did you mean "${guess}"?`;
+  if (known.length === 0) return `unknown ${what} "${name}"; there is none`;
+  const shown = known.slice(0, 12).join(", ");
+  return `unknown ${what} "${name}"; known are: ${shown}${known.length > 12 ? ", …" : ""}`;
+}
+
+/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */
+export function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        cost = Math.min(cost, before[j - 2]! + 1);
+      }
+      row.push(cost);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length]!;
+}

@@ -1,0 +1,22 @@
+import { compileTemplate } from "../graph/template.ts";
+import type { Evaluate, Scope } from "../graph/expression.ts";
+import type { Json } from "../kernel/events.ts";
+import type { Placed } from "./kind.ts";
+
+/** Prepares a node's `with`; without one the input is {@linkcode defaultInput}. */
+export function compileInput(node: { with?: unknown }): Evaluate {
+  return node.with === undefined ? defaultInput : compileTemplate(node.with as Json);
+}
+
+/** A node's `with`, as a kind's list of templates has it. */
+export function inputTemplate(node: { with?: unknown }): Placed<unknown>[] {
+  return node.with === undefined ? [] : [{ path: ["with"], value: node.with }];
+}
+
+/** The run's input (its fields, or `input` when it is no object) and the outputs so far, by node name. */
+function defaultInput({ input, nodes }: Scope): Json {
+  const fields = typeof input === "object" && input !== null && !Array.isArray(input)
+    ? input
+    : { input };
+  return { ...fields, ...nodes };
+}

@@ -1,0 +1,21 @@
+/** The node kinds there are. A new kind is one file here and one line in `kinds`. @module */
+import { agent, type AgentEnv } from "./agent.ts";
+import { choose } from "./choose.ts";
+import type { NodeKind } from "./kind.ts";
+import { task, type Tasks } from "./task.ts";
+import { transform } from "./transform.ts";
+
+export type { Task, Tasks } from "./task.ts";
+export type { CompiledNode, NodeKind } from "./kind.ts";
+
+/** What nodes need from outside. */
+export type NodeEnv = AgentEnv & { tasks: Tasks };
+
+/** Every kind, in the order in which documents describe them. */
+// deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
+export const kinds: NodeKind<any, NodeEnv>[] = [agent, task, transform, choose];
+
+/** The kind whose field a node has. */
+export function kindOf(node: object): (typeof kinds)[number] | undefined {
+  return kinds.find(({ kind }) => kind in node);
+}

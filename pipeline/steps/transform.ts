@@ -1,0 +1,35 @@
+import { z } from "zod";
+import type { Json } from "../kernel/events.ts";
+import { compileTemplate } from "../graph/template.ts";
+import { common, next, nextTarget, type NodeKind } from "./kind.ts";
+
+interface TransformNode {
+  transform: unknown;
+  next?: string;
+}
+
+const OPTIONS = { effect: "none", kind: "transform" } as const;
+
+/** `transform: template` computes a value. */
+export const transform: NodeKind<TransformNode, unknown> = {
+  kind: "transform",
+  schema: z.strictObject({
+    transform: z.unknown().refine((value) => value !== undefined)
+      .describe("The node's output: any value with ${ expressions }."),
+    ...common,
+    ...next,
+  }),
+  templates: (node) => [{ path: ["transform"], value: node.transform }],
+  targets: nextTarget,
+  compile(node) {
+    const evaluate = compileTemplate(node.transform as Json);
+    return {
+      run: (ctx, key, scope) =>
+        ctx.step(key, () => {
+          const value = evaluate(scope);
+          return value instanceof Promise ? value.then((late) => late ?? null) : value ?? null;
+        }, OPTIONS),
+      next: () => node.next,
+    };
+  },
+};

@@ -1,0 +1,94 @@
+import { expect } from "expect";
+import { patternProblem } from "../../../pipeline/graph/pattern.ts";
+import { schemaIssues, schemaProblems } from "../../../pipeline/graph/schema.ts";
+
+const SCHEMA = {
+  type: "object",
+  required: ["messages"],
+  properties: {
+    messages: {
+      type: "array",
+      items: { type: "object", required: ["role"], properties: { role: { enum: ["user"] } } },
+    },
+  },
+};
+
+Deno.test("schemaIssues() points at the innermost failures only", () => {
+  expect(schemaIssues(SCHEMA, { messages: [{ role: "user" }] })).toEqual([]);
+  expect(schemaIssues(SCHEMA, { messages: [{ role: "x" }, {}] }).map(({ location }) => location))
+    .toEqual(["/messages/0/role", "/messages/1"]);
+  expect(schemaIssues(SCHEMA, 5)).toEqual([
+    { location: "/", message: expect.stringContaining("Expected") },
+  ]);
+});
+
+Deno.test("schemaIssues() stops at 20", () => {
+  const messages = Array(50).fill({ role: "x" });
+  expect(schemaIssues(SCHEMA, { messages })).toHaveLength(20);
+});
+
+Deno.test("schemaProblems() accepts sound schemas", () => {
+  expect(schemaProblems(SCHEMA, ["input"])).toEqual([]);
+  expect(schemaProblems({ properties: { type: { type: "string" }, pattern: true } }, [])).toEqual(
+    [],
+  );
+  expect(schemaProblems({ enum: [{ type: "anything" }], $ref: "#/$defs/a", $defs: { a: {} } }, []))
+    .toEqual([]);
+});
+
+Deno.test("schemaProblems() finds unknown types, dead references and bad patterns", () => {
+  expect(schemaProblems({ properties: { a: { type: "strng" } } }, ["input"])).toEqual([{
+    path: ["input", "properties", "a", "type"],
+    message: 'unknown type "strng"; did you mean "string"?',
+  }]);
+  expect(schemaProblems({ anyOf: [{ type: ["string", "nul"] }] }, [])).toEqual([{
+    path: ["anyOf", 0, "type"],
+    message: 'unknown type "nul"; did you mean "null"?',
+  }]);
+  expect(schemaProblems({ $ref: "#/$defs/gone" }, ["input"])[0]?.message)
+    .toMatch(/not a usable JSON Schema/);
+  expect(schemaProblems({ properties: { a: { pattern: "(a+)+" } } }, ["output"])).toEqual([{
+    path: ["output", "properties", "a", "pattern"],
+    message: expect.stringContaining("exponential"),
+  }]);
+  expect(schemaProblems({ patternProperties: { "(": {} } }, [])[0]?.message).toMatch(/bad pattern/);
+  expect(schemaProblems("object", ["input"])[0]?.message).toMatch(/must be a JSON Schema object/);
+});
+
+Deno.test("patternProblem() refuses what can take exponential time", () => {
+  const evil = [
+    "^(a+)+$",
+    "(a|a)*",
+    "([a-z]*)*b",
+    "(?:a|b|ab)+c",
+    "((a+)b?)+",
+    "(x+x+)+y",
+    "(a?b?)*(c+)*d|(-?[a-z-]+)*",
+    "(-?[a-z]+)+",
+    "(a{2,})+",
+    "(.*,){11,}P",
+    "(a)\\1+",
+    "((-a)*b+)*",
+    "(-+a*)*",
+    "(a{1,50}){1,50}",
+  ];
+  for (const pattern of evil) {
+    expect([pattern, patternProblem(pattern)]).toEqual([pattern, expect.any(String)]);
+  }
+});
+
+Deno.test("patternProblem() accepts what people write", () => {
+  const fine = [
+    "^[a-z0-9]+(-[a-z0-9]+)*$",
+    "^\\d{4}-\\d{2}-\\d{2}$",
+    "^(foo|bar)$",
+    "^(\\.[a-z]+)+$",
+    "^https?://",
+    "^(?:[A-Z]{2}){1,3}$",
+    "^[^@\\s]+@[^@\\s]+$",
+    "",
+  ];
+  for (const pattern of fine) {
+    expect([pattern, patternProblem(pattern)]).toEqual([pattern, undefined]);
+  }
+});
