@@ -59,6 +59,11 @@ export interface Config {
   };
 }
 
+/** True on Deno Deploy. */
+export function isDeployed(env: Env = { DENO_DEPLOYMENT_ID: Deno.env.get("DENO_DEPLOYMENT_ID") }) {
+  return Boolean(env.DENO_DEPLOYMENT_ID);
+}
+
 /** Reads the process's environment, completed by `.env` and `$ORCHESTRATOR_HOME/.env`. */
 export function loadEnv(): Env {
   return completeEnv(Deno.env.toObject(), Deno.cwd());
@@ -154,7 +159,7 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
   return deepFreeze<Config>({
     home,
     data_dir: join(home, "data"),
-    deploy: Boolean(env.DENO_DEPLOYMENT_ID),
+    deploy: isDeployed(env),
     server: {
       host: values.HOST.replace(/^\[|\]$/g, ""),
       port: values.PORT,

@@ -1,0 +1,154 @@
+/** `orchestrator run`: one durable run, its progress on stderr, its answer on stdout. @module */
+import type { Command } from "commander";
+import { basename } from "node:path";
+import type { Config } from "../config.ts";
+import { OrchestratorError } from "../errors.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import type { JournalEvent, Json, RunResult } from "../pipeline/kernel/mod.ts";
+import { unifiedResponse } from "../routes/response.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { type Progress, showProgress } from "./progress.ts";
+
+const TENANT = "default";
+
+/** What running needs from the entry. */
+export interface RunDeps {
+  config(): Config;
+  log(config: Config): Logger;
+  create(options: { config: Config; log: Logger }): Promise<Orchestrator>;
+  /** Standard output. */
+  write(text: string): void;
+  /** Standard error: a terminal gets live progress. */
+  progress: { write(text: string): void; terminal: boolean };
+  readStdin(): Promise<string>;
+  exit(code: number): void;
+}
+
+interface RunOptions {
+  input?: string;
+  document: string[];
+  context: string[];
+  conversation?: string;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** Adds the command `run`. */
+export function addRun(program: Command, deps: RunDeps): void {
+  const collect = (value: string, all: string[]) => [...all, value];
+  program.command("run")
+    .description("run a pipeline once and print its answer")
+    .argument("<pipeline>", "name of the pipeline, such as compose")
+    .option("-i, --input <text>", "the request: text, a JSON object, or - to read standard input")
+    .option("-d, --document <file>", "a document to work from; may be repeated", collect, [])
+    .option("-c, --context <key=value>", "tone, length …; may be repeated", collect, [])
+    .option("--conversation <id>", "the conversation this belongs to")
+    .option("--json", "print the whole response as JSON")
+    .option("-q, --quiet", "show no progress")
+    .action((pipeline: string, options: RunOptions) => run(pipeline, options, deps));
+}
+
+async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promise<void> {
+  const input = await inputOf(options, deps);
+  const config = deps.config();
+  const log = deps.log(config);
+  const service = await deps.create({ config, log });
+  const progress = options.quiet ? undefined : showProgress(deps.progress);
+  const stop = () => deps.exit(130); // the run is durable: `serve` finishes it
+  Deno.addSignalListener("SIGINT", stop);
+  let ended: Ended;
+  try {
+    ended = await runToEnd(service, pipeline, input, options, progress);
+  } finally {
+    progress?.end();
+    Deno.removeSignalListener("SIGINT", stop);
+    await service.close();
+    log.flush();
+  }
+  if (ended.result.status !== "completed") throw failure(ended.result);
+  const response = unifiedResponse(ended.run, ended.events);
+  deps.write(
+    options.json
+      ? `${JSON.stringify(response, null, 2)}\n`
+      : `${response.message!.content.trimEnd()}\n`,
+  );
+}
+
+interface Ended {
+  run: Parameters<typeof unifiedResponse>[0];
+  events: JournalEvent[];
+  result: RunResult;
+}
+
+async function runToEnd(
+  { engine, catalog }: Orchestrator,
+  pipeline: string,
+  input: Json,
+  options: RunOptions,
+  progress?: Progress,
+): Promise<Ended> {
+  const { version } = await catalog.resolve(pipeline);
+  const events: JournalEvent[] = [];
+  const conversation_id = options.conversation;
+  const started = await engine.start(
+    { tenant: TENANT, pipeline, version, input, conversation_id },
+    (event) => {
+      if ("seq" in event) events.push(event);
+      progress?.show(event);
+    },
+  );
+  return { run: started.run, events, result: await started.result };
+}
+
+async function inputOf(options: RunOptions, deps: RunDeps): Promise<Json> {
+  const text = options.input === "-" ? await deps.readStdin() : options.input;
+  if (!text?.trim()) throw usage("--input is missing", 'say what to do, as in --input "…"');
+  const documents = await Promise.all(options.document.map(readDocument));
+  const context = Object.fromEntries(options.context.map(pair));
+  const given = parseObject(text) ?? { messages: [{ role: "user", content: text.trim() }] };
+  return {
+    ...given,
+    ...(options.context.length > 0 ? { context } : {}),
+    ...(documents.length > 0 ? { documents } : {}),
+  };
+}
+
+/** A JSON object, or nothing when the text is a plain request. */
+function parseObject(text: string): { [key: string]: Json } | undefined {
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw usage("--input looks like JSON but is not", (error as Error).message);
+  }
+}
+
+async function readDocument(path: string): Promise<Json> {
+  try {
+    const text = await Deno.readTextFile(path);
+    const title = /^#\s+(.+)$/m.exec(text)?.[1];
+    return { id: basename(path), ...(title ? { title } : {}), text };
+  } catch (error) {
+    throw usage(`${path} cannot be read`, (error as Error).message);
+  }
+}
+
+function pair(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) {
+    throw usage(`--context ${text} has no value`, "write it as --context tone=informative");
+  }
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function usage(problem: string, mend: string): OrchestratorError {
+  return new OrchestratorError("invalid_request", `Cannot run: ${problem}. Mend it: ${mend}.`);
+}
+
+function failure(result: Exclude<RunResult, { status: "completed" }>): OrchestratorError {
+  if (result.status === "failed") {
+    return new OrchestratorError(result.error.code, result.error.message, result.error);
+  }
+  const why = result.reason ? `: ${result.reason}` : "";
+  return new OrchestratorError("run_cancelled", `The run was cancelled${why}.`);
+}

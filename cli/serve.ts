@@ -1,0 +1,98 @@
+/** `orchestrator serve`: listens until it is told to stop, then drains. @module */
+import type { Command } from "commander";
+import type { Config, Env } from "../config.ts";
+import { toOrchestratorError } from "../errors.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import type { Logger } from "../telemetry/log.ts";
+
+/** How long open connections may take once every run is settled. */
+const CLOSE_MS = 1_000;
+
+/** What serving needs from the entry. */
+export interface ServeDeps {
+  /** The configuration, with these variables set. */
+  config(variables: Env): Config;
+  log(config: Config): Logger;
+  create(options: { config: Config; log: Logger; onFenced: () => void }): Promise<Orchestrator>;
+  /** Ends the process. */
+  exit(code: number): void;
+  /** Shown to people, not to log collectors. */
+  banner?(text: string): void;
+}
+
+/** Adds the command `serve`, which is also what happens without a command. */
+export function addServe(program: Command, deps: ServeDeps): void {
+  program.command("serve", { isDefault: true })
+    .description("listen for requests and advance runs (what happens without a command)")
+    .option("--host <name>", "address to listen on, instead of HOST")
+    .option("--port <number>", "port to listen on, instead of PORT")
+    .action(({ host, port }: { host?: string; port?: string }) =>
+      serve(deps, { ...(host && { HOST: host }), ...(port && { PORT: port }) })
+    );
+}
+
+/** Listens; ends the process after SIGTERM or SIGINT, or when another worker has taken over. */
+export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void> {
+  const config = deps.config(variables);
+  const log = deps.log(config);
+  const stopping = Promise.withResolvers<number>();
+  const onFenced = () => stopping.resolve(1);
+  const service = await deps.create({ config, log, onFenced });
+  const server = listen(config, service, log, (url) => {
+    deps.banner?.(bannerText(config, url));
+    log.info("listening", { url, model: config.models.provider });
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => stopping.resolve(0));
+  }
+  const code = await stopping.promise;
+  log.info("stopping", stats(service));
+  await service.close().catch((error) => log.error("not closed cleanly", { error }));
+  await Promise.race([server.shutdown(), new Promise((done) => setTimeout(done, CLOSE_MS))]);
+  log.info("stopped");
+  log.flush();
+  deps.exit(code);
+}
+
+function listen(
+  { server: { host, port } }: Config,
+  service: Orchestrator,
+  log: Logger,
+  onListen: (url: string) => void,
+): Deno.HttpServer {
+  return Deno.serve({
+    hostname: host,
+    port,
+    onListen: (address) => onListen(urlOf(address)),
+    onError: (error) => {
+      log.error("request failed", { error: toOrchestratorError(error) });
+      return new Response("Internal Server Error", { status: 500 });
+    },
+  }, service.app.fetch);
+}
+
+function urlOf({ hostname, port }: Deno.NetAddr): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+function stats({ engine }: Orchestrator): Record<string, unknown> {
+  return { ...engine.stats() };
+}
+
+function bannerText({ home, models }: Config, url: string): string {
+  const model = models.provider === "offline"
+    ? "offline (set OPENAI_API_KEY, ANTHROPIC_API_KEY … for a language model)"
+    : `${models.provider}/${models.default_model}`;
+  return [
+    "",
+    "  Orchestrator",
+    `  address  ${url}`,
+    `  model    ${model}`,
+    `  home     ${home}`,
+    "",
+    `  try      curl -s ${url}/v1/chat -H 'content-type: application/json' \\`,
+    `             -d '{"messages":[{"role":"user","content":"Explain durable execution."}]}'`,
+    "",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,37 @@
+/** The configured providers, each made when it is first asked. @module */
+import type { ModelsConfig } from "../config.ts";
+import { createAnthropicModel } from "./anthropic.ts";
+import { createCustomgptModel } from "./customgpt.ts";
+import { createGoogleModel } from "./google.ts";
+import type { ModelClient } from "./model.ts";
+import { createOfflineModel } from "./offline/mod.ts";
+import { createOpenaiModel } from "./openai.ts";
+import { createFetch } from "./transport.ts";
+
+/** Makers of clients by provider name; `offline` is always among them. */
+export function configuredProviders(
+  { providers }: Pick<ModelsConfig, "providers">,
+): Record<string, () => ModelClient> {
+  const { openai, anthropic, google, customgpt, "openai-compatible": compatible } = providers;
+  const fetch = createFetch();
+  return {
+    offline: createOfflineModel,
+    ...(openai && { openai: () => createOpenaiModel({ ...access(openai), fetch }) }),
+    ...(compatible && {
+      "openai-compatible": () =>
+        createOpenaiModel({ ...access(compatible), provider: "openai-compatible", fetch }),
+    }),
+    ...(anthropic && { anthropic: () => createAnthropicModel({ ...access(anthropic), fetch }) }),
+    ...(google && { google: () => createGoogleModel(access(google)) }),
+    ...(customgpt && {
+      customgpt: () =>
+        createCustomgptModel({ ...access(customgpt), projects: customgpt.projects, fetch }),
+    }),
+  };
+}
+
+function access(
+  { api_key, base_url }: { api_key?: { reveal(): string }; base_url?: string },
+): { apiKey: string; baseUrl?: string } {
+  return { apiKey: api_key?.reveal() ?? "", ...(base_url && { baseUrl: base_url }) };
+}

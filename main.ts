@@ -1,0 +1,97 @@
+/**
+ * The entry: the command line of the executable, and the default export that Deno Deploy serves.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { addCheck, addNewAgent, addRun, addServe } from "./cli/mod.ts";
+import { type Config, isDeployed, loadConfig, loadEnv, readConfig } from "./config.ts";
+import { toOrchestratorError } from "./errors.ts";
+import type { Orchestrator, OrchestratorOptions } from "./orchestrator.ts";
+import { createStreamLogger, type Logger } from "./telemetry/log.ts";
+import { version } from "./version.ts";
+
+const encoder = new TextEncoder();
+const write = (text: string) => void Deno.stdout.writeSync(encoder.encode(text));
+const writeError = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
+
+/** Loaded with the commands that need it: `--version` must not wait for it. */
+async function create(options: OrchestratorOptions): Promise<Orchestrator> {
+  return (await import("./orchestrator.ts")).createOrchestrator(options);
+}
+
+function commandLine(): Command {
+  let code = 0;
+  const program = new Command("orchestrator")
+    .description("Runs pipelines of AI agents durably, in one executable.")
+    .version(version, "-v, --version")
+    .showHelpAfterError("Try --help.")
+    .hook("postAction", () => void (code && Deno.exit(code)));
+  const io = {
+    env: loadEnv,
+    write,
+    fail: () => void (code = 1),
+    color: Deno.stdout.isTerminal() && !Deno.noColor,
+  };
+  addServe(program, {
+    config: (variables) => readConfig({ ...loadEnv(), ...variables }),
+    log: (config) => createStreamLogger(config.log, Deno.stdout),
+    create,
+    exit: Deno.exit,
+    banner: Deno.stdout.isTerminal() ? write : undefined,
+  });
+  addRun(program, {
+    config: loadConfig,
+    log: (config) => quietLog(config),
+    create,
+    write,
+    progress: { write: writeError, terminal: Deno.stderr.isTerminal() },
+    readStdin: () => new Response(Deno.stdin.readable).text(),
+    exit: Deno.exit,
+  });
+  addCheck(program, io, {
+    problems: async (config) => (await import("./orchestrator.ts")).definitionProblems(config),
+    ping: async (config) => (await import("./orchestrator.ts")).ping(config),
+  });
+  addNewAgent(program, io);
+  return program;
+}
+
+/** `run` owns the terminal: it logs to stderr, and only what went wrong. */
+function quietLog({ log }: Config): Logger {
+  return createStreamLogger(
+    { ...log, level: log.level === "debug" ? "debug" : "error" },
+    Deno.stderr,
+  );
+}
+
+/** For Deno Deploy: the service is made with the first request. */
+function deployment(): { fetch(request: Request): Promise<Response> } {
+  let service: Promise<Orchestrator> | undefined;
+  const make = async () => {
+    const config = loadConfig();
+    return await create({ config, log: createStreamLogger(config.log, Deno.stdout) });
+  };
+  return {
+    async fetch(request) {
+      service ??= make();
+      return (await service).app.fetch(request);
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  try {
+    await commandLine().parseAsync(Deno.args, { from: "user" });
+  } catch (thrown) {
+    const error = toOrchestratorError(thrown);
+    const bug = error.code === "internal" && error.cause instanceof Error;
+    writeError(`${bug ? (error.cause as Error).stack : error.message}\n`);
+    Deno.exit(1);
+  }
+}
+
+/** What Deno Deploy serves; elsewhere the command line runs instead. */
+export default isDeployed() ? deployment() : undefined;
+
+if (import.meta.main && !isDeployed()) await main();

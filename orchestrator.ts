@@ -1,0 +1,240 @@
+/**
+ * The composition root: config → store → services → engine → app. Ports meet their adapters here
+ * and nowhere else.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import type { Config } from "./config.ts";
+import { type Issue, toOrchestratorError } from "./errors.ts";
+import { type Conversations, createConversations } from "./knowledge/conversations.ts";
+import { configuredProviders, createModels, type ModelClient } from "./llm/mod.ts";
+import type { Tools } from "./pipeline/agent/mod.ts";
+import { type Catalog, createCatalog } from "./pipeline/catalog.ts";
+import { createProgram, type Definition, validateInput } from "./pipeline/graph/mod.ts";
+import {
+  createEngine,
+  type Engine,
+  type Json,
+  realWorld,
+  type World,
+} from "./pipeline/kernel/mod.ts";
+import { remembering } from "./pipeline/remember.ts";
+import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
+import type { Tasks } from "./pipeline/steps/mod.ts";
+import { root } from "./resources.ts";
+import { createApp } from "./routes/app.ts";
+import type { AppDeps, AppEnv, HealthParts } from "./routes/deps.ts";
+import { keys, openStore, setText, type Store } from "./store/mod.ts";
+import type { Logger } from "./telemetry/log.ts";
+import { version } from "./version.ts";
+
+/** How long a worker is taken for alive after its last commit. */
+const LEASE_MS = 15_000;
+const SWEEP_MS = 2_000;
+const PING_MS = 15_000;
+
+/** A whole service, not listening yet. */
+export interface Orchestrator {
+  readonly app: Hono<AppEnv>;
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  /** Lets runs reach a commit, gives the rest back and closes the store. */
+  close(): Promise<void>;
+}
+
+/** What a service can be given besides its config. */
+export interface OrchestratorOptions {
+  config: Config;
+  log: Logger;
+  /** Tasks besides the built-in ones. */
+  tasks?: Tasks;
+  /** Called once when another worker has taken over from this one. */
+  onFenced?: () => void;
+}
+
+/** The tasks that pipelines may call by name. */
+const BUILT_IN: Tasks = { merge_review: mergeReviewTask };
+
+/** No tools yet: profiles may name them, agents do not get them. */
+const NO_TOOLS: Tools = {
+  specs: () => [],
+  call: (name) => Promise.reject(new Error(`Cannot call ${name}: there are no tools`)),
+};
+
+/**
+ * Builds a service and resumes what its store holds.
+ *
+ * @throws `data_dir_locked`, `store_newer_schema`
+ */
+export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
+  const { config, log } = options;
+  const world = realWorld();
+  const { store, close } = await openStore(config.deploy ? undefined : config.data_dir, {
+    worker: `worker_${world.newId()}`,
+    now: world.clock.now,
+    sleep: (ms) => world.clock.sleep(ms),
+    lease_ms: LEASE_MS,
+  });
+  const models = configuredModels(config);
+  const conversations = createConversations(store);
+  const tasks = { ...BUILT_IN, ...options.tasks };
+  const catalog = createConfiguredCatalog({ config, store, models, tasks, conversations });
+  const engine = createEngine({
+    store,
+    world,
+    log,
+    programs: (run) => catalog.program(run.version),
+    concurrency: config.runs.concurrency,
+    queue_limit: config.runs.queue_limit,
+    idempotency_ttl_ms: config.runs.idempotency_ttl_ms,
+    lease_ms: LEASE_MS,
+    sweep_ms: SWEEP_MS,
+    onFenced: options.onFenced,
+  });
+  await engine.open();
+  const shutdown = new AbortController();
+  const app = createApp(
+    appDeps({ config, log, engine, catalog, conversations, world, shutdown: shutdown.signal }),
+  );
+  return {
+    app,
+    engine,
+    catalog,
+    async close() {
+      shutdown.abort();
+      await engine.drain(config.server.drain_timeout_ms);
+      await close();
+    },
+  };
+}
+
+/** The configured providers behind one client. */
+export function configuredModels({ models }: Config): ModelClient {
+  return createModels({
+    providers: configuredProviders(models),
+    default_provider: models.provider,
+    default_model: models.default_model,
+    fallbacks: models.fallbacks,
+    timeout_ms: models.timeout_ms,
+    stall_timeout_ms: models.stall_timeout_ms,
+    prices: models.prices,
+  });
+}
+
+/** Asks the chosen provider for its models. @throws `model_*` */
+export async function ping(config: Config): Promise<{ latency_ms: number; models: string[] }> {
+  const began = performance.now();
+  const models = await configuredModels(config).models(AbortSignal.timeout(PING_MS));
+  return { latency_ms: performance.now() - began, models };
+}
+
+/** What is wrong with the agents, prompts and pipelines of a home folder. */
+export async function definitionProblems(config: Config): Promise<Issue[]> {
+  const catalog = createCatalog({
+    roots: definitionFolders(config.home),
+    tasks: Object.keys(BUILT_IN),
+    definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
+    compile: () => () => Promise.resolve(null),
+  });
+  const { pipelines, agents, prompts } = await catalog.list();
+  return [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
+    issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
+  );
+}
+
+/** Folders of the built-in and of the user's definitions. */
+function definitionFolders(home: string) {
+  return {
+    pipelines: [`${root}/pipeline/definitions`, `${home}/pipelines`],
+    agents: [`${root}/agents`, `${home}/agents`],
+    prompts: [`${root}/prompts`, `${home}/prompts`],
+  };
+}
+
+function createConfiguredCatalog(deps: {
+  config: Config;
+  store: Store;
+  models: ModelClient;
+  tasks: Tasks;
+  conversations: Conversations;
+}): Catalog {
+  const { config, store, models, tasks, conversations } = deps;
+  const model_retry = { max_attempts: config.models.max_attempts };
+  return createCatalog({
+    roots: definitionFolders(config.home),
+    tasks: Object.keys(tasks),
+    definitions: {
+      get: async (wanted) => (await store.get<string>(keys.definition(wanted)))?.value ?? null,
+      put: async (wanted, json) => {
+        const mutations = setText(keys.definition(wanted), JSON.stringify(json));
+        await store.commit({ checks: [], mutations });
+      },
+    },
+    compile: (definition) => {
+      const program = createProgram(definition, { models, model_retry, tasks, tools: NO_TOOLS });
+      return remembering(program, conversations);
+    },
+  });
+}
+
+function appDeps(deps: {
+  config: Config;
+  log: Logger;
+  engine: Engine;
+  catalog: Catalog;
+  conversations: Conversations;
+  world: World;
+  shutdown: AbortSignal;
+}): AppDeps {
+  const { config, log, engine, catalog, conversations, world, shutdown } = deps;
+  const { server, models, runs } = config;
+  return {
+    engine,
+    catalog: {
+      resolve: (name) => catalog.resolve(name),
+      validateInput: async (name, input) => {
+        const { definition } = await catalog.resolve(name);
+        return inputIssues(definition, input);
+      },
+    },
+    conversations,
+    log,
+    settings: {
+      max_body_bytes: server.max_body_bytes,
+      max_message_bytes: server.max_message_bytes,
+      allowed_hosts: [...server.allowed_hosts],
+      allowed_origins: [...server.allowed_origins],
+      conversation_messages: runs.conversation_messages,
+      base_url: server.base_url,
+    },
+    about: { name: "orchestrator", version, mode: config.deploy ? "deploy" : "embedded" },
+    health: () => Promise.resolve(healthOf(engine, models)),
+    newId: (prefix) => `${prefix}_${world.newId()}`,
+    now: () => performance.now(),
+    shutdown,
+  };
+}
+
+function inputIssues(definition: Definition, input: Json): Issue[] {
+  try {
+    validateInput(definition, input);
+    return [];
+  } catch (thrown) {
+    const error = toOrchestratorError(thrown);
+    if (error.code !== "validation_failed") throw error;
+    return error.issues ?? [];
+  }
+}
+
+function healthOf(engine: Engine, { provider, default_model }: Config["models"]): HealthParts {
+  return {
+    store: { status: engine.stats().store_ok ? "ok" : "down" },
+    model_provider: {
+      name: provider,
+      model: default_model,
+      status: provider === "offline" ? "offline" : "ok",
+    },
+    configuration: { status: "ok" },
+  };
+}
