@@ -32,7 +32,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.use(securityHeaders());
   app.use(originGuard(allowed_hosts, allowed_origins));
   if (allowed_origins.length > 0) {
-    const share = cors({ origin: allowed_origins, exposeHeaders: EXPOSED, maxAge: 600 });
+    const share = cors({ origin: [...allowed_origins], exposeHeaders: EXPOSED, maxAge: 600 });
     // CORS does not cover WebSockets, and a handshake's answer cannot take more headers.
     app.use((c, next) => c.req.raw.headers.has("upgrade") ? next() : share(c, next));
   }

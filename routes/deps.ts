@@ -35,9 +35,9 @@ export interface RouteSettings {
   /** Largest WebSocket message, in bytes. */
   max_message_bytes: number;
   /** Names besides the loopback ones that this server answers to, without port. */
-  allowed_hosts: string[];
+  allowed_hosts: readonly string[];
   /** Foreign origins whose pages may use this server, such as `http://localhost:3000`. */
-  allowed_origins: string[];
+  allowed_origins: readonly string[];
   /** How many stored messages are put before a chat message at most. */
   conversation_messages: number;
   /** Where clients reach this server, for absolute links; links are relative without it. */

@@ -19,8 +19,8 @@ const PROBES = new Set(["/livez", "/readyz"]);
 
 /** 421 for requests to a name that is not ours, 403 for foreign origins. */
 export function originGuard(
-  allowed_hosts: string[],
-  allowed_origins: string[],
+  allowed_hosts: readonly string[],
+  allowed_origins: readonly string[],
 ): MiddlewareHandler<AppEnv> {
   const hosts = new Set([...LOOPBACK, ...allowed_hosts.map((name) => name.toLowerCase())]);
   const origins = new Set(allowed_origins.map((origin) => origin.toLowerCase()));
@@ -31,7 +31,7 @@ export function originGuard(
       throw new OrchestratorError(
         "misdirected_request",
         `Cannot answer for the host ${JSON.stringify(host)}: it is not one of this server's ` +
-          "names. Add it to the allowed hosts if it should be.",
+          "names. Add it to ALLOWED_HOSTS if it should be.",
       );
     }
     const origin = headers.get("origin");
@@ -47,7 +47,7 @@ function checkOrigin(origin: string, host: string, allowed: Set<string>): void {
   throw new OrchestratorError(
     "forbidden_origin",
     `Cannot accept a request from a page of ${JSON.stringify(origin)}: it is a foreign origin. ` +
-      "Add it to the allowed origins if it should be accepted.",
+      "Add it to CORS_ORIGINS if it should be accepted.",
   );
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ErrorJson } from "../errors.ts";
+import { answerText } from "../pipeline/answer.ts";
 import type { EventBody, JournalEvent, Json } from "../pipeline/kernel/events.ts";
 import { addUsage, NO_USAGE, type Usage } from "../telemetry/usage.ts";
 
@@ -20,6 +21,7 @@ export interface AgentReport {
 /** What a reviewing agent said about the draft. */
 export interface ReviewReport {
   score: Json;
+  summary: Json;
   comments: Json;
   edits: Json;
   violations: Json;
@@ -70,7 +72,7 @@ export function unifiedResponse(
     conversation_id: run.conversation_id ?? null,
     run_id: run.id,
     status: ENDS[end?.type ?? ""] ?? "running",
-    message: completed ? { role: "assistant", content: contentOf(completed.output) } : null,
+    message: completed ? { role: "assistant", content: answerText(completed.output) } : null,
     agents: agents.map(toReport),
     sources: Array.isArray(output?.sources) ? output.sources : [],
     review: toReview(asObject(output?.review)),
@@ -120,15 +122,8 @@ function toReport(event: EventOf<"agent.completed">): AgentReport {
 
 function toReview(review: Output | undefined): ReviewReport | null {
   if (!review) return null;
-  const { score = null, comments = [], edits = [], violations = [] } = review;
-  return { score, comments, edits, violations };
-}
-
-/** Text as it is, the `content` of an object that has one, anything else as JSON. */
-function contentOf(output: Json): string {
-  if (typeof output === "string") return output;
-  const content = asObject(output)?.content;
-  return typeof content === "string" ? content : JSON.stringify(output);
+  const { score = null, summary = null, comments = [], edits = [], violations = [] } = review;
+  return { score, summary, comments, edits, violations };
 }
 
 function asObject(value: Json | undefined): Output | undefined {

@@ -54,7 +54,7 @@ export type ChatRequest = z.infer<typeof chatRequest>;
 /** `POST /v1/runs`. */
 export const runRequest = z.strictObject({
   pipeline: name,
-  input: z.json().optional(),
+  input: z.unknown().optional(),
   conversation_id: id.optional(),
 });
 

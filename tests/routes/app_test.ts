@@ -222,6 +222,18 @@ Deno.test("a body over the limit is 413, declared or not, and exactly at the lim
   expect((await post("/v1/chat", fits)).status).toBe(200);
 });
 
+Deno.test("a body without a declared length is put together from its pieces", async () => {
+  const { app, engine } = setup();
+  const pieces = ['{"messages":[{"role":"user",', '"content":"h\u00e9llo"}]}'];
+  const response = await app.request("/v1/chat", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece))),
+  });
+  expect(response.status).toBe(200);
+  expect(engine.started[0]?.input).toEqual({ messages: [user("héllo")] });
+});
+
 Deno.test("invalid JSON is 400 with line and column", async () => {
   const { post, engine } = setup();
   const problem = await expectProblem(
@@ -287,6 +299,27 @@ Deno.test("503 comes with Retry-After and a warning", async () => {
   expect(response.headers.get("retry-after")).toBe("1");
   await expectProblem(response, 503, "shutting_down");
   expect(log.some(({ level }) => level === "warn")).toBe(true);
+});
+
+Deno.test("a stream that the store breaks off ends, and the log says why", async () => {
+  const { app, post, engine, log, open } = setup();
+  await post("/v1/runs", { pipeline: "gated" });
+  const down = new OrchestratorError("store_unavailable", "Cannot read: the disk is gone.");
+  engine.follow = () => Promise.reject(down);
+  await (await app.request("/v1/runs/run_0001/events")).text();
+  expect(log).toContainEqual({
+    level: "error",
+    message: "event stream broke off",
+    fields: { run_id: "run_0001", error: down },
+  });
+
+  engine.journal = () => Promise.reject(down);
+  const headers = { "idempotency-key": "k" };
+  await post("/v1/chat", ASK, headers);
+  await (await post("/v1/chat", ASK, { ...headers, accept: "text/event-stream" })).text();
+  const line = log.find(({ message }) => message === "chat stream broke off");
+  expect(line).toMatchObject({ level: "error", fields: { run_id: "run_0002", error: down } });
+  open();
 });
 
 Deno.test("shutdown ends open streams", async () => {

@@ -22,7 +22,7 @@ Deno.test("POST /v1/chat answers with the unified response when the run ends", a
       { name: "builder", output: "draft", usage: USAGE, duration_ms: 7, attempts: 1 },
     ],
     sources: [{ title: "A" }],
-    review: { score: 8, comments: ["fine"], edits: [], violations: [] },
+    review: { score: 8, summary: null, comments: ["fine"], edits: [], violations: [] },
     usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
     metadata: {
       pipeline: "compose",

@@ -78,6 +78,22 @@ test("a reader that does not keep up is cut off between two events", async () =>
   expect(await read()).toBeNull();
 });
 
+test("room() waits until the reader has caught up, or is gone", async () => {
+  for (const leave of [false, true]) {
+    const { stream, read, reader } = open();
+    await stream.room();
+    stream.send("a", JSON.stringify("x".repeat(600_000)));
+    let roomy = false;
+    const room = stream.room().then(() => roomy = true);
+    await Promise.resolve();
+    expect(roomy).toBe(false);
+    await (leave ? reader.cancel() : read());
+    await room;
+    stream.end();
+    await stream.room();
+  }
+});
+
 test("cancel by the reader ends everything", async () => {
   const { stream, reader, sessions } = open();
   expect(sessions.size).toBe(1);

@@ -236,6 +236,21 @@ Deno.test("the outbox lets held deltas go on its own", async () => {
   expect((await message("step.delta")).text).toBe("12");
 });
 
+Deno.test("the outbox has room when the socket has caught up, or never will", async () => {
+  const { socket } = fakeSocket();
+  const outbox = createOutbox(socket);
+  await outbox.room();
+  for (const catchUp of [() => socket.bufferedAmount = 0, () => socket.close(1000, "")]) {
+    socket.bufferedAmount = 600_000;
+    let roomy = false;
+    const room = outbox.room().then(() => roomy = true);
+    await Promise.resolve();
+    expect(roomy).toBe(false);
+    catchUp();
+    await room;
+  }
+});
+
 Deno.test("the outbox closes a socket that is a megabyte behind, and sends no more", () => {
   const { socket, sent } = fakeSocket();
   const outbox = createOutbox(socket);
