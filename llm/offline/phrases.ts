@@ -34,9 +34,10 @@ export function opening(tone: Tone, outline: Outline, knows: (word: string) => b
   const { title, headings, documents } = outline;
   const say = documents === 1 ? "one document says" : `${inWords(documents)} documents say`;
   const themes = headings.map((heading) => inSentence(heading, knows));
-  const parts = themes.length < 2 || themes.length > 5
-    ? ""
-    : `, in ${inWords(themes.length)} parts: ${enumerate(themes)}`;
+  const parts =
+    themes.length < 2 || themes.length > 5 || themes.some((theme) => /,| and /.test(theme))
+      ? ""
+      : `, in ${inWords(themes.length)} parts: ${enumerate(themes)}`;
   return `${OPENINGS[tone](inSentence(title, knows), say)}${parts}.`;
 }
 

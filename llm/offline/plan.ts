@@ -12,7 +12,7 @@ import { questions } from "./research.ts";
 import { cosine, count } from "./score.ts";
 import { capitalize, enumerate, plural, shorten } from "./text.ts";
 
-const SECTION_WORDS = 72;
+const SECTION_WORDS = 55;
 /** Below this length headings would only interrupt. */
 export const HEADINGS_FROM = 180;
 const MAX_SECTIONS = 12;
