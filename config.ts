@@ -60,7 +60,7 @@ export interface Config {
 }
 
 /** True on Deno Deploy. */
-export function isDeployed(env: Env = { DENO_DEPLOYMENT_ID: Deno.env.get("DENO_DEPLOYMENT_ID") }) {
+export function isDeployed(env: Env = Deno.env.toObject()): boolean {
   return Boolean(env.DENO_DEPLOYMENT_ID);
 }
 

@@ -65,8 +65,12 @@ function quietLog({ log }: Config): Logger {
   );
 }
 
+interface Deployment {
+  fetch(request: Request): Promise<Response>;
+}
+
 /** For Deno Deploy: the service is made with the first request. */
-function deployment(): { fetch(request: Request): Promise<Response> } {
+function deployment(): Deployment {
   let service: Promise<Orchestrator> | undefined;
   const make = async () => {
     const config = loadConfig();
@@ -92,6 +96,7 @@ async function main(): Promise<void> {
 }
 
 /** What Deno Deploy serves; elsewhere the command line runs instead. */
-export default isDeployed() ? deployment() : undefined;
+const deployed: Deployment | undefined = isDeployed() ? deployment() : undefined;
+export default deployed;
 
-if (import.meta.main && !isDeployed()) await main();
+if (import.meta.main && !deployed) await main();
