@@ -176,12 +176,7 @@ class Shelf {
     return memo(this.#agents, name, async () => {
       const { agents, prompts } = await this.#list();
       const file = agents.get(name)!;
-      const profile = parseProfile(await text(file, "agent_invalid"), name);
-      if (profile.prompt !== undefined && !prompts.has(profile.prompt)) {
-        const message = unknownName("prompt", profile.prompt, prompts.keys());
-        throw unusable("agent_invalid", file, [{ location: "prompt", message }]);
-      }
-      return profile;
+      return parseProfile(await text(file, "agent_invalid"), name, [...prompts.keys()]);
     });
   }
 

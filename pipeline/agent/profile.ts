@@ -8,6 +8,7 @@ import { z } from "zod";
 import { type Issue, OrchestratorError } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
 import { schemaProblems } from "../graph/schema.ts";
+import { unknownName } from "../graph/suggest.ts";
 import { readYaml, type YamlDocument } from "../graph/yaml.ts";
 
 /** An agent: plain JSON, part of a run's definition. */
@@ -60,21 +61,18 @@ const frontMatter = z.object({
  * Reads a profile.
  *
  * @param name the file's name without `.md`: the agent's name, whatever its front matter says
+ * @param prompts names of the prompts there are; without them the reference is not checked
  * @throws `agent_invalid` with issues such as `line 3, history`
  */
-export function parseProfile(text: string, name: string): AgentProfile {
+export function parseProfile(text: string, name: string, prompts?: string[]): AgentProfile {
   const { matter, body, bodyLine } = splitFrontMatter(text, name);
   const yaml = readYaml(matter, 2);
   if (yaml.issues.length > 0) throw invalid(name, yaml.issues);
   const { data, error } = frontMatter.safeParse(yaml.value ?? {});
   if (!data) throw invalid(name, error.issues.map((issue) => toIssue(issue, yaml)));
-  const problems = data.output === undefined ? [] : schemaProblems(data.output, ["output"]);
-  if (problems.length > 0) {
-    throw invalid(
-      name,
-      problems.map(({ path, message }) => ({ location: yaml.locate(path), message })),
-    );
-  }
+  const issues = problemsOf(data, prompts)
+    .map(({ path, message }) => ({ location: yaml.locate(path), message }));
+  if (issues.length > 0) throw invalid(name, issues);
   const { model, ...rest } = data;
   return {
     name,
@@ -83,6 +81,12 @@ export function parseProfile(text: string, name: string): AgentProfile {
     system: body,
     system_line: bodyLine,
   };
+}
+
+function problemsOf({ output, prompt }: z.infer<typeof frontMatter>, prompts?: string[]) {
+  const problems = output === undefined ? [] : schemaProblems(output, ["output"]);
+  if (prompt === undefined || !prompts || prompts.includes(prompt)) return problems;
+  return [...problems, { path: ["prompt"], message: unknownName("prompt", prompt, prompts) }];
 }
 
 function toIssue(issue: z.core.$ZodIssue, yaml: YamlDocument): Issue {
