@@ -5,16 +5,9 @@
  * @module
  */
 import type { Json } from "../kernel/events.ts";
-import { type Ast, compileProgram, forbidden } from "./sandbox.ts";
-
-/** What expressions see. */
-export interface Scope {
-  /** The run's input. */
-  input: Json;
-  /** The latest output of every node that has run. */
-  nodes: Record<string, Json>;
-  run: { id: string; pipeline: string; created_at: string };
-}
+import { forbidden } from "./builtins.ts";
+import { type Ast, compileProgram } from "./sandbox.ts";
+import type { Scope } from "./scope.ts";
 
 /** Gives a value, at once where it can. Nothing (`undefined`) when a path leads nowhere. */
 export type Evaluate = (scope: Scope) => Json | undefined | Promise<Json | undefined>;

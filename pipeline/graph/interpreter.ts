@@ -13,7 +13,8 @@ import type { RunFunction } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import { type CompiledNode, kindOf, type NodeEnv } from "../steps/mod.ts";
 import { DEFAULT_MAX_STEPS, type Definition } from "./document.ts";
-import type { Evaluate, Scope } from "./expression.ts";
+import type { Evaluate } from "./expression.ts";
+import type { Scope } from "./scope.ts";
 import { schemaIssues } from "./schema.ts";
 import { compileTemplate } from "./template.ts";
 

@@ -4,7 +4,7 @@ import { type AgentDeps, type ConversationMessage, createAgent, runAgent } from 
 import type { AgentProfile } from "../agent/profile.ts";
 import type { RunContext } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
-import type { Scope } from "../graph/expression.ts";
+import type { Scope } from "../graph/scope.ts";
 import { unknownName } from "../graph/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import {

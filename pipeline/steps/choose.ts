@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/events.ts";
-import type { Evaluate, Scope } from "../graph/expression.ts";
+import type { Evaluate } from "../graph/expression.ts";
+import type { Scope } from "../graph/scope.ts";
 import { compileTemplate } from "../graph/template.ts";
 import { common, type NodeKind, type Placed } from "./kind.ts";
 

@@ -1,5 +1,6 @@
 import { compileTemplate } from "../graph/template.ts";
-import type { Evaluate, Scope } from "../graph/expression.ts";
+import type { Evaluate } from "../graph/expression.ts";
+import type { Scope } from "../graph/scope.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Placed } from "./kind.ts";
 

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { RetryPolicy, RunContext, StepOptions } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
-import type { Scope } from "../graph/expression.ts";
+import type { Scope } from "../graph/scope.ts";
 import type { Path } from "../graph/yaml.ts";
 
 /** A value with its place in the node. */

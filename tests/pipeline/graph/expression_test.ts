@@ -1,12 +1,9 @@
 import { expect } from "expect";
 import fc from "fast-check";
 import jsonata from "jsonata";
-import {
-  compileExpression,
-  inspectExpression,
-  type Scope,
-} from "../../../pipeline/graph/expression.ts";
+import { compileExpression, inspectExpression } from "../../../pipeline/graph/expression.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
+import type { Scope } from "../../../pipeline/graph/scope.ts";
 
 const RUN = { id: "run_1", pipeline: "p", created_at: "2026-01-02T03:04:05.678Z" };
 

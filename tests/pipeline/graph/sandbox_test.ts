@@ -1,6 +1,7 @@
 import { expect } from "expect";
-import { compileProgram, LIMITS } from "../../../pipeline/graph/sandbox.ts";
-import type { Scope } from "../../../pipeline/graph/expression.ts";
+import { LIMITS } from "../../../pipeline/graph/budget.ts";
+import { compileProgram } from "../../../pipeline/graph/sandbox.ts";
+import type { Scope } from "../../../pipeline/graph/scope.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 
 const CREATED = "2026-01-02T03:04:05.678Z";

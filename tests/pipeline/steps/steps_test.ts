@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../../errors.ts";
-import type { Scope } from "../../../pipeline/graph/expression.ts";
+import type { Scope } from "../../../pipeline/graph/scope.ts";
 import { choose } from "../../../pipeline/steps/choose.ts";
 import { kindOf, kinds, type Tasks } from "../../../pipeline/steps/mod.ts";
 import { task } from "../../../pipeline/steps/task.ts";
