@@ -95,7 +95,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   await engine.open();
   const shutdown = new AbortController();
   const app = createApp(
-    appDeps({ config, log, engine, catalog, conversations, world, shutdown: shutdown.signal }),
+    appDeps({ config, log, engine, catalog, world, shutdown: shutdown.signal }),
   );
   return {
     app,
@@ -173,7 +173,7 @@ function createConfiguredCatalog(deps: {
     },
     compile: (definition) => {
       const program = createProgram(definition, { models, model_retry, tasks, tools: NO_TOOLS });
-      return remembering(program, conversations);
+      return remembering(program, conversations, config.runs.conversation_messages);
     },
   });
 }
@@ -183,12 +183,11 @@ function appDeps(deps: {
   log: Logger;
   engine: Engine;
   catalog: Catalog;
-  conversations: Conversations;
   world: World;
   shutdown: AbortSignal;
 }): AppDeps {
-  const { config, log, engine, catalog, conversations, world, shutdown } = deps;
-  const { server, models, runs } = config;
+  const { config, log, engine, catalog, world, shutdown } = deps;
+  const { server, models } = config;
   return {
     engine,
     catalog: {
@@ -198,14 +197,12 @@ function appDeps(deps: {
         return inputIssues(definition, input);
       },
     },
-    conversations,
     log,
     settings: {
       max_body_bytes: server.max_body_bytes,
       max_message_bytes: server.max_message_bytes,
       allowed_hosts: [...server.allowed_hosts],
       allowed_origins: [...server.allowed_origins],
-      conversation_messages: runs.conversation_messages,
       base_url: server.base_url,
     },
     about: { name: "orchestrator", version, mode: config.deploy ? "deploy" : "embedded" },

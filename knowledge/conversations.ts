@@ -20,8 +20,16 @@ export interface ConversationMessage {
 
 /** The memory of conversations. */
 export interface Conversations {
-  /** The last `limit` messages at most, oldest first; begins with a user's message. */
-  window(tenant: string, conversation_id: string, limit: number): Promise<ConversationMessage[]>;
+  /**
+   * The last `limit` messages at most, oldest first; begins with a user's message. With `before`,
+   * only of runs that were started before that one.
+   */
+  window(
+    tenant: string,
+    conversation_id: string,
+    limit: number,
+    before?: string,
+  ): Promise<ConversationMessage[]>;
   /** What the commit that completes the run has to write so that the exchange is remembered. */
   exchangeMutation(
     tenant: string,
@@ -40,12 +48,15 @@ interface Exchange {
 /** Conversations kept in `store`. */
 export function createConversations(store: ConversationStore): Conversations {
   return {
-    async window(tenant, conversation_id, limit) {
+    async window(tenant, conversation_id, limit, before) {
       const exchanges: Exchange[] = [];
       // An exchange is two messages; a window never begins with an answer whose question is cut off.
       const wanted = Math.floor(limit / 2);
       if (wanted < 1) return [];
-      const selector = { prefix: keys.conversation(tenant, conversation_id) };
+      const selector = {
+        prefix: keys.conversation(tenant, conversation_id),
+        ...(before && { end: keys.exchange(tenant, conversation_id, before) }),
+      };
       const newestFirst = { limit: wanted, reverse: true };
       for await (const { value } of store.list<Exchange>(selector, newestFirst)) {
         exchanges.push(value);

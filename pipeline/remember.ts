@@ -1,24 +1,52 @@
-/** Conversations remember what was answered. @module */
+/** Conversations: what was said before goes into a run, what was answered goes on record. @module */
 import type { Conversations } from "../knowledge/conversations.ts";
 import { answerText, questionText } from "./answer.ts";
-import type { RunFunction } from "./kernel/context.ts";
+import type { RunFunction, RunInfo } from "./kernel/context.ts";
+import type { Json } from "./kernel/events.ts";
 
 /**
- * A run function that also adds the exchange to the run's conversation, in the commit that
- * completes the run: the turn is remembered exactly when it was answered.
+ * A run function with a memory.
+ *
+ * - A lone message is put behind the conversation's last `limit` messages; a client that sends
+ *   several knows better. What was said before is not part of the run's own input: it is in the
+ *   conversation already.
+ * - The exchange is added to the conversation in the commit that completes the run: a turn is
+ *   remembered exactly when it was answered.
  */
 export function remembering(
   program: RunFunction,
-  conversations: Pick<Conversations, "exchangeMutation">,
+  conversations: Conversations,
+  limit: number,
 ): RunFunction {
   return async (ctx, input) => {
-    const output = await program(ctx, input);
     const { tenant, conversation_id, id } = ctx.run;
+    const messages = messagesOf(input);
+    if (!conversation_id || !messages) return await program(ctx, input);
+    const alone = messages.length === 1;
+    const output = await program(
+      ctx,
+      alone ? await withEarlier(conversations, ctx.run, input, messages, limit) : input,
+    );
     const question = questionText(input);
-    if (conversation_id && question) {
-      const answer = answerText(output);
-      ctx.write(conversations.exchangeMutation(tenant, conversation_id, id, question, answer));
-    }
+    const answer = answerText(output);
+    ctx.write(conversations.exchangeMutation(tenant, conversation_id, id, question, answer));
     return output;
   };
+}
+
+async function withEarlier(
+  conversations: Conversations,
+  { tenant, conversation_id, id }: RunInfo,
+  input: Json,
+  messages: Json[],
+  limit: number,
+): Promise<Json> {
+  const earlier = await conversations.window(tenant, conversation_id!, limit, id);
+  if (earlier.length === 0) return input;
+  return { ...input as object, messages: [...earlier as unknown as Json[], ...messages] };
+}
+
+function messagesOf(input: Json): Json[] | undefined {
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  return isObject && Array.isArray(input.messages) ? input.messages : undefined;
 }

@@ -5,7 +5,6 @@
  * @module
  */
 import type { Issue } from "../errors.ts";
-import type { Conversations } from "../knowledge/conversations.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine } from "../pipeline/kernel/runs.ts";
 
@@ -38,8 +37,6 @@ export interface RouteSettings {
   allowed_hosts: readonly string[];
   /** Foreign origins whose pages may use this server, such as `http://localhost:3000`. */
   allowed_origins: readonly string[];
-  /** How many stored messages are put before a chat message at most. */
-  conversation_messages: number;
   /** Where clients reach this server, for absolute links; links are relative without it. */
   base_url?: string;
 }
@@ -63,7 +60,6 @@ export interface HealthParts {
 export interface AppDeps {
   engine: Engine;
   catalog: CatalogPort;
-  conversations: Pick<Conversations, "window">;
   log: Log;
   settings: RouteSettings;
   about: About;

@@ -27,7 +27,7 @@ export interface Turn {
   complete(): Promise<ChatResponse>;
 }
 
-type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "conversations" | "settings" | "newId">;
+type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "newId">;
 
 /**
  * Starts the run of a chat request.
@@ -42,7 +42,7 @@ export async function startTurn(
 ): Promise<Turn> {
   const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
   const { version } = await deps.catalog.resolve(pipeline);
-  const input = await turnInput(deps, tenant, request);
+  const input = turnInput(request);
   await checkInput(deps.catalog, pipeline, input);
   const transcript = createTranscript(options.sink);
   const started = await deps.engine.start({
@@ -70,15 +70,11 @@ export async function checkInput(catalog: CatalogPort, name: string, input: Json
   if (issues.length > 0) throw validationFailed(issues);
 }
 
-/** A lone message is put behind what was said before; a client that sends several knows better. */
-async function turnInput(deps: TurnDeps, tenant: string, request: ChatRequest): Promise<Json> {
-  const { context, documents, user_id, metadata, conversation_id } = request;
-  const messages = request.messages ?? [{ role: "user" as const, content: request.prompt! }];
-  const earlier = messages.length === 1 && conversation_id !== undefined
-    ? await deps.conversations.window(tenant, conversation_id, deps.settings.conversation_messages)
-    : [];
+function turnInput(request: ChatRequest): Json {
+  const { context, documents, user_id, metadata, prompt } = request;
+  const messages = request.messages ?? [{ role: "user" as const, content: prompt! }];
   return {
-    messages: [...earlier, ...messages] as unknown as Json,
+    messages: messages as unknown as Json,
     ...(context ? { context: context as Json } : {}),
     ...(documents ? { documents: documents as Json } : {}),
     ...(user_id ? { user_id } : {}),

@@ -103,14 +103,12 @@ export function setup(options: {
         );
       },
     },
-    conversations: { window: () => Promise.resolve([]) },
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {
       max_body_bytes: 1_000_000,
       max_message_bytes: 10_000,
       allowed_hosts: ["orchestrator.test"],
       allowed_origins: ["http://localhost:3000"],
-      conversation_messages: 10,
       ...options.settings,
     },
     about: { name: "orchestrator", version: "0.1.0", mode: "embedded" },

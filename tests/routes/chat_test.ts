@@ -60,23 +60,6 @@ Deno.test("POST /v1/chat makes a conversation id when there is none", async () =
   expect(conversation_id).toMatch(/^conv_\d+$/);
 });
 
-Deno.test("POST /v1/chat puts stored messages before a lone one only", async () => {
-  const asked: unknown[] = [];
-  const earlier = [user("before"), { role: "assistant" as const, content: "said" }];
-  const window = (...args: unknown[]) => {
-    asked.push(args);
-    return Promise.resolve(earlier);
-  };
-  const { post, engine } = setup({ deps: { conversations: { window } } });
-  await post("/v1/chat", ASK);
-  const several = [user("a"), { role: "assistant", content: "b" }, user("c")];
-  await post("/v1/chat", { ...ASK, messages: several });
-  await post("/v1/chat", { messages: [user("new")] });
-  const sent = engine.started.map(({ input }) => (input as { messages: unknown }).messages);
-  expect(sent).toEqual([[...earlier, ...ASK.messages], several, [user("new")]]);
-  expect(asked).toEqual([["default", "demo-123", 10]]);
-});
-
 Deno.test("POST /v1/chat with a prompt runs the assistant, or says that there is none", async () => {
   const without = setup();
   const problem = await expectProblem(

@@ -3,6 +3,7 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import { createConversations } from "../../knowledge/conversations.ts";
 import { createEngine, type Json, realWorld, type RunFunction } from "../../pipeline/kernel/mod.ts";
+import { remembering } from "../../pipeline/remember.ts";
 import { openStore } from "../../store/mod.ts";
 import { agentDone, expectProblem, parseSse, setup, user } from "./_setup.ts";
 
@@ -22,7 +23,7 @@ async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
   const engine = createEngine({
     store: opened.store,
     world,
-    programs: ({ pipeline }) => programs[pipeline]!,
+    programs: ({ pipeline }) => remembering(programs[pipeline]!, conversations, 10),
     log: silent,
     concurrency,
     queue_limit: 2,
@@ -35,11 +36,10 @@ async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
     resolve: () => Promise.resolve({ version: "v1" }),
     validateInput: () => Promise.resolve([]),
   };
-  const fixture = setup({ deps: { engine, conversations, catalog } });
+  const fixture = setup({ deps: { engine, catalog } });
   return {
     ...fixture,
     engine,
-    conversations,
     async [Symbol.asyncDispose]() {
       fixture.shutdown.abort();
       await engine.drain(1000);
@@ -96,16 +96,12 @@ Deno.test("an idempotent request is answered like the first one, also as a strea
   await expectProblem(other, 422, "idempotency_mismatch");
 });
 
-Deno.test("an exchange that a run writes is before the next turn's message", async () => {
+Deno.test("what was answered is before the next turn's message", async () => {
   const inputs: Json[] = [];
   await using t = await serve({
-    compose(ctx, input) {
+    compose(_ctx, input) {
       inputs.push(input);
-      const { id, tenant, conversation_id } = ctx.run;
       const said = (input as { messages: { content: string }[] }).messages.at(-1)!.content;
-      ctx.write(
-        t.conversations.exchangeMutation(tenant, conversation_id!, id, said, "answer to " + said),
-      );
       return Promise.resolve("answer to " + said);
     },
   });
