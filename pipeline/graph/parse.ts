@@ -3,6 +3,9 @@ import type { Pipeline } from "./document.ts";
 import { type KnownNames, validatePipeline } from "./validate.ts";
 import { readYaml } from "./yaml.ts";
 
+/** Problems that are reported of one document, at most. */
+const MAX_PROBLEMS = 50;
+
 /**
  * Reads a pipeline document (YAML, so JSON too).
  *
@@ -21,7 +24,10 @@ export async function parsePipeline(
   if (problems.length > 0) {
     throw invalid(
       source,
-      problems.map(({ path, message }) => ({ location: locate(path), message })),
+      problems.map(({ path, message }) => ({
+        location: locate(path),
+        message,
+      })),
     );
   }
   return value as Pipeline;
@@ -33,6 +39,6 @@ function invalid(source: string, issues: Issue[]): OrchestratorError {
   return new OrchestratorError(
     "pipeline_invalid",
     `Cannot use pipeline ${source}: ${location}: ${message}${more}. Mend the document.`,
-    { issues },
+    { issues: issues.slice(0, MAX_PROBLEMS) },
   );
 }

@@ -1,8 +1,13 @@
+/** Longer names are no misspellings; comparing them takes long. */
+const MAX_NAME_CHARS = 64;
+
 /** The candidate that `name` most likely meant, or nothing when none is near (edit distance ≤ 2, or a third of its length). */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > MAX_NAME_CHARS) return;
   let best: string | undefined;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - name.length) >= least) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < least && distance < candidate.length) [best, least] = [candidate, distance];
   }
@@ -10,9 +15,10 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
 }
 
 /** `unknown <what> "<name>"`, with the nearest known name or the list of all when it is short. */
-export function unknownName(what: string, name: string, candidates: Iterable<string>): string {
+export function unknownName(what: string, wanted: string, candidates: Iterable<string>): string {
   const known = [...candidates];
-  const guess = nearest(name, known);
+  const guess = nearest(wanted, known);
+  const name = wanted.length > MAX_NAME_CHARS ? `${wanted.slice(0, MAX_NAME_CHARS)}…` : wanted;
   if (guess !== undefined) return `unknown ${what} "${name}"; did you mean "${guess}"?`;
   if (known.length === 0) return `unknown ${what} "${name}"; there is none`;
   const shown = known.slice(0, 12).join(", ");

@@ -13,6 +13,9 @@ import { unknownName } from "./suggest.ts";
 import { type Embedded, expressionsOf } from "./template.ts";
 import type { Path } from "./yaml.ts";
 
+/** Nodes of a pipeline, at most. */
+const MAX_NODES = 500;
+
 /** One thing that is wrong, and where in the document. */
 export interface Problem {
   path: Path;
@@ -49,6 +52,10 @@ export async function validatePipeline(value: unknown, known: KnownNames = {}): 
   }
   if (input !== undefined) problems.push(...schemaProblems(input, ["input"]));
   if (typeof nodes !== "object" || nodes === null || Array.isArray(nodes)) return problems;
+  if (Object.keys(nodes).length > MAX_NODES) {
+    const message = `a pipeline has ${MAX_NODES} nodes at most: split it`;
+    return [...problems, { path: ["nodes"], message }];
+  }
   const good: KnownNode[] = [];
   for (const [name, node] of Object.entries(nodes)) {
     const kind = readNode(name, node, problems);

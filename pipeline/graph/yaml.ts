@@ -53,6 +53,8 @@ export function readYaml(text: string, firstLine = 1): YamlDocument {
       merge: true,
       schema: "core",
       stringKeys: true,
+      // The parser's own check compares every pair of keys.
+      uniqueKeys: false,
     });
     const issues = syntaxIssues(document, line);
     if (issues.length > 0) return failed(issues);
@@ -78,24 +80,32 @@ function failed(issues: Issue[]): YamlDocument {
 function syntaxIssues(document: Document, line: (offset: number) => number): Issue[] {
   const issues = [...document.errors, ...document.warnings].map((problem) => ({
     location: `line ${line(problem.pos[0])}`,
-    message: problem.code === "DUPLICATE_KEY"
-      ? "duplicate key: remove one of the two"
-      : `bad YAML: ${problem.message}`,
+    message: `bad YAML: ${problem.message}`,
   }));
+  let aliases = 0;
   visit(document, {
     Alias(_, alias) {
+      const location = `line ${line(alias.range?.[0] ?? 0)}`;
+      if (++aliases > MAX_ALIASES) {
+        issues.push({ location, message: `more than ${MAX_ALIASES} aliases: write some out` });
+        return visit.BREAK;
+      }
       if (alias.resolve(document)) return;
-      issues.push({
-        location: `line ${line(alias.range?.[0] ?? 0)}`,
-        message: `unknown anchor "${alias.source}": define it first with &${alias.source}`,
-      });
+      const message = `unknown anchor "${alias.source}": define it first with &${alias.source}`;
+      issues.push({ location, message });
     },
-    Pair(_, pair) {
-      if (!isScalar(pair.key) || pair.key.value !== "__proto__") return;
-      issues.push({
-        location: `line ${line(pair.key.range?.[0] ?? 0)}`,
-        message: 'the key "__proto__" is not allowed: rename it',
-      });
+    Map(_, map) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const message = seen.has(key.value)
+          ? "duplicate key: remove one of the two"
+          : key.value === "__proto__"
+          ? 'the key "__proto__" is not allowed: rename it'
+          : undefined;
+        seen.add(key.value);
+        if (message) issues.push({ location: `line ${line(key.range?.[0] ?? 0)}`, message });
+      }
     },
   });
   return issues;

@@ -263,6 +263,11 @@ Deno.test("parsePipeline() stops the expansion of aliases", async () => {
     lines.push(`${name}: &${name} [${Array(10).fill(`*${before}`).join(", ")}]`);
   }
   expect((await issues(lines.join("\n")))[0]?.message).toMatch(/^the YAML cannot be read/);
+  const many = `a: &a 1\nb: [${Array(60_000).fill("*a").join(", ")}]`;
+  expect((await issues(many))[0]).toEqual({
+    location: "line 2",
+    message: "more than 100 aliases: write some out",
+  });
 });
 
 Deno.test("parsePipeline() refuses documents that are too large or nested too deep", async () => {
@@ -271,6 +276,21 @@ Deno.test("parsePipeline() refuses documents that are too large or nested too de
   expect((await issues(document(deep)))[0]?.message).toMatch(/nested deeper than 64/);
   const abyss = `  a: { transform: ${"[".repeat(60_000)}${"]".repeat(60_000)} }`;
   expect((await issues(document(abyss)))[0]?.message).toMatch(/nested|call stack/);
+});
+
+Deno.test("parsePipeline() is quick with documents that are wrong everywhere", async () => {
+  const started = performance.now();
+  const line = (n: number) => `  n${n}: { transform: 1, next: m${n}${"x".repeat(400)} }`;
+  const wrong = document(Array.from({ length: 500 }, (_, n) => line(n)).join("\n"));
+  expect(await issues(wrong)).toHaveLength(50);
+  const near = wrong.replaceAll("x".repeat(400), "");
+  expect((await issues(near))[1]!.message).toMatch(/did you mean "n0"/);
+  const many = Array.from({ length: 20_000 }, (_, n) => `  n${n}: {}`).join("\n");
+  expect(await issues(document(many).slice(0, 250_000))).toContainEqual({
+    location: "line 4, nodes",
+    message: "a pipeline has 500 nodes at most: split it",
+  });
+  expect(performance.now() - started).toBeLessThan(5_000);
 });
 
 Deno.test("the built-in pipelines are sound", async () => {
