@@ -3,12 +3,12 @@
  * compiles that folder. Bundling first keeps unused parts of npm packages out of the executable; why
  * that matters is in `docs/decisions/003-bundle-before-compile.md`.
  *
- *     deno run -P=dev dev/compile.ts [entry] [output]
+ *     deno run -P=dev dev/compile.ts
  *
  * @module
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
 const DATA = ["agents", "prompts", "pipeline/definitions"];
@@ -27,7 +27,7 @@ const PREAMBLE = `import { createRequire } from "node:module";
 const require = createRequire(import.meta.url);
 `;
 
-/** What to build. Paths are relative to `project`. */
+/** What to build. Paths are relative to `project`, whose `dist/bundle` is replaced. */
 export interface CompileOptions {
   /** Folder of `deno.json` and of the data folders. */
   project: string;
@@ -42,7 +42,7 @@ export async function compile(options: CompileOptions): Promise<string> {
   const { project, entry = "main.ts", output = "dist/orchestrator", deno = [Deno.execPath()] } =
     options;
   const target = resolve(project, output);
-  const staging = join(dirname(target), "bundle");
+  const staging = join(project, "dist/bundle");
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging, { recursive: true });
   for (const folder of DATA) {
@@ -73,9 +73,7 @@ async function run(deno: string[], cwd: string, args: string[]): Promise<void> {
 }
 
 if (import.meta.main) {
-  const [entry, output] = Deno.args;
-  const project = resolve(import.meta.dirname ?? ".", "..");
-  const path = await compile({ project, entry, output });
+  const path = await compile({ project: resolve(import.meta.dirname ?? ".", "..") });
   const megabytes = Deno.statSync(path).size / 1e6;
   Deno.stdout.writeSync(new TextEncoder().encode(`${path} (${megabytes.toFixed(0)} MB)\n`));
 }
