@@ -84,6 +84,8 @@ export interface GenerateOptions {
   onDelta?: (text: string) => void;
   /** Called when text that was delivered is void because another candidate starts over. */
   onReset?: () => void;
+  /** Called when anything arrived, text or not: the provider is alive. */
+  onActivity?: () => void;
 }
 
 /**

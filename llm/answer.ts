@@ -1,0 +1,83 @@
+/** Collects a streamed answer. One per call; every adapter uses it. */
+import { Buffer } from "node:buffer";
+import { OrchestratorError } from "../errors.ts";
+import type { Citation, GenerateOptions, ModelAnswer, ToolCall } from "./model.ts";
+import { StreamFailure } from "./failure.ts";
+
+/** The longest answer that is taken, text and tool calls together, in bytes of UTF-8. */
+export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+
+/** The error for an answer above {@linkcode MAX_ANSWER_BYTES}: `model_bad_output`, terminal. */
+export function badOutput(): OrchestratorError {
+  return new OrchestratorError(
+    "model_bad_output",
+    `Cannot take the model's answer: it is longer than ${MAX_ANSWER_BYTES} bytes. ` +
+      "Ask for less, or set a limit on output tokens.",
+  );
+}
+
+/** The error for an answer that the provider or the model refused: `model_refused`, terminal. */
+export function refused(reason: string): OrchestratorError {
+  return new OrchestratorError(
+    "model_refused",
+    `Cannot get an answer: the model refused (${reason}). Change the request.`,
+  );
+}
+
+/** An answer in the making. */
+export class AnswerBuilder {
+  finish_reason?: ModelAnswer["finish_reason"];
+  citations?: Citation[];
+  input_tokens = 0;
+  output_tokens = 0;
+  #text = "";
+  #bytes = 0;
+  readonly #calls = new Map<number, ToolCall>();
+
+  constructor(private readonly options: GenerateOptions) {}
+
+  /** Adds a piece of text and delivers it. @throws `model_bad_output` above the limit */
+  addText(delta: string): void {
+    if (delta === "") return;
+    this.#count(delta);
+    this.#text += delta;
+    this.options.onDelta?.(delta);
+  }
+
+  /** Adds a piece of the tool call number `index`. @throws `model_bad_output` above the limit */
+  addCall(index: number, piece: { id?: string; name?: string; arguments?: string }): void {
+    const call = this.#calls.get(index) ?? { id: `call_${index}`, name: "", arguments: "" };
+    this.#calls.set(index, call);
+    if (piece.id) call.id = piece.id;
+    if (piece.name) call.name = piece.name;
+    if (!piece.arguments) return;
+    this.#count(piece.arguments);
+    call.arguments += piece.arguments;
+  }
+
+  /** How many tool calls there are. */
+  get calls(): number {
+    return this.#calls.size;
+  }
+
+  /** The answer. @throws {StreamFailure} when the stream ended before the answer was finished */
+  build(model: string): ModelAnswer {
+    if (!this.finish_reason) throw new StreamFailure(undefined, "the stream ended early");
+    const tool_calls = [...this.#calls.values()];
+    for (const call of tool_calls) call.arguments ||= "{}";
+    const called = tool_calls.length > 0 && this.finish_reason === "stop";
+    return {
+      text: this.#text,
+      tool_calls,
+      finish_reason: called ? "tool_calls" : this.finish_reason,
+      usage: { input_tokens: this.input_tokens, output_tokens: this.output_tokens, cost_usd: 0 },
+      model,
+      ...(this.citations?.length ? { citations: this.citations } : {}),
+    };
+  }
+
+  #count(piece: string) {
+    this.#bytes += Buffer.byteLength(piece);
+    if (this.#bytes > MAX_ANSWER_BYTES) throw badOutput();
+  }
+}

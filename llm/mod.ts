@@ -1,0 +1,16 @@
+/**
+ * Language models: one port ({@linkcode ModelClient}), its adapters and the router over them.
+ *
+ * @module
+ */
+export * from "./model.ts";
+export { createModels, type RouterOptions } from "./router.ts";
+export { createFetch, type ModelFetch } from "./transport.ts";
+export { type AnthropicOptions, createAnthropicModel } from "./anthropic.ts";
+export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
+export { createGoogleModel, type GoogleOptions } from "./google.ts";
+export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
+export { createOfflineModel } from "./offline/mod.ts";
+export { configuredProviders } from "./providers.ts";
+export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
+export { MAX_ANSWER_BYTES } from "./answer.ts";

@@ -1,0 +1,164 @@
+/**
+ * OpenAI and every server that speaks its chat completions (vLLM, Ollama, OpenRouter, LiteLLM …).
+ * The SDK makes the request; the stream is decoded by `sse.ts`.
+ *
+ * @module
+ */
+import type OpenAI from "openai";
+import { AnswerBuilder, refused } from "./answer.ts";
+import { attempt, checked } from "./failure.ts";
+import type {
+  GenerateOptions,
+  ModelAnswer,
+  ModelClient,
+  ModelMessage,
+  ModelRequest,
+} from "./model.ts";
+import { isStrict } from "./schema.ts";
+import { readEvents } from "./sse.ts";
+import { NO_TIMEOUT_MS } from "./transport.ts";
+
+type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming;
+type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
+
+/** Where OpenAI is and how to get in. */
+export interface OpenaiOptions {
+  /** Servers without keys need none. */
+  apiKey?: string;
+  /** An OpenAI-compatible server; OpenAI itself when absent. */
+  baseUrl?: string;
+  /** The provider's name in answers and errors; `openai` when absent. */
+  provider?: string;
+  /** Default: the platform's `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** Makes a client of OpenAI or of a compatible server. The SDK is loaded with the first call. */
+export function createOpenaiModel(options: OpenaiOptions): ModelClient {
+  const { provider = "openai", baseUrl } = options;
+  const secrets = [options.apiKey ?? ""];
+  let sdk: Promise<OpenAI> | undefined;
+  return {
+    provider,
+    generate(request, { signal, ...rest }) {
+      const model = request.model ?? "";
+      return attempt({ provider, model, secrets }, signal, async () => {
+        const client = await (sdk ??= load(options));
+        const response = await client.chat.completions
+          .create(toBody(request, baseUrl !== undefined), { signal, headers: toHeaders(request) })
+          .asResponse();
+        return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
+      });
+    },
+    models(signal) {
+      return attempt({ provider, model: "models", secrets }, signal, async () => {
+        const client = await (sdk ??= load(options));
+        const page = await client.models.list({ signal });
+        return page.data.map((model) => model.id);
+      });
+    },
+  };
+}
+
+async function load(options: OpenaiOptions): Promise<OpenAI> {
+  const { default: OpenAI } = await import("openai");
+  return new OpenAI({
+    // Servers without keys take any; the SDK wants one.
+    apiKey: options.apiKey || "none",
+    baseURL: options.baseUrl ?? "https://api.openai.com/v1",
+    fetch: checked(options.fetch ?? fetch),
+    maxRetries: 0,
+    timeout: NO_TIMEOUT_MS,
+    organization: null,
+    project: null,
+    logLevel: "off",
+  });
+}
+
+function toHeaders(request: ModelRequest): Record<string, string> {
+  return request.idempotency_key ? { "Idempotency-Key": request.idempotency_key } : {};
+}
+
+function toBody(request: ModelRequest, compatible: boolean): Body {
+  const { output, tools, temperature, max_output_tokens: limit } = request;
+  return {
+    model: request.model ?? "",
+    messages: request.messages.map(toMessage),
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(temperature === undefined ? {} : { temperature }),
+    // Compatible servers mostly know the older name only.
+    ...(limit === undefined
+      ? {}
+      : compatible
+      ? { max_tokens: limit }
+      : { max_completion_tokens: limit }),
+    ...(tools?.length
+      ? { tools: tools.map((tool) => ({ type: "function" as const, function: { ...tool } })) }
+      : {}),
+    ...(output ? { response_format: toFormat(output) } : {}),
+  };
+}
+
+function toFormat(output: NonNullable<ModelRequest["output"]>): Body["response_format"] {
+  const { name, schema } = output;
+  return {
+    type: "json_schema",
+    json_schema: {
+      name: name.replace(/[^\w-]/g, "_").slice(0, 64) || "output",
+      schema,
+      strict: isStrict(schema),
+    },
+  };
+}
+
+function toMessage(message: ModelMessage): Body["messages"][number] {
+  if (message.role === "tool") {
+    return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
+  }
+  if (message.role !== "assistant" || !message.tool_calls?.length) {
+    return { role: message.role, content: message.content };
+  }
+  return {
+    role: "assistant",
+    content: message.content || null,
+    tool_calls: message.tool_calls.map(({ id, name, arguments: args }) => ({
+      id,
+      type: "function" as const,
+      function: { name, arguments: args },
+    })),
+  };
+}
+
+const FINISH: Record<string, ModelAnswer["finish_reason"]> = {
+  stop: "stop",
+  length: "length",
+  tool_calls: "tool_calls",
+  function_call: "tool_calls",
+};
+
+async function readAnswer(
+  response: Response,
+  model: string,
+  options: GenerateOptions,
+): Promise<ModelAnswer> {
+  const answer = new AnswerBuilder(options);
+  let refusal = "";
+  await readEvents<Chunk>(response, (chunk) => {
+    if (chunk.usage) {
+      answer.input_tokens = chunk.usage.prompt_tokens ?? 0;
+      answer.output_tokens = chunk.usage.completion_tokens ?? 0;
+    }
+    const choice = chunk.choices?.[0];
+    if (!choice) return;
+    if (choice.delta?.content) answer.addText(choice.delta.content);
+    if (choice.delta?.refusal) refusal += choice.delta.refusal;
+    for (const call of choice.delta?.tool_calls ?? []) {
+      answer.addCall(call.index, { id: call.id, ...call.function });
+    }
+    if (choice.finish_reason === "content_filter") throw refused("content filter");
+    if (choice.finish_reason) answer.finish_reason = FINISH[choice.finish_reason] ?? "stop";
+  }, options.onActivity);
+  if (refusal) throw refused(refusal.slice(0, 200));
+  return answer.build(model);
+}

@@ -1,0 +1,248 @@
+/**
+ * Chooses who answers: one call is one pass over the model asked for and the fallbacks, each with
+ * its deadlines. Repeating a pass is the kernel's business, which journals it.
+ *
+ * Invariants:
+ * 1. Each candidate is asked once; an abort by the caller ends the pass at once.
+ * 2. Text of a candidate that failed is void: `onReset` comes before the next one's first piece.
+ * 3. A deadline aborts the candidate's signal, which closes its connection; no timer outlives a call.
+ *
+ * @module
+ */
+import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import type {
+  FailedCandidate,
+  GenerateOptions,
+  ModelAnswer,
+  ModelClient,
+  ModelRequest,
+} from "./model.ts";
+import { costOf, type Price } from "./prices.ts";
+
+/** Who can answer, in which order and how long. */
+export interface RouterOptions {
+  /** `provider/model`, or a model of `default_provider`. */
+  default_model: string;
+  /** Tried in this order after the model asked for; same form. */
+  fallbacks: string[];
+  /** Made with the first call that needs one, once. */
+  providers: Record<string, () => ModelClient | Promise<ModelClient>>;
+  default_provider: string;
+  /** Longest time for one candidate's whole answer. */
+  timeout_ms: number;
+  /** Longest silence of a candidate: nothing at all arrives. */
+  stall_timeout_ms: number;
+  /** USD for a million tokens by `provider/model`; goes before the built-in table. */
+  prices?: Record<string, Price>;
+}
+
+interface Candidate {
+  provider: string;
+  model: string;
+  /** `provider/model`; the provider alone when it has no models to choose from. */
+  name: string;
+}
+
+/**
+ * Makes the client that everything above `llm/` uses.
+ *
+ * @throws from `generate` when every candidate failed: the error that is most worth retrying
+ *   (retryable ones first, then the shortest `retry_after_ms`), with `details.failed_candidates`
+ */
+export function createModels(options: RouterOptions): ModelClient {
+  const clients = new Map<string, Promise<ModelClient>>();
+  const clientOf = (provider: string): Promise<ModelClient> => {
+    const known = clients.get(provider);
+    if (known) return known;
+    const made = Promise.resolve().then(() => makeClient(options, provider));
+    clients.set(provider, made);
+    // A client that could not be made is made anew next time; whoever awaits it sees the error.
+    made.catch(() => clients.delete(provider));
+    return made;
+  };
+  return {
+    provider: "router",
+    async generate(request, generateOptions) {
+      const failures: Failure[] = [];
+      for (const candidate of candidatesOf(options, request.model)) {
+        generateOptions.signal.throwIfAborted();
+        const client = clientOf(candidate.provider);
+        try {
+          const answer = await ask(options, candidate, client, request, generateOptions);
+          return finish(options, candidate, answer, failures);
+        } catch (error) {
+          if (generateOptions.signal.aborted) throw generateOptions.signal.reason;
+          failures.push({ candidate, error: toOrchestratorError(error) });
+        }
+      }
+      throw bestOf(failures);
+    },
+    async models(signal) {
+      const client = await clientOf(options.default_provider);
+      return await client.models(signal);
+    },
+  };
+}
+
+function makeClient(options: RouterOptions, provider: string): ModelClient | Promise<ModelClient> {
+  const make = options.providers[provider];
+  if (make) return make();
+  throw new OrchestratorError(
+    "model_not_found",
+    `Cannot ask the provider "${provider}": it is not set up. Set its API key or choose another.`,
+  );
+}
+
+function candidatesOf(options: RouterOptions, asked: string | undefined): Candidate[] {
+  const names = [asked || options.default_model, ...options.fallbacks];
+  const unique = new Map<string, Candidate>();
+  for (const candidate of names.map((name) => parse(options, name))) {
+    if (!unique.has(candidate.name)) unique.set(candidate.name, candidate);
+  }
+  return [...unique.values()];
+}
+
+/** A prefix that is no provider belongs to the name: `meta-llama/llama-3` on a compatible server. */
+function parse(options: RouterOptions, name: string): Candidate {
+  if (name === "offline") return { provider: "offline", model: "offline", name };
+  const slash = name.indexOf("/");
+  const prefix = slash < 0 ? "" : name.slice(0, slash);
+  const provider = Object.hasOwn(options.providers, prefix) ? prefix : options.default_provider;
+  const model = provider === prefix ? name.slice(slash + 1) : name;
+  return { provider, model, name: provider === "offline" ? provider : `${provider}/${model}` };
+}
+
+async function ask(
+  options: RouterOptions,
+  candidate: Candidate,
+  client: Promise<ModelClient>,
+  request: ModelRequest,
+  { signal, onDelta, onReset, onActivity }: GenerateOptions,
+): Promise<ModelAnswer> {
+  const deadline = new Deadline(options, candidate.name, signal);
+  let delivered = false;
+  const answered = client.then((client) =>
+    client.generate({ ...request, model: candidate.model }, {
+      signal: deadline.signal,
+      onActivity() {
+        deadline.touch();
+        onActivity?.();
+      },
+      onDelta(text) {
+        if (deadline.signal.aborted) return;
+        deadline.touch();
+        delivered = true;
+        onDelta?.(text);
+      },
+    })
+  );
+  try {
+    // A client that does not heed its signal must not hold up the pass.
+    return await Promise.race([answered, deadline.passed()]);
+  } catch (error) {
+    if (delivered && !signal.aborted) onReset?.();
+    throw error;
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** The two deadlines of one candidate and the caller's signal in one signal. */
+class Deadline {
+  readonly #controller = new AbortController();
+  #heard = performance.now();
+  #whole: ReturnType<typeof setTimeout>;
+  #stall: ReturnType<typeof setTimeout>;
+
+  constructor(
+    private readonly options: RouterOptions,
+    private readonly model: string,
+    private readonly caller: AbortSignal,
+  ) {
+    caller.addEventListener("abort", this.#abort);
+    this.#whole = setTimeout(
+      () => this.#expire(`no whole answer within ${options.timeout_ms} ms`),
+      options.timeout_ms,
+    );
+    this.#stall = setTimeout(this.#check, options.stall_timeout_ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Rejects with the signal's reason when it is aborted. */
+  passed(): Promise<never> {
+    return new Promise((_, reject) => {
+      const { signal } = this;
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+
+  /** Something arrived. Cheap: called for every piece, so it moves no timer. */
+  touch() {
+    this.#heard = performance.now();
+  }
+
+  clear() {
+    clearTimeout(this.#whole);
+    clearTimeout(this.#stall);
+    this.caller.removeEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = () => this.#controller.abort(this.caller.reason);
+
+  readonly #check = () => {
+    const left = this.options.stall_timeout_ms - (performance.now() - this.#heard);
+    if (left > 0) this.#stall = setTimeout(this.#check, Math.ceil(left));
+    else this.#expire(`nothing arrived for ${this.options.stall_timeout_ms} ms`);
+  };
+
+  #expire(why: string) {
+    this.#controller.abort(
+      new OrchestratorError(
+        "model_timeout",
+        `Cannot get an answer from ${this.model}: ${why}. Try again, or allow more time.`,
+        { kind: "retryable" },
+      ),
+    );
+  }
+}
+
+function finish(
+  options: RouterOptions,
+  candidate: Candidate,
+  answer: ModelAnswer,
+  failures: Failure[],
+): ModelAnswer {
+  const cost_usd = costOf(candidate.name, answer.usage, options.prices);
+  return {
+    ...answer,
+    usage: { ...answer.usage, cost_usd },
+    model: candidate.name,
+    ...(failures.length ? { failed_candidates: failures.map(toFailedCandidate) } : {}),
+  };
+}
+
+interface Failure {
+  candidate: Candidate;
+  error: OrchestratorError;
+}
+
+function toFailedCandidate({ candidate, error }: Failure): FailedCandidate {
+  return { model: candidate.name, code: error.code, message: error.message };
+}
+
+/** The error of a pass in which nobody answered. */
+function bestOf(failures: Failure[]): OrchestratorError {
+  const rank = ({ error }: Failure) =>
+    error.kind === "retryable" ? error.retry_after_ms ?? 0 : Infinity;
+  const { error } = failures.reduce((best, next) => rank(next) < rank(best) ? next : best);
+  return new OrchestratorError(error.code, error.message, {
+    kind: error.kind,
+    cause: error,
+    retry_after_ms: error.retry_after_ms,
+    issues: error.issues,
+    details: { ...error.details, failed_candidates: failures.map(toFailedCandidate) },
+  });
+}

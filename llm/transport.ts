@@ -1,0 +1,226 @@
+/**
+ * A `fetch` for model streams: HTTP/1.1 over undici's dispatcher, with one difference that pays. A
+ * body delivers all bytes that have arrived since the last read as one chunk, where the platform's
+ * `fetch` costs one read per HTTP chunk. Why and how much: docs/decisions/004-model-transport.md.
+ *
+ * Invariants:
+ * 1. Aborting the request's signal, or cancelling the body with a reason, closes the connection.
+ * 2. Cancelling without a reason means "I have what I need": the rest is drained for
+ *    {@linkcode DRAIN_MS} so that the connection can be used again.
+ * 3. At most {@linkcode HIGH_WATER_BYTES} (and one read) wait unread; then the socket is paused.
+ *
+ * @module
+ */
+import type { Dispatcher } from "undici";
+
+const DRAIN_MS = 100;
+const HIGH_WATER_BYTES = 1024 * 1024;
+/** Servers announce shorter times themselves; undici then keeps to those. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** For the SDKs, whose own deadlines would get in the way of the router's. */
+export const NO_TIMEOUT_MS = 24 * 3600 * 1000;
+
+/** A `fetch` that owns a pool of connections. */
+export interface ModelFetch {
+  (input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** Closes every connection; what is under way fails. */
+  close(): Promise<void>;
+}
+
+/** Settings of {@linkcode createFetch}. */
+export interface FetchOptions {
+  /** Longest time for opening a connection; 0: none. Default 10 s. */
+  connect_timeout_ms?: number;
+}
+
+/**
+ * Makes a `fetch` with its own pool of kept-alive connections, without a limit on their number.
+ * Requests whose body is not text go to the platform's `fetch`. Redirects are not followed.
+ *
+ * @throws network errors as undici gives them, with a `code`; the signal's reason when aborted
+ */
+export function createFetch(options: FetchOptions = {}): ModelFetch {
+  let agent: Promise<Dispatcher> | undefined;
+  const call = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const body = init.body ?? null;
+    if (input instanceof Request || (body !== null && typeof body !== "string")) {
+      return await fetch(input, init);
+    }
+    agent ??= openAgent(options);
+    return await send(await agent, new URL(input), init, body);
+  };
+  const close = async () => {
+    const open = agent;
+    agent = undefined;
+    await (await open)?.destroy();
+  };
+  return Object.assign(call, { close });
+}
+
+async function openAgent({ connect_timeout_ms = 10_000 }: FetchOptions): Promise<Dispatcher> {
+  // Not `undici` itself: its index also loads an own fetch, which needs a newer runtime than 2.7.
+  const { default: Agent } = await import("undici/lib/dispatcher/agent.js");
+  return new Agent({
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: { timeout: connect_timeout_ms },
+    // The other deadlines are the router's: it knows the whole call.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}
+
+function send(
+  agent: Dispatcher,
+  url: URL,
+  init: RequestInit,
+  body: string | null,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const exchange = new Exchange(resolve, reject, init.signal ?? undefined);
+    if (exchange.over) return;
+    const headers = new Headers(init.headers);
+    headers.set("accept-encoding", "identity");
+    agent.dispatch({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: (init.method ?? "GET") as Dispatcher.HttpMethod,
+      headers: Object.fromEntries(headers),
+      body,
+    }, exchange);
+  });
+}
+
+/** One request and its response: undici's handler on one side, a pull-based stream on the other. */
+class Exchange implements Dispatcher.DispatchHandler {
+  over = false;
+  #controller?: Dispatcher.DispatchController;
+  #stream?: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #error: unknown;
+  #wake?: () => void;
+  #cancelled = false;
+  #drain?: ReturnType<typeof setTimeout>;
+
+  constructor(
+    private readonly resolve: (response: Response) => void,
+    private readonly reject: (error: unknown) => void,
+    private readonly signal?: AbortSignal,
+  ) {
+    if (signal?.aborted) this.#finish(signal.reason);
+    else signal?.addEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = () => {
+    this.#controller?.abort(this.signal?.reason);
+    this.#finish(this.signal?.reason);
+  };
+
+  onRequestStart(controller: Dispatcher.DispatchController) {
+    this.#controller = controller;
+    if (this.over) controller.abort(this.#error as Error);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ) {
+    if (status < 200) return;
+    const noBody = status === 204 || status === 205 || status === 304;
+    const body = noBody ? null : new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (stream) => this.#pull(stream),
+      cancel: (reason) => this.#cancel(reason),
+    }, { highWaterMark: 0 });
+    this.resolve(new Response(body, { status, headers: toHeaders(headers) }));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array) {
+    if (this.#cancelled) return;
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size > HIGH_WATER_BYTES) controller.pause();
+    this.#notify();
+  }
+
+  onResponseEnd() {
+    this.#finish();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error) {
+    this.#finish(error);
+  }
+
+  #finish(error?: unknown) {
+    if (this.over) return;
+    this.over = true;
+    this.#error = error;
+    clearTimeout(this.#drain);
+    this.signal?.removeEventListener("abort", this.#abort);
+    // After the response has begun this does nothing; the stream tells the reader.
+    if (error !== undefined) this.reject(error);
+    this.#notify();
+  }
+
+  /** Wakes a waiting reader at the end of this turn, when all that one socket read held is here. */
+  #notify() {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (wake) queueMicrotask(wake);
+  }
+
+  #pull(stream: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): void | Promise<void> {
+    this.#stream = stream;
+    if (this.#size > 0 || this.over) return this.#deliver();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#deliver();
+        resolve();
+      };
+    });
+  }
+
+  #deliver() {
+    if (this.#cancelled) return;
+    if (this.#size > 0) {
+      this.#stream?.enqueue(join(this.#chunks, this.#size));
+      this.#chunks = [];
+      this.#size = 0;
+      this.#controller?.resume();
+    } else if (this.#error !== undefined) {
+      this.#stream?.error(this.#error);
+    } else {
+      this.#stream?.close();
+    }
+  }
+
+  #cancel(reason: unknown) {
+    this.#cancelled = true;
+    this.#chunks = [];
+    if (this.over) return;
+    this.#controller?.resume();
+    if (reason !== undefined) this.#controller?.abort(reason as Error);
+    else this.#drain = setTimeout(() => this.#controller?.abort(new Error("drained")), DRAIN_MS);
+  }
+}
+
+function toHeaders(fields: Record<string, string | string[] | undefined>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of [value ?? []].flat()) headers.append(name, one);
+  }
+  return headers;
+}
+
+function join(chunks: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}

@@ -1,0 +1,122 @@
+/** What the adapters' tests share: each provider with its mock, and one call against it. */
+import { expect } from "expect";
+import type { ErrorCode, ErrorKind } from "../../errors.ts";
+import { OrchestratorError } from "../../errors.ts";
+import {
+  createAnthropicModel,
+  createCustomgptModel,
+  createFetch,
+  createGoogleModel,
+  createOpenaiModel,
+  type ModelAnswer,
+  type ModelClient,
+  type ModelFetch,
+  type ModelRequest,
+} from "../../llm/mod.ts";
+import {
+  type MockServer,
+  type Script,
+  startAnthropic,
+  startCustomgpt,
+  startGoogle,
+  startOpenai,
+} from "../_mock/mod.ts";
+
+export const KEY = "sk-test-key-0123456789";
+
+/** One provider: its mock and its adapter. */
+export interface Provider {
+  name: string;
+  start(script: Script): MockServer;
+  client(url: string, fetch: typeof globalThis.fetch): ModelClient;
+}
+
+export const PROVIDERS: Provider[] = [
+  {
+    name: "openai",
+    start: startOpenai,
+    client: (url, fetch) => createOpenaiModel({ apiKey: KEY, baseUrl: `${url}/v1`, fetch }),
+  },
+  {
+    name: "anthropic",
+    start: startAnthropic,
+    client: (url, fetch) => createAnthropicModel({ apiKey: KEY, baseUrl: url, fetch }),
+  },
+  {
+    name: "google",
+    start: startGoogle,
+    client: (url, fetch) => createGoogleModel({ apiKey: KEY, baseUrl: url, fetch }),
+  },
+  {
+    name: "customgpt",
+    start: startCustomgpt,
+    client: (url, fetch) =>
+      createCustomgptModel({
+        apiKey: KEY,
+        baseUrl: `${url}/api/v1`,
+        projects: { researcher: "42" },
+        fetch,
+      }),
+  },
+];
+
+export function providerOf(name: string): Provider {
+  const provider = PROVIDERS.find((provider) => provider.name === name);
+  if (!provider) throw new Error(`no provider ${name}`);
+  return provider;
+}
+
+/** A provider's mock, its adapter and a transport of its own, all closed at the end. */
+export async function withProvider(
+  { start, client }: Provider,
+  script: Script,
+  run: (client: ModelClient, server: MockServer, fetch: ModelFetch) => Promise<void>,
+): Promise<void> {
+  const server = start(script);
+  // undici's timer for connecting outlives the connection: a leak to the test runner.
+  const fetch = createFetch({ connect_timeout_ms: 0 });
+  try {
+    await run(client(server.url, fetch), server, fetch);
+  } finally {
+    await fetch.close();
+    await server.close();
+  }
+}
+
+export const REQUEST: ModelRequest = {
+  model: "mock-1",
+  agent: { name: "researcher", capabilities: [] },
+  messages: [{ role: "system", content: "Be brief." }, { role: "user", content: "Hi?" }],
+};
+
+/** Asks and collects what was streamed. */
+export async function ask(
+  client: ModelClient,
+  request: Partial<ModelRequest> = {},
+  signal = new AbortController().signal,
+): Promise<{ answer: ModelAnswer; deltas: string[] }> {
+  const deltas: string[] = [];
+  const answer = await client.generate({ ...REQUEST, ...request }, {
+    signal,
+    onDelta: (text) => deltas.push(text),
+  });
+  return { answer, deltas };
+}
+
+/** Expects a typed error and returns it. */
+export async function expectError(
+  promise: Promise<unknown>,
+  code: ErrorCode,
+  kind: ErrorKind,
+): Promise<OrchestratorError> {
+  const error = await promise.then(() => undefined, (error) => error);
+  expect(error).toBeInstanceOf(OrchestratorError);
+  expect({ code: error.code, kind: error.kind }).toEqual({ code, kind });
+  expect(error.message).not.toContain(KEY);
+  return error;
+}
+
+/** `Deno.test` with every leak check on. */
+export function test(name: string, fn: () => Promise<void> | void): void {
+  Deno.test({ name, fn, sanitizeOps: true, sanitizeResources: true });
+}
