@@ -35,3 +35,16 @@ export function viewRunDetail(run: RunRecord, journal: JournalEvent[]): RunDetai
     usage: usage ?? totalUsage(journal),
   };
 }
+
+/** The record of a run that has ended, from how it began and its events: no need to read it again. */
+export function endedRun(run: RunRecord, events: JournalEvent[]): RunRecord {
+  const { type, at: ended_at, seq: last_seq, ...end } = events.at(-1)!;
+  const status = type === "run.completed" || type === "run.cancelled" ? type.slice(4) : "failed";
+  return {
+    ...run,
+    status: status as RunRecord["status"],
+    ended_at,
+    last_seq,
+    ...("error" in end ? { error: end.error } : {}),
+  };
+}

@@ -18,12 +18,12 @@ import {
   within,
 } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
-import { viewRun, viewRunDetail } from "./run_view.ts";
+import { endedRun, viewRun, viewRunDetail } from "./run_view.ts";
 import { cancelRequest, ID, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
 import { replayAndFollow } from "./replay.ts";
 import { openSse, sseSink } from "./sse.ts";
-import { checkInput } from "./turn.ts";
+import { checkInput, createTranscript } from "./turn.ts";
 
 type C = Context<AppEnv>;
 
@@ -86,6 +86,8 @@ async function startRun(c: C, deps: AppDeps): Promise<Response> {
   const { version } = await deps.catalog.resolve(pipeline);
   await checkInput(deps.catalog, pipeline, input);
   const tenant = tenantOf(c);
+  const prefer = readPrefer(headers.get("prefer"));
+  const transcript = createTranscript();
   const started = await deps.engine.start({
     tenant,
     pipeline,
@@ -93,16 +95,15 @@ async function startRun(c: C, deps: AppDeps): Promise<Response> {
     input,
     ...(conversation_id ? { conversation_id } : {}),
     ...(idempotency ? { idempotency } : {}),
-  });
+  }, prefer.wait ? transcript.listener : undefined);
   if (started.replayed) c.header("Idempotency-Replayed", "true");
   c.header("Location", `/v1/runs/${started.run.id}`);
-  const prefer = readPrefer(headers.get("prefer"));
   c.header("Preference-Applied", preferenceApplied(prefer));
   // Unlike a chat turn, a run is waited for only when the client asks for it.
   const ended = await within(() => started.result, { ...prefer, respond_async: true });
   if (ended === undefined) return c.json(viewRun(started.run), 202);
-  const { id } = started.run;
-  return c.json(viewRunDetail(await findRun(c, deps, id), await deps.engine.journal(tenant, id)));
+  await transcript.catchUp(deps.engine, started.run);
+  return c.json(viewRunDetail(endedRun(started.run, transcript.events), transcript.events));
 }
 
 function followRun(deps: AppDeps, sessions: Sessions, run: RunRecord, after: number): Response {

@@ -89,8 +89,16 @@ const NOWHERE: Sink = {
   room: () => Promise.resolve(),
 };
 
-/** Passes events on, each once, and keeps those that the response is made of. */
-function createTranscript(sink: Sink = NOWHERE) {
+/** Passes events on, each once, and keeps those that responses are made of. */
+export interface Transcript {
+  readonly events: JournalEvent[];
+  readonly listener: RunListener;
+  /** A replayed run ended before anybody listened: its events come from the journal. */
+  catchUp(engine: Engine, run: RunRecord): Promise<void>;
+}
+
+/** Starts a transcript; give its listener to the engine. */
+export function createTranscript(sink: Sink = NOWHERE): Transcript {
   const events: JournalEvent[] = [];
   let last_seq = 0;
   let ended = false;
@@ -106,8 +114,7 @@ function createTranscript(sink: Sink = NOWHERE) {
   return {
     events,
     listener,
-    /** A replayed run ended before anybody listened: its events come from the journal. */
-    async catchUp(engine: Engine, run: RunRecord): Promise<void> {
+    async catchUp(engine, run) {
       if (!ended) await replayAndFollow(engine, run, last_seq, { ...sink, listener });
     },
   };
