@@ -6,11 +6,11 @@
  * |---|---|
  * | `meta, schema` | version of this map |
  * | `lease, worker` | who works: the fence of every commit (`committer.ts`) |
- * | `run, tenant, run` | header of a run |
+ * | `live, tenant, run` | header of a run that has not ended, and which worker advances it |
+ * | `run, tenant, run` | header of a run that has ended |
  * | `journal, tenant, run, seq` | events committed together, the first one's sequence number in the key |
- * | `claim, tenant, run` | present while a run is live: which worker advances it |
  * | `inbox, tenant, run, message` | what others want of a run: cancel, later signals |
- * | `ended, tenant, status, run` | index of runs that have ended |
+ * | `ended, tenant, status, run` | index of the runs that failed or were cancelled |
  * | `idempotency, tenant, key` | which run a request made |
  * | `definition, version` | what a run executes, by content hash |
  * | `conversation, tenant, conversation, run` | one exchange |
@@ -32,9 +32,9 @@ export const keys = {
   runs: (tenant: string): Key => ["run", tenant],
   journal: (tenant: string, id: string): Key => ["journal", tenant, id],
   events: (tenant: string, id: string, seq: number): Key => ["journal", tenant, id, seq],
-  claim: (tenant: string, id: string): Key => ["claim", tenant, id],
-  claims: (): Key => ["claim"],
-  claimsOf: (tenant: string): Key => ["claim", tenant],
+  live: (tenant: string, id: string): Key => ["live", tenant, id],
+  lives: (): Key => ["live"],
+  livesOf: (tenant: string): Key => ["live", tenant],
   inbox: (tenant: string, id: string): Key => ["inbox", tenant, id],
   inboxes: (): Key => ["inbox"],
   message: (tenant: string, id: string, message: string): Key => ["inbox", tenant, id, message],

@@ -1,5 +1,5 @@
 /** A run that this process holds. @module */
-import type { Store } from "../../store/mod.ts";
+import type { Key, Store } from "../../store/mod.ts";
 import type { World } from "./clock.ts";
 import { Execution } from "./execution.ts";
 import { Feed } from "./feed.ts";
@@ -18,7 +18,7 @@ export class ActiveRun {
   readonly journal: RunJournal;
   readonly execution: Execution;
   /** Keys of inbox messages that have been obeyed; deleted with the run's end. */
-  readonly obeyed: string[] = [];
+  readonly obeyed: Key[] = [];
 
   constructor(
     public record: RunRecord,

@@ -15,7 +15,7 @@ import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { keys, type Store, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, newAudience, runName } from "./active_run.ts";
 import type { World } from "./clock.ts";
-import { emptyHistory, readHistory } from "./history.ts";
+import { emptyHistory, forgetFailures, readHistory } from "./history.ts";
 import type { JournalEvent } from "./events.ts";
 import { follow } from "./follow.ts";
 import { Reader } from "./reader.ts";
@@ -106,7 +106,7 @@ class KernelEngine implements Engine {
   }
 
   async get(tenant: string, id: string): Promise<RunRecord | null> {
-    return (await this.reader.run(tenant, id))?.value ?? null;
+    return await this.reader.run(tenant, id);
   }
 
   list(
@@ -139,41 +139,32 @@ class KernelEngine implements Engine {
 
   async cancel(tenant: string, id: string, reason?: string): Promise<void> {
     const { store, world } = this.options;
-    const claim = await this.reader.claim(tenant, id);
-    const message = { type: "cancel" as const, reason };
-    if (claim) {
-      const run = { tenant, id };
-      const sent = await store.commit(sendMessage(claim, run, world.newId(), message));
+    const live = await this.reader.live(tenant, id);
+    if (live) {
+      const message = { type: "cancel" as const, reason };
+      const sent = await store.commit(sendMessage(live, world.newId(), message));
       if (sent === null) return await this.cancel(tenant, id, reason);
       const active = this.runner.active.get(runName(tenant, id));
       if (active) await this.recovery.obeyInbox(active);
       return;
     }
-    const { value: { status } } = await this.reader.mustRun(tenant, id);
+    const { status } = await this.reader.mustRun(tenant, id);
     throw conflict(`Cannot cancel run ${id}: it has ended already (${status}).`);
   }
 
   async redrive(tenant: string, id: string): Promise<void> {
     const { store, world } = this.options;
-    const found = await this.reader.mustRun(tenant, id);
-    if (found.value.status !== "failed") {
-      throw conflict(
-        `Cannot redrive run ${id}: only failed runs can be, this one is ${found.value.status}.`,
-      );
+    const ended = await this.reader.ended(tenant, id);
+    const { status } = ended?.value ?? await this.reader.mustRun(tenant, id);
+    if (!ended || status !== "failed") {
+      throw conflict(`Cannot redrive run ${id}: only failed runs can be, this one is ${status}.`);
     }
     this.admit();
-    const history = readHistory([...await this.reader.journal(tenant, id), {
-      type: "run.resumed",
-      reason: "redriven",
-      worker: store.worker,
-      run_id: id,
-      seq: found.value.last_seq!,
-      at: "",
-    }]);
-    const { error: _e, ended_at: _a, last_seq: _s, ...rest } = found.value;
+    const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
     const record: RunRecord = { ...rest, status: "running" };
+    const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
     const run = new ActiveRun(record, history, newAudience(id, world), { store, world });
-    const { checks, mutations } = redriveRun(found, store.worker);
+    const { checks, mutations } = redriveRun(ended, record, store.worker);
     run.journal.require(checks);
     run.journal.write(mutations);
     run.journal.append({ type: "run.resumed", reason: "redriven", worker: store.worker });
@@ -284,7 +275,7 @@ class KernelEngine implements Engine {
         "Cannot use this Idempotency-Key: it was sent with another request. Use a new key for a new request.",
       );
     }
-    const { value: run } = await this.reader.mustRun(request.tenant, known.run);
+    const run = await this.reader.mustRun(request.tenant, known.run);
     const result = await this.reader.result(request.tenant, known.run);
     if (result) return { run, replayed: true, result: Promise.resolve(result) };
     throw new OrchestratorError(

@@ -35,7 +35,7 @@ export async function follow(
   while (!signal.aborted) {
     const run = deps.active();
     if (run) return await followActive(run, cursor, request, deps.reader);
-    const { value: record } = await deps.reader.mustRun(tenant, id);
+    const record = await deps.reader.mustRun(tenant, id);
     const events = await deps.reader.journal(tenant, id, cursor.seq);
     if (cursor.replay(events) || cursor.seq >= (record.last_seq ?? Infinity)) return;
     await deps.clock.sleep(POLL_MS, signal).catch(() => {});

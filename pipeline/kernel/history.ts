@@ -95,11 +95,13 @@ function apply(history: History, event: JournalEvent): void {
   }
 }
 
-function forgetFailures(history: History): void {
+/** Steps that failed for good may be tried again, as if they had never begun. */
+export function forgetFailures(history: History): History {
   history.crashes = 0;
   for (const [key, step] of history.steps) {
     if (step.failed && !step.failed.retry_at) history.steps.delete(key);
   }
+  return history;
 }
 
 function stepOf(history: History, key: string): StepRecord {

@@ -3,7 +3,7 @@ import { OrchestratorError } from "../../errors.ts";
 import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { JournalEvent } from "./events.ts";
 import type { RunPage, RunRecord, RunResult, RunStatus } from "./runs.ts";
-import type { Claim, InboxMessage } from "./transitions.ts";
+import type { InboxMessage, LiveRun } from "./transitions.ts";
 
 /** Longest page of a list. */
 const MAX_PAGE = 200;
@@ -12,19 +12,28 @@ const MAX_PAGE = 200;
 export class Reader {
   constructor(private readonly store: Store) {}
 
-  /** The header of a run. */
-  async run(tenant: string, id: string): Promise<Versioned<RunRecord> | null> {
-    return await this.store.get<RunRecord>(keys.run(tenant, id));
+  /** The header of a run, live or ended. */
+  async run(tenant: string, id: string): Promise<RunRecord | null> {
+    const [ended, live] = await this.store.getMany<RunRecord | LiveRun>([
+      keys.run(tenant, id),
+      keys.live(tenant, id),
+    ]);
+    return (ended?.value as RunRecord) ?? (live?.value as LiveRun)?.run ?? null;
   }
 
   /** The header of a run. @throws `not_found` */
-  async mustRun(tenant: string, id: string): Promise<Versioned<RunRecord>> {
+  async mustRun(tenant: string, id: string): Promise<RunRecord> {
     return await this.run(tenant, id) ?? notFound(id);
   }
 
-  /** Who advances it; `null` once it has ended. */
-  claim(tenant: string, id: string): Promise<Versioned<Claim> | null> {
-    return this.store.get<Claim>(keys.claim(tenant, id));
+  /** A run that has not ended, with the claim on it. */
+  live(tenant: string, id: string): Promise<Versioned<LiveRun> | null> {
+    return this.store.get<LiveRun>(keys.live(tenant, id));
+  }
+
+  /** A run that has ended. */
+  ended(tenant: string, id: string): Promise<Versioned<RunRecord> | null> {
+    return this.store.get<RunRecord>(keys.run(tenant, id));
   }
 
   /** The events after `after`. */
@@ -50,7 +59,7 @@ export class Reader {
 
   /** How the run ended; `null` while it has not. */
   async result(tenant: string, id: string): Promise<RunResult | null> {
-    const { value: run } = await this.mustRun(tenant, id);
+    const run = await this.mustRun(tenant, id);
     if (run.last_seq === undefined) return null;
     const last = await this.lastEvent(tenant, id);
     switch (last?.type) {
@@ -79,42 +88,34 @@ export class Reader {
     tenant: string,
     options: { status?: RunStatus; limit?: number; cursor?: string } = {},
   ): Promise<RunPage> {
-    const limit = Math.min(Math.max(options.limit ?? 50, 1), MAX_PAGE);
     const { status, cursor } = options;
-    const prefix = indexOf(tenant, status);
-    const selector = cursor ? { prefix, end: [...prefix, cursor] } : { prefix };
-    const live = status === "queued" || status === "running" || status === "waiting";
-    const runs: RunRecord[] = [];
-    let last: string | undefined;
-    for await (const page of this.pages(tenant, selector, limit + 1)) {
-      for (const run of page) {
-        if (runs.length === limit) return { runs, next_cursor: last };
-        if (live && run.status !== status) continue;
-        runs.push(run);
-        last = run.id;
-      }
-    }
-    return { runs };
+    const limit = Math.min(Math.max(options.limit ?? 50, 1), MAX_PAGE);
+    const lists = sources(tenant, status).map((prefix) =>
+      this.headers(tenant, prefix, { status, cursor, limit: limit + 1 })
+    );
+    const runs = (await Promise.all(lists)).flat().sort((a, b) => a.id < b.id ? 1 : -1);
+    if (runs.length <= limit) return { runs };
+    return { runs: runs.slice(0, limit), next_cursor: runs[limit - 1]!.id };
   }
 
-  private async *pages(
+  /** Headers below a prefix, newest first; a key without its header is an index entry. */
+  private async headers(
     tenant: string,
-    selector: { prefix: Key; end?: Key },
-    size: number,
-  ): AsyncIterable<RunRecord[]> {
-    let ids: string[] = [];
-    for await (const { key } of this.store.kv.list(selector, { reverse: true })) {
-      ids.push(key.at(-1) as string);
-      if (ids.length < size) continue;
-      yield await this.records(tenant, ids);
-      ids = [];
+    prefix: Key,
+    { status, cursor, limit }: { status?: RunStatus; cursor?: string; limit: number },
+  ): Promise<RunRecord[]> {
+    const selector = cursor ? { prefix, end: [...prefix, cursor] } : { prefix };
+    const found: RunRecord[] = [];
+    const entries = this.store.list<RunRecord | LiveRun | { at: string }>(selector, {
+      reverse: true,
+    });
+    for await (const { key, value } of entries) {
+      const run = "run" in value ? value.run : "id" in value ? value : undefined;
+      const header = run ?? await this.run(tenant, key.at(-1) as string);
+      if (header && (!status || header.status === status)) found.push(header);
+      if (found.length === limit) break;
     }
-    if (ids.length > 0) yield await this.records(tenant, ids);
-  }
-
-  private async records(tenant: string, ids: string[]): Promise<RunRecord[]> {
-    const found = await this.store.getMany<RunRecord>(ids.map((id) => keys.run(tenant, id)));
-    return found.flatMap((run) => run ? [run.value] : []);
+    return found;
   }
 
   /** The key of the commit that holds event `seq`: the last one that begins at or before it. */
@@ -125,11 +126,19 @@ export class Reader {
   }
 }
 
-/** All runs by their headers; ended ones by their index; live ones by their claims. */
-function indexOf(tenant: string, status?: RunStatus): Key {
-  if (!status) return keys.runs(tenant);
-  const live = status === "queued" || status === "running" || status === "waiting";
-  return live ? keys.claimsOf(tenant) : keys.endedWith(tenant, status);
+/** Where the headers of runs with this status are. */
+function sources(tenant: string, status?: RunStatus): Key[] {
+  switch (status) {
+    case undefined:
+      return [keys.runs(tenant), keys.livesOf(tenant)];
+    case "completed":
+      return [keys.runs(tenant)];
+    case "failed":
+    case "cancelled":
+      return [keys.endedWith(tenant, status)];
+    default:
+      return [keys.livesOf(tenant)];
+  }
 }
 
 function notFound(id: string): never {

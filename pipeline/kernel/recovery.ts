@@ -13,7 +13,7 @@ import type { World } from "./clock.ts";
 import { readHistory } from "./history.ts";
 import type { Reader } from "./reader.ts";
 import type { KernelLog, Runner } from "./runner.ts";
-import { type Claim, claimRun } from "./transitions.ts";
+import { claimRun, type LiveRun } from "./transitions.ts";
 
 /** What recovery needs. */
 export interface RecoveryOptions {
@@ -65,16 +65,15 @@ export class Recovery {
   /** Takes over every run whose claim is free. */
   private async adoptFree(): Promise<number> {
     const { store, runner } = this.options;
-    const others: Versioned<Claim>[] = [];
-    const claims = store.list<Claim>({ prefix: keys.claims() });
-    for await (const claim of claims) {
-      const [, tenant, id] = claim.key as [string, string, string];
-      if (!runner.active.has(runName(tenant, id))) others.push(claim);
+    const others: Versioned<LiveRun>[] = [];
+    for await (const live of store.list<LiveRun>({ prefix: keys.lives() })) {
+      const { tenant, id } = live.value.run;
+      if (!runner.active.has(runName(tenant, id))) others.push(live);
     }
     // Leases after claims: who holds a claim had its lease before, and no lease ever comes back.
     const leases = new Set((await store.workers()).map(({ worker }) => worker));
-    const free = others.filter((claim) => !leases.has(claim.value.worker));
-    for (const claim of free) await this.adopt(claim);
+    const free = others.filter((live) => !leases.has(live.value.worker));
+    for (const live of free) await this.adopt(live);
     return free.length;
   }
 
@@ -86,26 +85,25 @@ export class Recovery {
     if (runner.orphans.size > 0) await store.commit({ checks: [], mutations: [] });
     for (const [name, run] of [...runner.orphans]) {
       const { tenant, id } = run.record;
-      const claim = await reader.claim(tenant, id);
-      if (claim?.value.worker === store.worker) {
-        await this.adopt(claim, run);
+      const live = await reader.live(tenant, id);
+      if (live?.value.worker === store.worker) {
+        await this.adopt(live, run);
         adopted++;
       } else runner.orphans.delete(name);
     }
     return adopted;
   }
 
-  private async adopt(claim: Versioned<Claim>, orphan?: ActiveRun): Promise<void> {
+  private async adopt(live: Versioned<LiveRun>, orphan?: ActiveRun): Promise<void> {
     const { store, world, reader, runner, log } = this.options;
-    const [, tenant, id] = claim.key as [string, string, string];
-    const found = await reader.run(tenant, id);
-    if (!found || runner.active.has(runName(tenant, id))) return;
+    const { run: record, released } = live.value;
+    const { tenant, id } = record;
+    if (runner.active.has(runName(tenant, id))) return;
     const history = readHistory(await reader.journal(tenant, id));
-    const crashed = !orphan && !claim.value.released && found.value.status !== "queued";
-    const record = found.value;
+    const crashed = !orphan && !released && record.status !== "queued";
     const audience = orphan?.audience ?? newAudience(id, world);
     const run = new ActiveRun(record, history, audience, { store, world });
-    const { checks, mutations } = claimRun(record, claim, store.worker);
+    const { checks, mutations } = claimRun(live, store.worker);
     run.journal.require(checks);
     run.journal.write(mutations);
     const reason = crashed ? "crashed" : "released";
@@ -121,7 +119,7 @@ export class Recovery {
   async obeyInbox(run: ActiveRun): Promise<void> {
     const { tenant, id } = run.record;
     for (const { key, value } of await this.options.reader.inbox(tenant, id)) {
-      run.obeyed.push(key.at(-1) as string);
+      run.obeyed.push(key);
       this.options.runner.stop(run, cancelled(value.reason));
     }
   }
@@ -133,7 +131,7 @@ export class Recovery {
       const [, tenant, id] = key as [string, string, string];
       const run = runner.active.get(runName(tenant, id));
       if (run) await this.obeyInbox(run);
-      else if (!await reader.claim(tenant, id)) {
+      else if (!await reader.live(tenant, id)) {
         await store.commit({ checks: [], mutations: [{ key, delete: true }] });
       }
     }

@@ -47,13 +47,8 @@ export class RunJournal {
     private readonly deps: JournalDeps,
   ) {}
 
-  /** Number of the last event appended. */
-  get lastSeq(): number {
-    return this.seq;
-  }
-
   /** Adds an event to the next commit. @throws `payload_too_large`, or why the journal is closed */
-  append(body: EventBody): void {
+  append(body: EventBody): JournalEvent {
     if (this.failure) throw this.failure;
     const at = new Date(this.deps.clock.now()).toISOString();
     const event: JournalEvent = { ...body, run_id: this.run, seq: this.seq + 1, at };
@@ -61,6 +56,7 @@ export class RunJournal {
     if (json.length > MAX_EVENT_CHARS) throw tooLarge(json.length);
     this.seq++;
     this.events.push({ event, json });
+    return event;
   }
 
   /** Adds mutations to the next commit. */

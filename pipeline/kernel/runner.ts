@@ -13,13 +13,13 @@
  * @module
  */
 import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { keys, type Mutation, type Store } from "../../store/mod.ts";
+import type { Store } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { World } from "./clock.ts";
 import type { RunFunction } from "./context.ts";
 import { type EventBody, isTerminal } from "./events.ts";
 import type { RunListener, RunRecord, RunResult } from "./runs.ts";
-import { endRun, putRun } from "./transitions.ts";
+import { beginRun, endRun } from "./transitions.ts";
 
 /** Finds the code of a run. */
 export type Programs = (run: RunRecord) => RunFunction | Promise<RunFunction>;
@@ -139,7 +139,7 @@ export class Runner {
   private async advance(run: ActiveRun): Promise<void> {
     if (run.record.status === "queued") {
       run.record = { ...run.record, status: "running" };
-      run.journal.write(putRun(run.record));
+      run.journal.write(beginRun(run.record, this.options.store.worker).mutations);
     }
     // A resumed run says so on disk first: a crash in its first moments must be counted.
     if (run.history.seq > 0) await run.journal.flush();
@@ -163,15 +163,9 @@ export class Runner {
 
   private async end(run: ActiveRun, result: RunResult): Promise<void> {
     const { record, journal } = run;
-    journal.append(endEvent(result));
-    const at = new Date(this.options.world.clock.now()).toISOString();
-    journal.write(endRun(record, result, at, journal.lastSeq).mutations);
-    journal.write(
-      run.obeyed.map((id): Mutation => ({
-        key: keys.message(record.tenant, record.id, id),
-        delete: true,
-      })),
-    );
+    const { seq, at } = journal.append(endEvent(result));
+    journal.write(endRun(record, result, at, seq).mutations);
+    if (run.obeyed.length > 0) journal.write(run.obeyed.map((key) => ({ key, delete: true })));
     await journal.flush();
     this.storeOk = true;
     this.active.delete(run.name);

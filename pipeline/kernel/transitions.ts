@@ -13,8 +13,11 @@ export interface Transition {
   mutations: Mutation[];
 }
 
-/** Present while a run is live. A claim whose worker has no lease is free. */
-export interface Claim {
+/**
+ * A run that has not ended: its header and the claim on it. One whose worker has no lease is free.
+ */
+export interface LiveRun {
+  run: RunRecord;
   worker: string;
   /** Set when the last holder let go on purpose, so that taking over is not counted as a crash. */
   released?: boolean;
@@ -40,7 +43,7 @@ export function createRun(
   idempotency?: { request: NonNullable<StartRequest["idempotency"]>; expires_at: number },
   known?: Versioned<IdempotencyRecord>,
 ): Transition {
-  const mutations = [...putRun(run), ...putClaim(run, { worker })];
+  const mutations = putLive({ run, worker });
   if (!idempotency) return { checks: [], mutations };
   const key = keys.idempotency(run.tenant, idempotency.request.key);
   const record: IdempotencyRecord = {
@@ -53,67 +56,71 @@ export function createRun(
 }
 
 /** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */
-export function claimRun(run: RunRecord, claim: Versioned<Claim>, worker: string): Transition {
-  const checks: Check[] = [{ key: claim.key, versionstamp: claim.versionstamp }];
-  const before = claim.value.worker;
+export function claimRun(live: Versioned<LiveRun>, worker: string): Transition {
+  const checks: Check[] = [{ key: live.key, versionstamp: live.versionstamp }];
+  const { run, worker: before } = live.value;
   if (before && before !== worker) checks.push({ key: keys.lease(before), versionstamp: null });
   return {
     checks,
-    mutations: [...putClaim(run, { worker }), ...putRun(run)],
+    mutations: putLive({ run, worker }),
   };
 }
 
 /** Lets go of a run on purpose. */
-export function releaseRun(run: { tenant: string; id: string }): Transition {
-  return { checks: [], mutations: putClaim(run, { worker: "", released: true }) };
+export function releaseRun(run: RunRecord): Transition {
+  return { checks: [], mutations: putLive({ run, worker: "", released: true }) };
 }
 
-/** The end of a run: complete, fail or cancel. */
+/** A run that waited for a slot gets one. */
+export function beginRun(run: RunRecord, worker: string): Transition {
+  return { checks: [], mutations: putLive({ run, worker }) };
+}
+
+/** The end of a run: complete, fail or cancel. Its last event says when and with which number. */
 export function endRun(run: RunRecord, result: RunResult, at: string, seq: number): Transition {
+  const { tenant, id } = run;
   const ended: RunRecord = { ...run, status: result.status, ended_at: at, last_seq: seq };
   if (result.status === "failed") ended.error = result.error;
-  return {
-    checks: [],
-    mutations: [
-      ...putRun(ended),
-      { key: keys.claim(run.tenant, run.id), delete: true },
-      ...setJson(keys.ended(run.tenant, result.status, run.id), { at }),
-    ],
-  };
+  const mutations: Mutation[] = [
+    ...setJson(keys.run(tenant, id), ended),
+    { key: keys.live(tenant, id), delete: true },
+  ];
+  // Most runs complete: their index would be the list of all runs once more.
+  if (result.status !== "completed") {
+    mutations.push(...setJson(keys.ended(tenant, result.status, id), { at }));
+  }
+  return { checks: [], mutations };
 }
 
 /** Puts a message into a live run's inbox. Refused when the run has ended or changed hands. */
 export function sendMessage(
-  claim: Versioned<Claim>,
-  run: { tenant: string; id: string },
+  live: Versioned<LiveRun>,
   id: string,
   message: InboxMessage,
 ): Transition {
+  const { run } = live.value;
   return {
-    checks: [{ key: claim.key, versionstamp: claim.versionstamp }],
+    checks: [{ key: live.key, versionstamp: live.versionstamp }],
     mutations: setJson(keys.message(run.tenant, run.id, id), message),
   };
 }
 
 /** Makes a failed run live again. */
-export function redriveRun(run: Versioned<RunRecord>, worker: string): Transition {
-  const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = run.value;
-  const live: RunRecord = { ...rest, status: "running" };
+export function redriveRun(
+  ended: Versioned<RunRecord>,
+  run: RunRecord,
+  worker: string,
+): Transition {
   return {
-    checks: [{ key: run.key, versionstamp: run.versionstamp }],
+    checks: [{ key: ended.key, versionstamp: ended.versionstamp }],
     mutations: [
-      ...putRun(live),
-      ...putClaim(live, { worker }),
-      { key: keys.ended(live.tenant, "failed", live.id), delete: true },
+      ...putLive({ run, worker }),
+      { key: ended.key, delete: true },
+      { key: keys.ended(run.tenant, "failed", run.id), delete: true },
     ],
   };
 }
 
-/** The header alone: `queued` became `running`. */
-export function putRun(run: RunRecord): Mutation[] {
-  return setJson(keys.run(run.tenant, run.id), run);
-}
-
-function putClaim(run: { tenant: string; id: string }, claim: Claim): Mutation[] {
-  return setJson(keys.claim(run.tenant, run.id), claim);
+function putLive(live: LiveRun): Mutation[] {
+  return setJson(keys.live(live.run.tenant, live.run.id), live);
 }

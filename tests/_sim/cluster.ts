@@ -2,7 +2,7 @@
 import { createEngine, type Engine, type RunFunction } from "../../pipeline/kernel/mod.ts";
 import { Store } from "../../store/mod.ts";
 import { type Faults, NO_FAULTS, SimDatabase, SimKv } from "./kv.ts";
-import { SimProcess, SimWorld } from "./world.ts";
+import { SimProcess, type SimWorld } from "./world.ts";
 
 /** One call of a step's function, as the outside world saw it. */
 export interface Call {

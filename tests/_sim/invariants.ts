@@ -15,7 +15,10 @@ export function journalOf(db: SimDatabase, run: string): JournalEvent[] {
 
 /** The headers of all runs. */
 export function runsOf(db: SimDatabase): RunRecord[] {
-  return db.list({ prefix: ["run", "t"] }).map(({ value }) => decode<RunRecord>(value));
+  const ended = db.list({ prefix: ["run", "t"] }).map(({ value }) => decode<RunRecord>(value));
+  const live = db.list({ prefix: ["live", "t"] })
+    .map(({ value }) => decode<{ run: RunRecord }>(value).run);
+  return [...ended, ...live].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
 /** Throws when an invariant does not hold. `acknowledged`: runs whose `start` has resolved. */
@@ -48,9 +51,9 @@ function checkJournal(run: RunRecord, events: JournalEvent[]): void {
 }
 
 function checkIndexes(db: SimDatabase, run: RunRecord): void {
-  assert.equal(db.get(["claim", "t", run.id]), null, `I7: ${run.id} has ended and is claimed`);
+  assert.equal(db.get(["live", "t", run.id]), null, `I7: ${run.id} has ended and is live`);
   assert.equal(db.list({ prefix: ["inbox", "t", run.id] }).length, 0, `I7: ${run.id} has an inbox`);
-  for (const status of ["completed", "failed", "cancelled"]) {
+  for (const status of ["failed", "cancelled"]) {
     const there = db.get(["ended", "t", status, run.id]) !== null;
     assert.equal(there, status === run.status, `I7: index ${status} of ${run.id}`);
   }
