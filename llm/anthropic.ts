@@ -16,7 +16,7 @@ import type {
 } from "./model.ts";
 import { isClosable } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import { NO_TIMEOUT_MS } from "./transport.ts";
+import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
 
 type Body = Anthropic.MessageCreateParamsStreaming;
 type Event = Anthropic.RawMessageStreamEvent;
@@ -31,7 +31,7 @@ export interface AnthropicOptions {
   /** Another server that speaks the same API. */
   baseUrl?: string;
   /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: Fetch;
 }
 
 /** What `load` brings: the client and the SDK's own preparation of output schemas. */
@@ -47,18 +47,18 @@ export function createAnthropicModel(options: AnthropicOptions): ModelClient {
   let loaded: Promise<Sdk> | undefined;
   return {
     provider,
-    generate(request, { signal, ...rest }) {
+    async generate(request, { signal, ...rest }) {
       const model = request.model ?? "";
-      return attempt({ provider, model, secrets }, signal, async () => {
-        const sdk = await (loaded ??= load(options));
+      const sdk = await (loaded ??= load(options));
+      return await attempt({ provider, model, secrets }, signal, async () => {
         const response = await sdk.client.messages.create(toBody(request, sdk), { signal })
           .asResponse();
         return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
       });
     },
-    models(signal) {
-      return attempt({ provider, model: "models", secrets }, signal, async () => {
-        const { client } = await (loaded ??= load(options));
+    async models(signal) {
+      const { client } = await (loaded ??= load(options));
+      return await attempt({ provider, model: "models", secrets }, signal, async () => {
         const page = await client.models.list({ limit: 1000 }, { signal });
         return page.data.map((model) => model.id);
       });

@@ -9,6 +9,7 @@ import { AnswerBuilder } from "./answer.ts";
 import { attempt, checked, StreamFailure } from "./failure.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ModelClient, ModelRequest } from "./model.ts";
 import { readEvents } from "./sse.ts";
+import type { Fetch } from "./transport.ts";
 
 /** Citations beyond this many are left out: each costs a request. */
 const MAX_CITATIONS = 10;
@@ -21,7 +22,7 @@ export interface CustomgptOptions {
   /** Project ids by agent name. */
   projects: Record<string, string>;
   /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: Fetch;
 }
 
 /** One event of a streamed message. */

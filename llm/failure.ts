@@ -5,6 +5,7 @@
  * @module
  */
 import { type ErrorCode, OrchestratorError } from "../errors.ts";
+import type { Fetch } from "./transport.ts";
 
 /** The most of an error response's body that is read, in bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -37,7 +38,7 @@ export interface FailedCall {
 }
 
 /** Wraps a `fetch` so that it throws {@linkcode HttpFailure} instead of returning a failure. */
-export function checked(fetchLike: typeof fetch): typeof fetch {
+export function checked(fetchLike: Fetch): Fetch {
   return async (input, init) => {
     const response = await fetchLike(input, init);
     if (response.ok) return response;
@@ -110,9 +111,12 @@ function fromConnection(call: FailedCall, error: unknown): OrchestratorError {
     codes.some((code) => code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") ||
     names.some((name) => name === "TimeoutError");
   const why = codes.at(-1) ?? names.at(-1) ?? "unknown error";
-  return timedOut
-    ? failed(call, { code: "model_timeout", retryable: true }, `the connection timed out (${why})`)
-    : failed(call, { code: "model_unavailable", retryable: true }, `the connection broke (${why})`);
+  const verdict: Verdict = timedOut
+    ? { code: "model_timeout", retryable: true }
+    : { code: "model_unavailable", retryable: true };
+  return failed(call, verdict, `the connection ${timedOut ? "timed out" : "broke"} (${why})`, {
+    cause: error,
+  });
 }
 
 function causes(error: unknown): unknown[] {
@@ -224,7 +228,7 @@ function fromProvider(
   const wait = verdict.retryable
     ? (headers && retryAfterMs(headers)) ?? fault.retry_after_ms
     : undefined;
-  return failed(call, verdict, why, wait);
+  return failed(call, verdict, why, { retry_after_ms: wait });
 }
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
@@ -241,7 +245,7 @@ function failed(
   call: FailedCall,
   { code, retryable }: Verdict,
   why: string,
-  retry_after_ms?: number,
+  options: { retry_after_ms?: number; cause?: unknown } = {},
 ): OrchestratorError {
   const spent = code === "model_rate_limited" && !retryable;
   const advice = spent ? "Check the account's plan and billing." : ADVICE[code];
@@ -249,8 +253,8 @@ function failed(
     code,
     `Cannot get an answer from ${call.provider}/${call.model}: ${why}. ${advice}`,
     {
+      ...options,
       kind: retryable ? "retryable" : "terminal",
-      retry_after_ms,
       details: { provider: call.provider, model: call.model },
     },
   );

@@ -20,6 +20,7 @@ import type {
   ModelRequest,
 } from "./model.ts";
 import { OrchestratorError } from "../errors.ts";
+import type { Fetch } from "./transport.ts";
 
 /** The SDK searches an unfinished event anew with each read, without a limit: lines get one. */
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -31,7 +32,7 @@ export interface GoogleOptions {
   /** Another server that speaks the same API. */
   baseUrl?: string;
   /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: Fetch;
 }
 
 /** Makes a client of Gemini. The SDK is loaded with the first call. */
@@ -41,10 +42,10 @@ export function createGoogleModel(options: GoogleOptions): ModelClient {
   let sdk: Promise<GoogleGenAI> | undefined;
   return {
     provider,
-    generate(request, { signal, ...rest }) {
+    async generate(request, { signal, ...rest }) {
       const model = request.model ?? "";
-      return attempt({ provider, model, secrets }, signal, async () => {
-        const client = await (sdk ??= load(options));
+      const client = await (sdk ??= load(options));
+      return await attempt({ provider, model, secrets }, signal, async () => {
         // The SDK does not close the connection of a stream that is left early.
         const leave = new AbortController();
         const stream = await client.models.generateContentStream({
@@ -59,9 +60,9 @@ export function createGoogleModel(options: GoogleOptions): ModelClient {
         }
       });
     },
-    models(signal) {
-      return attempt({ provider, model: "models", secrets }, signal, async () => {
-        const client = await (sdk ??= load(options));
+    async models(signal) {
+      const client = await (sdk ??= load(options));
+      return await attempt({ provider, model: "models", secrets }, signal, async () => {
         const pager = await client.models.list({ config: { pageSize: 1000, abortSignal: signal } });
         return pager.page.map((model) => (model.name ?? "").replace(/^models\//, ""));
       });
@@ -82,7 +83,7 @@ async function load(options: GoogleOptions): Promise<GoogleGenAI> {
 }
 
 /** A `fetch` whose bodies break off with `model_bad_output` at a line above the limit. */
-function limited(fetchLike: typeof fetch): typeof fetch {
+function limited(fetchLike: Fetch): Fetch {
   return async (input, init) => {
     const response = await fetchLike(input, init);
     let length = 0;

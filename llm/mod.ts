@@ -5,7 +5,7 @@
  */
 export * from "./model.ts";
 export { createModels, type RouterOptions } from "./router.ts";
-export { createFetch, type ModelFetch } from "./transport.ts";
+export { createFetch, type Fetch, type FetchOptions, type ModelFetch } from "./transport.ts";
 export { type AnthropicOptions, createAnthropicModel } from "./anthropic.ts";
 export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
 export { createGoogleModel, type GoogleOptions } from "./google.ts";

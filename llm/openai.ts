@@ -16,7 +16,7 @@ import type {
 } from "./model.ts";
 import { isStrict } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import { NO_TIMEOUT_MS } from "./transport.ts";
+import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
 
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming;
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
@@ -30,7 +30,7 @@ export interface OpenaiOptions {
   /** The provider's name in answers and errors; `openai` when absent. */
   provider?: string;
   /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: Fetch;
 }
 
 /** Makes a client of OpenAI or of a compatible server. The SDK is loaded with the first call. */
@@ -40,19 +40,19 @@ export function createOpenaiModel(options: OpenaiOptions): ModelClient {
   let sdk: Promise<OpenAI> | undefined;
   return {
     provider,
-    generate(request, { signal, ...rest }) {
+    async generate(request, { signal, ...rest }) {
       const model = request.model ?? "";
-      return attempt({ provider, model, secrets }, signal, async () => {
-        const client = await (sdk ??= load(options));
+      const client = await (sdk ??= load(options));
+      return await attempt({ provider, model, secrets }, signal, async () => {
         const response = await client.chat.completions
           .create(toBody(request, baseUrl !== undefined), { signal, headers: toHeaders(request) })
           .asResponse();
         return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
       });
     },
-    models(signal) {
-      return attempt({ provider, model: "models", secrets }, signal, async () => {
-        const client = await (sdk ??= load(options));
+    async models(signal) {
+      const client = await (sdk ??= load(options));
+      return await attempt({ provider, model: "models", secrets }, signal, async () => {
         const page = await client.models.list({ signal });
         return page.data.map((model) => model.id);
       });

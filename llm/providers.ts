@@ -22,7 +22,7 @@ export function configuredProviders(
         createOpenaiModel({ ...access(compatible), provider: "openai-compatible", fetch }),
     }),
     ...(anthropic && { anthropic: () => createAnthropicModel({ ...access(anthropic), fetch }) }),
-    ...(google && { google: () => createGoogleModel(access(google)) }),
+    ...(google && { google: () => createGoogleModel({ ...access(google), fetch }) }),
     ...(customgpt && {
       customgpt: () =>
         createCustomgptModel({ ...access(customgpt), projects: customgpt.projects, fetch }),

@@ -21,9 +21,11 @@ const KEEP_ALIVE_MS = 30_000;
 /** For the SDKs, whose own deadlines would get in the way of the router's. */
 export const NO_TIMEOUT_MS = 24 * 3600 * 1000;
 
+/** What adapters need of a `fetch`: the one signature that SDKs and platforms agree on. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
 /** A `fetch` that owns a pool of connections. */
-export interface ModelFetch {
-  (input: string | URL | Request, init?: RequestInit): Promise<Response>;
+export interface ModelFetch extends Fetch {
   /** Closes every connection; what is under way fails. */
   close(): Promise<void>;
 }
@@ -42,7 +44,7 @@ export interface FetchOptions {
  */
 export function createFetch(options: FetchOptions = {}): ModelFetch {
   let agent: Promise<Dispatcher> | undefined;
-  const call = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+  const call: Fetch = async (input, init = {}) => {
     const body = init.body ?? null;
     if (input instanceof Request || (body !== null && typeof body !== "string")) {
       return await fetch(input, init);

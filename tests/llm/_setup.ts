@@ -8,6 +8,7 @@ import {
   createFetch,
   createGoogleModel,
   createOpenaiModel,
+  type Fetch,
   type ModelAnswer,
   type ModelClient,
   type ModelFetch,
@@ -28,7 +29,7 @@ export const KEY = "sk-test-key-0123456789";
 export interface Provider {
   name: string;
   start(script: Script): MockServer;
-  client(url: string, fetch: typeof globalThis.fetch): ModelClient;
+  client(url: string, fetch: Fetch): ModelClient;
 }
 
 export const PROVIDERS: Provider[] = [

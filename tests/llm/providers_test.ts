@@ -20,12 +20,13 @@ for (const provider of PROVIDERS) {
       expect([answer.usage.input_tokens, answer.usage.output_tokens]).toEqual(counts);
     }));
 
-  test(`${name} uses its connection again`, () =>
+  test(`${name} uses its connections again`, () =>
     withProvider(provider, [{ text: TEXT }], async (client, server) => {
-      for (let i = 0; i < 3; i++) expect((await ask(client)).answer.text).toBe(TEXT);
-      // CustomGPT's two citations are read at the same time.
+      for (let i = 0; i < 10; i++) expect((await ask(client)).answer.text).toBe(TEXT);
+      // A call that begins before the last body's end was read takes a second connection; CustomGPT
+      // reads its two citations at the same time.
       const ports = new Set(server.calls.map((call) => call.port));
-      expect(ports.size).toBe(name === "customgpt" ? 2 : 1);
+      expect(ports.size).toBeLessThanOrEqual(name === "customgpt" ? 3 : 2);
     }));
 
   test(`${name} lists its models`, () =>

@@ -1,0 +1,289 @@
+import { expect } from "expect";
+import { OrchestratorError } from "../../errors.ts";
+import {
+  createModels,
+  type GenerateOptions,
+  type ModelAnswer,
+  type ModelClient,
+  type ModelRequest,
+  type RouterOptions,
+} from "../../llm/mod.ts";
+import { expectError, providerOf, test, withProvider } from "./_setup.ts";
+
+type Generate = (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>;
+
+const never = new AbortController().signal;
+
+/** A client that does what it is told and notes which models it was asked for. */
+function scripted(provider: string, generate: Generate): ModelClient & { asked: string[] } {
+  const asked: string[] = [];
+  return {
+    provider,
+    asked,
+    generate(request, options) {
+      asked.push(request.model ?? "");
+      return generate(request, options);
+    },
+    models: () => Promise.resolve([`${provider}-1`]),
+  };
+}
+
+function answering(text = "yes"): Generate {
+  return (_request, { onDelta }) => {
+    onDelta?.(text);
+    return Promise.resolve({
+      text,
+      tool_calls: [],
+      finish_reason: "stop",
+      usage: { input_tokens: 1_000_000, output_tokens: 100_000, cost_usd: 0 },
+      model: "whatever",
+    });
+  };
+}
+
+function failing(
+  code: "model_auth" | "model_unavailable" | "model_rate_limited",
+  retry_after_ms?: number,
+  text?: string,
+): Generate {
+  return (_request, { onDelta }) => {
+    if (text) onDelta?.(text);
+    const kind = code === "model_auth" ? "terminal" : "retryable";
+    return Promise.reject(
+      new OrchestratorError(code, `Cannot: ${code}.`, { kind, retry_after_ms }),
+    );
+  };
+}
+
+/** Resolves only by its signal, if at all. */
+function silent(heeds = true): Generate {
+  return (_request, { signal }) =>
+    new Promise((_, reject) => {
+      if (heeds) signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+}
+
+function router(clients: Record<string, ModelClient>, options: Partial<RouterOptions> = {}) {
+  const providers = Object.fromEntries(
+    Object.entries(clients).map(([name, client]) => [name, () => client]),
+  );
+  return createModels({
+    default_model: "default-1",
+    fallbacks: [],
+    providers,
+    default_provider: Object.keys(clients)[0] ?? "",
+    timeout_ms: 60_000,
+    stall_timeout_ms: 60_000,
+    ...options,
+  });
+}
+
+const ask = (client: ModelClient, model?: string, options: Partial<GenerateOptions> = {}) =>
+  client.generate({ model, messages: [] }, { signal: never, ...options });
+
+test("createModels() chooses by prefix, else the default provider with the whole name", async () => {
+  const openai = scripted("openai", answering());
+  const google = scripted("google", answering());
+  const offline = scripted("offline", answering());
+  const models = router({ openai, google, offline });
+  const names: string[] = [];
+  for (
+    const name of [
+      undefined,
+      "gpt-x",
+      "openai/gpt-x",
+      "google/gemini-x",
+      "meta-llama/llama-3",
+      "openai/org/model",
+      "offline",
+    ]
+  ) names.push((await ask(models, name)).model);
+  expect(names).toEqual([
+    "openai/default-1",
+    "openai/gpt-x",
+    "openai/gpt-x",
+    "google/gemini-x",
+    "openai/meta-llama/llama-3",
+    "openai/org/model",
+    "offline",
+  ]);
+  expect(openai.asked).toEqual(["default-1", "gpt-x", "gpt-x", "meta-llama/llama-3", "org/model"]);
+  expect(google.asked).toEqual(["gemini-x"]);
+});
+
+test("createModels() knows no provider by the name of an object's property", async () => {
+  const openai = scripted("openai", answering());
+  expect((await ask(router({ openai }), "constructor/x")).model).toBe("openai/constructor/x");
+});
+
+test("createModels() makes a provider once, and anew after it could not be made", async () => {
+  let made = 0;
+  const models = createModels({
+    default_model: "m",
+    fallbacks: [],
+    default_provider: "a",
+    timeout_ms: 1000,
+    stall_timeout_ms: 1000,
+    providers: {
+      a() {
+        if (++made === 1) throw new OrchestratorError("model_auth", "Cannot: no key. Set one.");
+        return scripted("a", answering());
+      },
+    },
+  });
+  await expectError(ask(models), "model_auth", "terminal");
+  await Promise.all([ask(models), ask(models)]);
+  expect(made).toBe(2);
+});
+
+test("createModels() throws model_not_found for a provider that is not set up", async () => {
+  const models = router({ a: scripted("a", answering()) }, { default_provider: "b" });
+  await expectError(ask(models), "model_not_found", "terminal");
+  await expectError(ask(models, "offline"), "model_not_found", "terminal");
+});
+
+test("createModels() computes the cost, own prices first", async () => {
+  const openai = scripted("openai", answering());
+  const known = await ask(router({ openai }), "gpt-5-mini");
+  expect(known.usage.cost_usd).toBeCloseTo(0.25 + 0.2);
+  const own = { "openai/gpt-5-mini": { input: 1, output: 10 } };
+  const priced = await ask(router({ openai }, { prices: own }), "gpt-5-mini");
+  expect(priced.usage.cost_usd).toBeCloseTo(2);
+  expect((await ask(router({ openai }), "unknown")).usage.cost_usd).toBe(0);
+});
+
+test("createModels() asks the fallbacks in order, each once, and tells who failed", async () => {
+  const a = scripted("a", failing("model_unavailable"));
+  const b = scripted("b", failing("model_auth"));
+  const c = scripted("c", answering());
+  const models = router({ a, b, c }, { fallbacks: ["a/default-1", "b/x", "c/y"] });
+  const answer = await ask(models);
+  expect(answer.model).toBe("c/y");
+  expect(answer.failed_candidates).toEqual([
+    { model: "a/default-1", code: "model_unavailable", message: "Cannot: model_unavailable." },
+    { model: "b/x", code: "model_auth", message: "Cannot: model_auth." },
+  ]);
+  expect([a.asked, b.asked]).toEqual([["default-1"], ["x"]]);
+});
+
+test("createModels() voids delivered text before the next candidate, and only then", async () => {
+  const seen: string[] = [];
+  const options = {
+    onDelta: (text: string) => void seen.push(text),
+    onReset: () => void seen.push("RESET"),
+  };
+  const a = scripted("a", failing("model_unavailable"));
+  const b = scripted("b", failing("model_unavailable", undefined, "half an ans"));
+  const c = scripted("c", answering("whole"));
+  await ask(router({ a, b, c }, { fallbacks: ["b/x", "c/x"] }), undefined, options);
+  expect(seen).toEqual(["half an ans", "RESET", "whole"]);
+});
+
+test("createModels() throws the failure that is most worth retrying", async () => {
+  const cases: [Generate[], string, number | undefined][] = [
+    [[failing("model_auth"), failing("model_rate_limited", 9000)], "model_rate_limited", 9000],
+    [
+      [
+        failing("model_rate_limited", 9000),
+        failing("model_unavailable", 500),
+        failing("model_auth"),
+      ],
+      "model_unavailable",
+      500,
+    ],
+    [
+      [failing("model_rate_limited", 9000), failing("model_unavailable")],
+      "model_unavailable",
+      undefined,
+    ],
+    [[failing("model_auth"), failing("model_auth")], "model_auth", undefined],
+  ];
+  for (const [generates, code, wait] of cases) {
+    const clients = Object.fromEntries(generates.map((g, i) => [`p${i}`, scripted(`p${i}`, g)]));
+    const fallbacks = generates.slice(1).map((_, i) => `p${i + 1}/m`);
+    const error = await ask(router(clients, { fallbacks })).catch((error) => error);
+    expect([error.code, error.retry_after_ms]).toEqual([code, wait]);
+    expect(error.details.failed_candidates.length).toBe(generates.length);
+  }
+});
+
+test("createModels() stops at an abort: no reset, no fallback", async () => {
+  const abort = new AbortController();
+  const reason = new Error("cancelled");
+  const b = scripted("b", answering());
+  const models = router({ a: scripted("a", silent()), b }, { fallbacks: ["b/x"] });
+  let resets = 0;
+  const asked = ask(models, undefined, { signal: abort.signal, onReset: () => resets++ });
+  queueMicrotask(() => abort.abort(reason));
+  await expect(asked).rejects.toBe(reason);
+  await expect(ask(models, undefined, { signal: abort.signal })).rejects.toBe(reason);
+  expect([b.asked, resets]).toEqual([[], 0]);
+});
+
+test("createModels() ends a candidate that takes too long, heeding its signal or not", async () => {
+  for (const heeds of [true, false]) {
+    const models = router({ a: scripted("a", silent(heeds)) }, { timeout_ms: 5 });
+    const error = await expectError(ask(models), "model_timeout", "retryable");
+    expect(error.message).toContain("within 5 ms");
+  }
+});
+
+test("createModels() ends a candidate that stalls, and goes on to the next", async () => {
+  const b = scripted("b", answering());
+  const options = { stall_timeout_ms: 5, fallbacks: ["b/x"] };
+  const answer = await ask(router({ a: scripted("a", silent()), b }, options));
+  expect(answer.failed_candidates?.[0]?.code).toBe("model_timeout");
+  expect(answer.failed_candidates?.[0]?.message).toContain("nothing arrived for 5 ms");
+});
+
+test("createModels() waits for a candidate from which something arrives", async () => {
+  const alive: Generate = async (request, options) => {
+    for (let i = 0; i < 8; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      options.onActivity?.();
+    }
+    return await answering()(request, options);
+  };
+  let heard = 0;
+  const models = router({ a: scripted("a", alive) }, { stall_timeout_ms: 60 });
+  const answer = await ask(models, undefined, { onActivity: () => heard++ });
+  expect([answer.text, heard]).toEqual(["yes", 8]);
+});
+
+test("createModels() delivers nothing more of a candidate that was given up", async () => {
+  let late: ((text: string) => void) | undefined;
+  const a = scripted("a", (_request, { onDelta }) => {
+    late = onDelta;
+    return new Promise(() => {});
+  });
+  const seen: string[] = [];
+  const models = router({ a }, { timeout_ms: 5 });
+  const asked = ask(models, undefined, { onDelta: (text) => seen.push(text) });
+  await expectError(asked, "model_timeout", "retryable");
+  late?.("too late");
+  expect(seen).toEqual([]);
+});
+
+test("createModels() closes the connection of a provider that stalls", () =>
+  withProvider(
+    providerOf("openai"),
+    [{ text: "once upon", fault: "stall" }],
+    async (client, server) => {
+      await client.models(never); // loads the SDK, which takes longer than the stall allowed here
+      const models = router({ openai: client }, { stall_timeout_ms: 50 });
+      const seen: string[] = [];
+      const asked = ask(models, "mock-1", {
+        onDelta: (text) => seen.push(text),
+        onReset: () => seen.push("RESET"),
+      });
+      await expectError(asked, "model_timeout", "retryable");
+      await server.calls.at(-1)?.gone;
+      expect(seen.join("")).toBe("once uponRESET");
+    },
+  ));
+
+test("createModels() lists the default provider's models", async () => {
+  const models = router({ a: scripted("a", answering()) });
+  expect(models.provider).toBe("router");
+  expect(await models.models(never)).toEqual(["a-1"]);
+});
