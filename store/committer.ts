@@ -63,6 +63,8 @@ interface Member {
   reject: (error: unknown) => void;
 }
 
+/** Splitting fewer members than this costs more than it gains. */
+const SMALL_BATCH = 16;
 const RETRY_DELAYS_MS = [5, 20, 80, 320, 1000];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -139,6 +141,8 @@ export class Committer {
   }
 
   private lastWrite = 0;
+  /** How many members the last batch took. */
+  private lastShare = 0;
 
   private async drain(): Promise<void> {
     while (this.queue.length > 0) {
@@ -156,7 +160,9 @@ export class Committer {
   private take(): Member[] {
     let checks = 1, mutations = 1, bytes = 200, count = 0;
     let written: Set<string> | undefined;
+    const most = this.share();
     for (const { commit, bytes: size } of this.queue) {
+      if (count === most) break;
       checks += commit.checks.length;
       mutations += commit.mutations.length;
       bytes += size;
@@ -171,6 +177,16 @@ export class Committer {
       count++;
     }
     return this.queue.splice(0, count);
+  }
+
+  /**
+   * How many members the next batch takes: half of those that are about, so that their owners go on
+   * while the store writes the other half. All in one batch would make both wait for each other.
+   */
+  private share(): number {
+    const about = this.queue.length + this.lastShare;
+    this.lastShare = Math.min(this.queue.length, Math.max(SMALL_BATCH, Math.ceil(about / 2)));
+    return this.lastShare;
   }
 
   private async writeMembers(members: Member[]): Promise<void> {
