@@ -1,6 +1,6 @@
 /**
  * Reads server-sent events of model providers, many per read. The SDKs' own decoders cost several
- * promises per event; this one costs one per read (docs/decisions/004-model-transport.md).
+ * promises per event; this one costs one per read (docs/decisions/005-model-transport.md).
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * A `fetch` for model streams: HTTP/1.1 over undici's dispatcher, with one difference that pays. A
  * body delivers all bytes that have arrived since the last read as one chunk, where the platform's
- * `fetch` costs one read per HTTP chunk. Why and how much: docs/decisions/004-model-transport.md.
+ * `fetch` costs one read per HTTP chunk. Why and how much: docs/decisions/005-model-transport.md.
  *
  * Invariants:
  * 1. Aborting the request's signal, or cancelling the body with a reason, closes the connection.
@@ -38,7 +38,8 @@ export interface FetchOptions {
 
 /**
  * Makes a `fetch` with its own pool of kept-alive connections, without a limit on their number.
- * Requests whose body is not text go to the platform's `fetch`. Redirects are not followed.
+ * Requests whose body is not text go to the platform's `fetch`. Redirects are not followed and
+ * proxies not used.
  *
  * @throws network errors as undici gives them, with a `code`; the signal's reason when aborted
  */
