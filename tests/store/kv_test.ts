@@ -21,8 +21,15 @@ conformance("the simulated store", () => {
   const world = new SimWorld(1);
   const kv = new SimKv(new SimDatabase(), new SimProcess("w"), world, () => NO_FAULTS);
   let open = true;
-  const turn = () => void (open && world.run(1, () => false).then(() => setTimeout(turn)));
-  turn();
-  kv.close = () => Promise.resolve(void (open = false));
+  const turns = (async () => {
+    while (open) {
+      await world.run(1, () => false);
+      await new Promise((next) => setTimeout(next));
+    }
+  })();
+  kv.close = () => {
+    open = false;
+    return turns;
+  };
   return Promise.resolve(kv);
 });
