@@ -22,9 +22,16 @@ const PERMISSIONS = [
   "--allow-write",
 ];
 
-/** CommonJS packages in the bundle ask for `node:` modules through `require`. */
+/**
+ * What npm packages find around them when they are not bundled: `require` for `node:` modules, and
+ * timers that are objects (undici calls their `unref`), not the numbers of the web platform.
+ */
 const PREAMBLE = `import { createRequire } from "node:module";
+import * as nodeTimers from "node:timers";
 const require = createRequire(import.meta.url);
+for (const name of ["setTimeout", "setInterval", "clearTimeout", "clearInterval"]) {
+  globalThis[name] = nodeTimers[name];
+}
 `;
 
 /** What to build. Paths are relative to `project`, whose `dist/bundle` is replaced. */
