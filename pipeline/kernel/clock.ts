@@ -28,6 +28,18 @@ export interface World {
 /** Timers fire at once past this delay. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+let lastMs = NaN;
+let lastText = "";
+
+/** RFC 3339 UTC. Events of one millisecond are many, and `toISOString` is slow: it is kept. */
+export function timestamp(ms: number): string {
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastText = new Date(ms).toISOString();
+  }
+  return lastText;
+}
+
 /** The real world. */
 export function realWorld(): World {
   const ulid = monotonicFactory();

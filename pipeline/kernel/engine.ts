@@ -14,7 +14,7 @@
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { keys, type Store, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, newAudience, runName } from "./active_run.ts";
-import type { World } from "./clock.ts";
+import { timestamp, type World } from "./clock.ts";
 import { emptyHistory, forgetFailures, readHistory } from "./history.ts";
 import type { JournalEvent } from "./events.ts";
 import { follow } from "./follow.ts";
@@ -241,7 +241,7 @@ class KernelEngine implements Engine {
       pipeline: request.pipeline,
       version: request.version,
       status: this.runner.hasSlot ? "running" : "queued",
-      created_at: new Date(world.clock.now()).toISOString(),
+      created_at: timestamp(world.clock.now()),
     };
     if (request.conversation_id) record.conversation_id = request.conversation_id;
     return record;

@@ -22,7 +22,7 @@ import {
 import type { Mutation } from "../../store/mod.ts";
 import { addUsage, type Usage } from "../../telemetry/usage.ts";
 import { attempt } from "./attempt.ts";
-import type { World } from "./clock.ts";
+import { timestamp, type World } from "./clock.ts";
 import type {
   RetryPolicy,
   RunContext,
@@ -189,7 +189,7 @@ export class Execution implements RunContext {
   }
 
   private fail(step: string, n: number, error: OrchestratorError, at?: number): void {
-    const retry_at = at === undefined ? undefined : new Date(at).toISOString();
+    const retry_at = at === undefined ? undefined : timestamp(at);
     this.append({ type: "step.failed", step, attempt: n, error: toErrorJson(error), retry_at });
   }
 

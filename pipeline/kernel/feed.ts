@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, timestamp } from "./clock.ts";
 import type { LiveBody, RunEvent } from "./events.ts";
 import type { RunListener } from "./runs.ts";
 
@@ -85,7 +85,6 @@ export class Feed {
   }
 
   private live(body: LiveBody): RunEvent {
-    const at = new Date(this.clock.now()).toISOString();
-    return { ...body, run_id: this.run, at };
+    return { ...body, run_id: this.run, at: timestamp(this.clock.now()) };
   }
 }

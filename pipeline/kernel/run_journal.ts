@@ -15,7 +15,7 @@
  */
 import { OrchestratorError } from "../../errors.ts";
 import { type Check, keys, type Mutation, setText, type Store } from "../../store/mod.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
 
@@ -50,7 +50,7 @@ export class RunJournal {
   /** Adds an event to the next commit. @throws `payload_too_large`, or why the journal is closed */
   append(body: EventBody): JournalEvent {
     if (this.failure) throw this.failure;
-    const at = new Date(this.deps.clock.now()).toISOString();
+    const at = timestamp(this.deps.clock.now());
     const event: JournalEvent = { ...body, run_id: this.run, seq: this.seq + 1, at };
     const json = JSON.stringify(event);
     if (json.length > MAX_EVENT_CHARS) throw tooLarge(json.length);
