@@ -59,3 +59,26 @@ export function expectGapless(events: JournalEvent[], after = 0): void {
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => after + at + 1));
   expect(events.at(-1)?.type).toBe("run.completed");
 }
+
+/** Sends a message over a new socket and reads until one fits `last`; then closes the socket. */
+export async function talk(
+  url: string,
+  message: unknown,
+  last: (message: Body) => boolean,
+): Promise<Body[]> {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/chat/stream`);
+  const received: Body[] = [];
+  const closed = new Promise((resolve) => socket.onclose = resolve);
+  await new Promise<void>((resolve, reject) => {
+    socket.onerror = reject;
+    socket.onopen = () => socket.send(JSON.stringify(message));
+    socket.onmessage = ({ data }) => {
+      received.push(JSON.parse(data));
+      if (last(received.at(-1))) resolve();
+    };
+  });
+  socket.onmessage = null;
+  socket.close();
+  await closed;
+  return received;
+}

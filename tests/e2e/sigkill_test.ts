@@ -12,7 +12,7 @@ const KILLS = Number(Deno.env.get("KILLS") ?? 40);
 const LIVE_RUNS = 200;
 const STEP_MS = 60;
 const [SHORTEST_LIFE_MS, LONGEST_LIFE_MS] = [50, 800];
-/** Every process starts with the resumption of up to {@linkcode LIVE_RUNS} runs. */
+/** From the start of a process, loading the program included. */
 const RESUMED_WITHIN_MS = 2_000;
 /** Requests of the checks that are under way at the same time. */
 const READERS = 20;

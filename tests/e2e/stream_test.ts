@@ -1,6 +1,15 @@
 import { expect } from "expect";
 import { agents, COMPATIBLE, DRAFT, FINAL, slowAgents } from "./_agents.ts";
-import { type Body, expectGapless, follow, journal, journaled, parseSse, post } from "./_api.ts";
+import {
+  type Body,
+  expectGapless,
+  follow,
+  journal,
+  journaled,
+  parseSse,
+  post,
+  talk,
+} from "./_api.ts";
 import { startServer, withHome, withServer } from "./_process.ts";
 import { SLEEPER, SLEEPS_HOME, startSleeps } from "./_sleeps.ts";
 import type { Script } from "../_mock/mod.ts";
@@ -14,25 +23,6 @@ async function withModel(script: Script, use: (url: string) => Promise<void>) {
   } finally {
     await model.close();
   }
-}
-
-/** Sends a message over a new socket and reads until one fits `last`; then closes the socket. */
-async function talk(url: string, message: unknown, last: (message: Body) => boolean) {
-  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/chat/stream`);
-  const received: Body[] = [];
-  const closed = new Promise((resolve) => socket.onclose = resolve);
-  await new Promise<void>((resolve, reject) => {
-    socket.onerror = reject;
-    socket.onopen = () => socket.send(JSON.stringify(message));
-    socket.onmessage = ({ data }) => {
-      received.push(JSON.parse(data));
-      if (last(received.at(-1))) resolve();
-    };
-  });
-  socket.onmessage = null;
-  socket.close();
-  await closed;
-  return received;
 }
 
 const isComplete = ({ type }: Body) => type === "complete";
