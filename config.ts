@@ -171,7 +171,7 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       drain_timeout_ms: values.DRAIN_TIMEOUT_SECONDS * 1000,
     },
     log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
-    models,
+    models: { ...models, proxied: usesProxy(env) },
     runs: {
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,
@@ -179,6 +179,12 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,
     },
   });
+}
+
+/** The names that `fetch` looks at. */
+function usesProxy(env: Env): boolean {
+  const names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+  return names.some((name) => env[name]?.trim() || env[name.toLowerCase()]?.trim());
 }
 
 function deepFreeze<T extends object>(value: T): T {

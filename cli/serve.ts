@@ -45,6 +45,13 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stopping.resolve(0));
   }
+  // Windows has no such signal: there, edited definitions need a restart.
+  if (Deno.build.os !== "windows") {
+    Deno.addSignalListener("SIGHUP", () => {
+      service.catalog.reload();
+      log.info("definitions will be read again");
+    });
+  }
   const code = await stopping.promise;
   log.info("stopping", stats(service));
   await service.close().catch((error) => log.error("not closed cleanly", { error }));

@@ -42,6 +42,8 @@ export interface ModelsConfig {
   /** For a silence in the middle of an answer. */
   stall_timeout_ms: number;
   max_attempts: number;
+  /** True when calls have to go through a proxy. */
+  proxied: boolean;
   /** By `provider/model`. */
   prices: Record<string, ModelPrice>;
 }
@@ -93,6 +95,7 @@ export function readModels(
     timeout_ms: values.LLM_TIMEOUT_SECONDS * 1000,
     stall_timeout_ms: values.LLM_STALL_TIMEOUT_SECONDS * 1000,
     max_attempts: values.LLM_MAX_ATTEMPTS,
+    proxied: false,
     prices: prices.value,
   };
   return { config, issues: [...prices.issues, ...missing(values, config), ...unusable(config)] };

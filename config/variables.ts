@@ -230,6 +230,12 @@ export const VARIABLES = z.object({
     description: "Attempts at one answer in all, the first included.",
     example: "4",
   }),
+  HTTPS_PROXY: optional(url, {
+    group: models,
+    description:
+      "Proxy for calls to model providers. HTTP_PROXY, ALL_PROXY, NO_PROXY and their lower-case names are understood, too.",
+    example: "http://proxy.example.com:3128",
+  }),
   LLM_PRICES: optional(text, {
     group: models,
     description:

@@ -10,10 +10,11 @@ import { createFetch } from "./transport.ts";
 
 /** Makers of clients by provider name; `offline` is always among them. */
 export function configuredProviders(
-  { providers }: Pick<ModelsConfig, "providers">,
+  { providers, proxied }: Pick<ModelsConfig, "providers" | "proxied">,
 ): Record<string, () => ModelClient> {
   const { openai, anthropic, google, customgpt, "openai-compatible": compatible } = providers;
-  const fetch = createFetch();
+  // The fast transport knows no proxies, the platform's does.
+  const fetch = proxied ? globalThis.fetch : createFetch();
   return {
     offline: createOfflineModel,
     ...(openai && { openai: () => createOpenaiModel({ ...access(openai), fetch }) }),

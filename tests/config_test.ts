@@ -267,3 +267,10 @@ Deno.test("completeEnv() reads .env, then the home folder's, and overrides nothi
 Deno.test("loadEnv() holds the process's own environment", () => {
   expect(loadEnv()).toMatchObject({ PATH: Deno.env.get("PATH") });
 });
+
+for (const name of ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"]) {
+  Deno.test(`readConfig() sees the proxy in ${name}`, () => {
+    expect(readConfig({ [name]: "http://proxy.test:3128" }).models.proxied).toBe(true);
+    expect(readConfig({ [name]: " " }).models.proxied).toBe(false);
+  });
+}
