@@ -43,6 +43,7 @@ Deno.test("readConfig() of an empty environment gives the defaults and the offli
     timeout_ms: 120_000,
     stall_timeout_ms: 30_000,
     max_attempts: 4,
+    proxied: false,
     prices: {},
   });
   expect(config.runs).toEqual({
