@@ -4,6 +4,8 @@ import fs from "node:fs";
 const ROOT = new URL("..", import.meta.url).pathname;
 const U = "http://127.0.0.1:9170";
 const DENO = process.env.DENO ?? "deno";
+// As `deno task start` has it.
+const HEAP = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 const home = (x) => x.dir + "/home";
 const wait = { headers: { prefer: "wait=60" } };
 const stream = { headers: { accept: "text/event-stream" } };
@@ -14,7 +16,7 @@ export default {
   procs: (x) => [{
     ...(process.env.BINARY
       ? { cmd: process.env.BINARY, args: ["serve"] }
-      : { cmd: DENO, args: ["run", "-A", "--no-check", "--unstable-kv", "bench/server.ts"] }),
+      : { cmd: DENO, args: ["run", "-A", "--no-check", "--unstable-kv", HEAP, "bench/server.ts"] }),
     cwd: ROOT,
     env: {
       PORT: "9170",

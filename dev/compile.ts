@@ -13,6 +13,12 @@ import { join, resolve } from "node:path";
 /** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
 const DATA = ["agents", "prompts", "pipeline/definitions"];
 
+/**
+ * A run in flight is some 100 KB of short-lived objects. In V8's default young generation those of a
+ * hundred runs survive and have to be moved; with 32 MB they die young. Measured: a third less CPU.
+ */
+const HEAP = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
+
 /** All that the executable may ever do. No subprocess, no foreign code, and it never asks. */
 const PERMISSIONS = [
   "--no-prompt",
@@ -65,6 +71,7 @@ export async function compile(options: CompileOptions): Promise<string> {
   writeFileSync(bundle, PREAMBLE + readFileSync(bundle, "utf8"));
   await run(deno, staging, [
     ...["compile", "--quiet", "--no-config", "--no-lock", "--no-check", "--unstable-kv"],
+    HEAP,
     ...PERMISSIONS,
     ...DATA.flatMap((folder) => ["--include", folder]),
     ...["-o", target, "main.js"],
