@@ -9,14 +9,17 @@ const ENTRY = `
 import { createHash } from "node:crypto";
 import { root } from ${JSON.stringify(new URL("../../resources.ts", import.meta.url).href)};
 const { value } = await import("./lazy.ts");
-let run = "allowed";
-try {
-  new Deno.Command("true").outputSync();
-} catch (error) {
-  run = error.name;
-}
+const refusal = (attempt) => {
+  try {
+    attempt();
+    return "allowed";
+  } catch (error) {
+    return error.name;
+  }
+};
 const text = JSON.stringify({
-  run,
+  run: refusal(() => new Deno.Command("true").outputSync()),
+  ffi: refusal(() => Deno.dlopen("libc.so.6", {})),
   value,
   agent: Deno.readTextFileSync(root + "/agents/a.md"),
   pipeline: Deno.readTextFileSync(root + "/pipeline/definitions/p.yaml"),
@@ -55,6 +58,7 @@ Deno.test({
       const { stdout } = await new Deno.Command(path, { cwd: "/" }).output();
       expect(JSON.parse(new TextDecoder().decode(stdout))).toEqual({
         run: "NotCapable",
+        ffi: "NotCapable",
         value: 42,
         agent: "an agent",
         pipeline: "a pipeline",
