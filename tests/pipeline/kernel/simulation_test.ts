@@ -1,6 +1,6 @@
 /**
  * Random schedules with random faults on three workers. A failing seed is printed; run it alone with
- * `SIM_SEED=<seed> deno task test tests/pipeline/kernel/simulation_test.ts`.
+ * `SIM_SEED=<seed> deno test -P tests/pipeline/kernel/simulation_test.ts`.
  */
 import { OrchestratorError } from "../../../errors.ts";
 import type { RunFunction } from "../../../pipeline/kernel/mod.ts";
