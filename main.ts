@@ -74,7 +74,9 @@ function deployment(): Deployment {
   let service: Promise<Orchestrator> | undefined;
   const make = async () => {
     const config = loadConfig();
-    return await create({ config, log: createStreamLogger(config.log, Deno.stdout) });
+    // An isolate that slept past its lease was replaced: the next request makes a new service.
+    const onFenced = () => service = undefined;
+    return await create({ config, log: createStreamLogger(config.log, Deno.stdout), onFenced });
   };
   return {
     async fetch(request) {

@@ -55,9 +55,19 @@ export async function createAgent(
       `Cannot write ${existing}: it exists. Choose another name, or add --force to replace it.`,
     );
   }
-  for (const [path, text] of [[profile, profileOf(name)], [prompt, PROMPT]] as const) {
-    await mkdir(join(path, ".."), { recursive: true });
-    await writeFile(path, text);
+  try {
+    for (const [path, text] of [[profile, profileOf(name)], [prompt, PROMPT]] as const) {
+      await mkdir(join(path, ".."), { recursive: true });
+      await writeFile(path, text);
+    }
+  } catch (cause) {
+    throw new OrchestratorError(
+      "config_invalid",
+      `Cannot write to ${home}: ${
+        (cause as Error).message
+      }. Set ORCHESTRATOR_HOME to a folder that this user can write.`,
+      { cause },
+    );
   }
   return [profile, prompt];
 }

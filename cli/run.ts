@@ -54,7 +54,12 @@ async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promis
   const log = deps.log(config);
   const service = await deps.create({ config, log });
   const progress = options.quiet ? undefined : showProgress(deps.progress);
-  const stop = () => deps.exit(130); // the run is durable: `serve` finishes it
+  const stop = () => {
+    deps.progress.write(
+      "\nStopped. The run is on disk: `serve`, or the next `run`, finishes it.\n",
+    );
+    deps.exit(130);
+  };
   Deno.addSignalListener("SIGINT", stop);
   let ended: Ended;
   try {
@@ -102,7 +107,7 @@ async function runToEnd(
 
 async function inputOf(options: RunOptions, deps: RunDeps): Promise<Json> {
   const text = options.input === "-" ? await deps.readStdin() : options.input;
-  if (!text?.trim()) throw usage("--input is missing", 'say what to do, as in --input "…"');
+  if (!text?.trim()) throw usage("--input is missing", 'say what to do with --input "…"');
   const documents = await Promise.all(options.document.map(readDocument));
   const context = Object.fromEntries(options.context.map(pair));
   const given = parseObject(text) ?? { messages: [{ role: "user", content: text.trim() }] };
@@ -119,7 +124,7 @@ function parseObject(text: string): { [key: string]: Json } | undefined {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw usage("--input looks like JSON but is not", (error as Error).message);
+    throw usage("--input begins like a JSON object but is none", (error as Error).message);
   }
 }
 
@@ -136,13 +141,13 @@ async function readDocument(path: string): Promise<Json> {
 function pair(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at < 1) {
-    throw usage(`--context ${text} has no value`, "write it as --context tone=informative");
+    throw usage(`--context ${text} has no value`, "write --context tone=informative");
   }
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function usage(problem: string, mend: string): OrchestratorError {
-  return new OrchestratorError("invalid_request", `Cannot run: ${problem}. Mend it: ${mend}.`);
+  return new OrchestratorError("invalid_request", `Cannot run: ${problem}: ${mend}.`);
 }
 
 function failure(result: Exclude<RunResult, { status: "completed" }>): OrchestratorError {

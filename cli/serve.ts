@@ -1,7 +1,7 @@
 /** `orchestrator serve`: listens until it is told to stop, then drains. @module */
 import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
-import { toOrchestratorError } from "../errors.ts";
+import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/log.ts";
 
@@ -24,10 +24,13 @@ export interface ServeDeps {
 export function addServe(program: Command, deps: ServeDeps): void {
   program.command("serve", { isDefault: true })
     .description("listen for requests and advance runs (what happens without a command)")
+    .argument("[command]", "none: this is what happens without one")
     .option("--host <name>", "address to listen on, instead of HOST")
     .option("--port <number>", "port to listen on, instead of PORT")
-    .action(({ host, port }: { host?: string; port?: string }) =>
-      serve(deps, { ...(host && { HOST: host }), ...(port && { PORT: port }) })
+    .action((word: string | undefined, { host, port }: { host?: string; port?: string }) =>
+      word
+        ? program.error(`error: unknown command '${word}'`)
+        : serve(deps, { ...(host && { HOST: host }), ...(port && { PORT: port }) })
     );
 }
 
@@ -38,15 +41,15 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   const stopping = Promise.withResolvers<number>();
   const onFenced = () => stopping.resolve(1);
   const service = await deps.create({ config, log, onFenced });
-  const server = listen(config, service, log, (url) => {
+  const server = await listen(config, service, log, (url) => {
     deps.banner?.(bannerText(config, url));
     log.info("listening", { url, model: config.models.provider });
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stopping.resolve(0));
   }
-  // Windows has no such signal: there, edited definitions need a restart.
-  if (Deno.build.os !== "windows") {
+  // In a terminal the signal means that it was closed; Windows has none.
+  if (Deno.build.os !== "windows" && !Deno.stdin.isTerminal()) {
     Deno.addSignalListener("SIGHUP", () => {
       service.catalog.reload();
       log.info("definitions will be read again");
@@ -61,21 +64,28 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   deps.exit(code);
 }
 
-function listen(
-  { server: { host, port } }: Config,
+async function listen(
+  { server: { host: hostname, port } }: Config,
   service: Orchestrator,
   log: Logger,
   onListen: (url: string) => void,
-): Deno.HttpServer {
-  return Deno.serve({
-    hostname: host,
-    port,
-    onListen: (address) => onListen(urlOf(address)),
-    onError: (error) => {
-      log.error("request failed", { error: toOrchestratorError(error) });
-      return new Response("Internal Server Error", { status: 500 });
-    },
-  }, service.app.fetch);
+): Promise<Deno.HttpServer> {
+  const onError = (error: unknown) => {
+    log.error("request failed", { error: toOrchestratorError(error) });
+    return new Response("Internal Server Error", { status: 500 });
+  };
+  const options = { hostname, port, onListen: (to: Deno.NetAddr) => onListen(urlOf(to)), onError };
+  try {
+    return Deno.serve(options, service.app.fetch);
+  } catch (cause) {
+    await service.close();
+    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    throw new OrchestratorError(
+      "config_invalid",
+      `Cannot listen on port ${port} of ${hostname}: something else does. Stop it, or choose another port with --port or PORT.`,
+      { cause },
+    );
+  }
 }
 
 function urlOf({ hostname, port }: Deno.NetAddr): string {

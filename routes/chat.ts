@@ -5,7 +5,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import { fromErrorJson, OrchestratorError } from "../errors.ts";
+import { fromErrorJson, OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import {
@@ -83,7 +83,8 @@ async function streamTurn(
     const turn = await startTurn(deps, tenantOf(c), body, { ...options, sink: sseSink(stream) });
     if (turn.replayed) stream.response.headers.set("idempotency-replayed", "true");
     void finishStream(turn, stream).catch((error) => {
-      deps.log.error("chat stream broke off", { run_id: turn.run.id, error });
+      const stopping = toOrchestratorError(error).code === "shutting_down";
+      if (!stopping) deps.log.error("chat stream broke off", { run_id: turn.run.id, error });
       stream.end();
     });
     return stream.response;

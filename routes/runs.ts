@@ -23,7 +23,7 @@ import { cancelRequest, ID, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
 import { replayAndFollow } from "./replay.ts";
 import { openSse, sseSink } from "./sse.ts";
-import { checkInput, createTranscript } from "./turn.ts";
+import { checkInput, createTranscript, leaveIfStopping } from "./turn.ts";
 
 type C = Context<AppEnv>;
 
@@ -69,6 +69,13 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     return c.json(viewRun(await findRun(c, deps, id)), 202);
   });
 
+  app.post("/v1/runs/:id/redrive", async (c) => {
+    const { tenant, id } = await findRun(c, deps, c.req.param("id"));
+    await engine.redrive(tenant, id);
+    c.header("Location", `/v1/runs/${id}`);
+    return c.json(viewRun(await findRun(c, deps, id)), 202);
+  });
+
   return app;
 }
 
@@ -102,6 +109,7 @@ async function startRun(c: C, deps: AppDeps): Promise<Response> {
   // Unlike a chat turn, a run is waited for only when the client asks for it.
   const ended = await within(() => started.result, { ...prefer, respond_async: true });
   if (ended === undefined) return c.json(viewRun(started.run), 202);
+  leaveIfStopping(ended);
   await transcript.catchUp(deps.engine, started.run);
   return c.json(viewRunDetail(endedRun(started.run, transcript.events), transcript.events));
 }

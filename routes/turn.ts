@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { fromErrorJson } from "../errors.ts";
 import { isTerminal, type JournalEvent, type Json } from "../pipeline/kernel/events.ts";
-import type { Engine, RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
+import type { Engine, RunListener, RunRecord, RunResult } from "../pipeline/kernel/runs.ts";
 import { validationFailed } from "./body.ts";
 import type { AppDeps, CatalogPort } from "./deps.ts";
 import { replayAndFollow, type Sink } from "./replay.ts";
@@ -57,11 +58,18 @@ export async function startTurn(
     run: started.run,
     replayed: started.replayed,
     async complete() {
-      await started.result;
+      leaveIfStopping(await started.result);
       await transcript.catchUp(deps.engine, started.run);
       return unifiedResponse(started.run, transcript.events);
     },
   };
+}
+
+/** @throws `shutting_down`: the run is on disk and goes on after the restart, its answer is not here */
+export function leaveIfStopping(result: RunResult): void {
+  if (result.status === "failed" && result.error.code === "shutting_down") {
+    throw fromErrorJson(result.error);
+  }
 }
 
 /** @throws `validation_failed` when the pipeline does not take this input */

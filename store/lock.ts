@@ -22,7 +22,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       "data_dir_locked",
       `Cannot open ${directory}: another process${
         holder ? ` (pid ${holder})` : ""
-      } uses it. Stop that one, or set ORCHESTRATOR_HOME to another folder.`,
+      } uses it. Send requests to that one, stop it, or set ORCHESTRATOR_HOME to another folder.`,
     );
   }
   await file.truncate();

@@ -139,7 +139,7 @@ export async function openStore(
   const local = directory !== undefined && directory !== ":memory:";
   let lock: DirectoryLock | undefined;
   if (local) {
-    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     lock = await lockDirectory(directory);
   }
   const kv = await openDenoKv(local ? `${directory}/store.kv` : directory);
@@ -155,6 +155,20 @@ export async function openStore(
     throw error;
   }
   return { store, close };
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new OrchestratorError(
+      "config_invalid",
+      `Cannot use ${directory}: it cannot be made (${
+        (cause as Error).name
+      }). Set ORCHESTRATOR_HOME to a folder that this user can write.`,
+      { cause },
+    );
+  }
 }
 
 function schemaMutations() {

@@ -329,7 +329,7 @@ function shuttingDownJson(id: string) {
     code: "shutting_down" as const,
     kind: "retryable" as const,
     message:
-      `The server is stopping; run ${id} is on disk and goes on after the restart. Read it at /v1/runs/${id}.`,
+      `Cannot wait for run ${id}: the server is stopping. The run is on disk and goes on after the restart: read it at /v1/runs/${id}.`,
     retry_after_ms: 2000,
     details: { run_id: id },
   };

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { startOpenai } from "../_mock/mod.ts";
 import { agents, FINAL } from "./_agents.ts";
 import { chat, post } from "./_api.ts";
-import { startServer, withHome, withServer } from "./_process.ts";
+import { runProgram, startServer, withHome, withServer } from "./_process.ts";
 
 Deno.test("model calls go through the proxy that the environment names", async () => {
   const proxy = startOpenai(agents());
@@ -48,4 +48,28 @@ Deno.test({
       }
     });
   },
+});
+
+Deno.test("what a newcomer gets wrong is answered in one sentence, without a stack", async () => {
+  await withServer({}, async ({ url }) => {
+    await withHome({ "file": "not a folder" }, async (home) => {
+      const { port } = new URL(url);
+      const said = async (args: string[], env: Record<string, string> = {}) => {
+        const { code, stderr } = await runProgram(args, { home, env });
+        expect(code).toBe(1);
+        expect(stderr).not.toContain("    at ");
+        return stderr;
+      };
+      expect(await said(["serve", "--port", port])).toContain(`Cannot listen on port ${port}`);
+      expect(await said(["serv"])).toContain("unknown command 'serv'");
+      const unusable = { ORCHESTRATOR_HOME: `${home}/file` };
+      expect(await said(["serve"], unusable)).toContain("Set ORCHESTRATOR_HOME");
+      expect(await said(["new-agent", "poet"], unusable)).toContain("Set ORCHESTRATOR_HOME");
+      expect(await said(["run", "compose"])).toContain("--input is missing");
+      expect(await said(["run", "compose", "--input", "{"])).toContain("begins like a JSON object");
+      expect(await said(["run", "compose", "--input", "x", "--document", "none.md"]))
+        .toContain("none.md cannot be read");
+      expect(await said(["run", "compos", "--input", "x"])).toContain('did you mean "compose"');
+    });
+  });
 });

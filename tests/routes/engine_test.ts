@@ -159,3 +159,45 @@ Deno.test("a journal of several megabytes is replayed whole", async () => {
   expect(text.length).toBeGreaterThan(3_000_000);
   expect(parseSse(text).at(-1)?.event).toBe("run.completed");
 });
+
+Deno.test("a request that still waits when the server stops gets 503 and its run's id", async () => {
+  await using t = await serve({
+    compose: (ctx) =>
+      ctx.step("wait", ({ signal }) =>
+        new Promise<string>((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        })),
+  });
+  const chat = t.post("/v1/chat", ASK);
+  const run = t.post("/v1/runs", { pipeline: "compose" }, { prefer: "wait=30" });
+  while (t.engine.stats().running < 2) await new Promise((resolve) => setTimeout(resolve));
+  await t.engine.drain(0);
+  for (const response of [await chat, await run]) {
+    const { details } = await expectProblem(response, 503, "shutting_down");
+    expect(details).toEqual({ run_id: expect.stringMatching(/^run_/) });
+    expect(response.headers.get("retry-after")).not.toBeNull();
+  }
+});
+
+Deno.test("POST /v1/runs/{id}/redrive goes on where a failed run failed", async () => {
+  let broken = true;
+  const t = await serve({
+    flaky: (ctx) =>
+      ctx.step("a", () => {
+        if (broken) throw new OrchestratorError("model_auth", "Cannot ask: the key is wrong.");
+        return "mended";
+      }),
+  });
+  await using _ = t;
+  const failed = await t.post("/v1/runs", { pipeline: "flaky" }, { prefer: "wait=30" });
+  const { id, status } = await failed.json();
+  expect(status).toBe("failed");
+  broken = false;
+  const response = await t.post(`/v1/runs/${id}/redrive`, {});
+  expect(response.status).toBe(202);
+  expect(response.headers.get("location")).toBe(`/v1/runs/${id}`);
+  await (await t.app.request(`/v1/runs/${id}/events`)).text();
+  expect((await (await t.app.request(`/v1/runs/${id}`)).json()).output).toBe("mended");
+  await expectProblem(await t.post(`/v1/runs/${id}/redrive`, {}), 409, "conflict");
+  await expectProblem(await t.post("/v1/runs/run_none/redrive", {}), 404, "not_found");
+});
