@@ -59,6 +59,9 @@ export interface EngineOptions {
   onFenced?: () => void;
 }
 
+/** How long the commit that creates a run waits for the run's first step. */
+const FIRST_COMMIT_MS = 1;
+
 /** Makes an engine. Call `open` before anything else. */
 export function createEngine(options: EngineOptions): Engine {
   return new KernelEngine(options);
@@ -94,7 +97,7 @@ class KernelEngine implements Engine {
     this.admit();
     const run = this.create(request, known ?? undefined, listener);
     try {
-      await run.journal.flush();
+      await run.journal.begun;
     } catch (thrown) {
       this.runner.orphans.delete(run.name);
       const error = toOrchestratorError(thrown);
@@ -227,10 +230,20 @@ class KernelEngine implements Engine {
     run.journal.write(mutations);
     const { pipeline, version, input, conversation_id } = request;
     run.journal.append({ type: "run.started", pipeline, version, input, conversation_id });
-    // Flush first, then start: what the run does at once goes into the same commit.
-    run.journal.flush().catch(() => {});
     this.runner.take(run);
+    this.commitSoon(run);
     return run;
+  }
+
+  /**
+   * What a run does at once, or after a quick read, goes into the commit that creates it: its first
+   * step asks for that commit. One that waits or takes its time is committed without.
+   */
+  private commitSoon({ record, journal }: ActiveRun): void {
+    if (journal.isFlushing) return;
+    const { clock } = this.options.world;
+    const soon = record.status === "queued" ? Promise.resolve() : clock.sleep(FIRST_COMMIT_MS);
+    soon.then(() => journal.flush()).catch(() => {});
   }
 
   private newRecord(request: StartRequest): RunRecord {

@@ -38,6 +38,7 @@ export class RunJournal {
   private scheduled?: Promise<void>;
   private underWay?: Promise<void>;
   private failure?: unknown;
+  private readonly first = Promise.withResolvers<void>();
 
   /** @param seq sequence number of the last event that is on disk */
   constructor(
@@ -45,7 +46,9 @@ export class RunJournal {
     private readonly run: string,
     private seq: number,
     private readonly deps: JournalDeps,
-  ) {}
+  ) {
+    this.first.promise.catch(() => {});
+  }
 
   /** Adds an event to the next commit. @throws `payload_too_large`, or why the journal is closed */
   append(body: EventBody): JournalEvent {
@@ -69,6 +72,16 @@ export class RunJournal {
     for (const check of checks) this.checks.push(check);
   }
 
+  /** Settles as the first commit does. */
+  get begun(): Promise<void> {
+    return this.first.promise;
+  }
+
+  /** True while a commit is due or under way. */
+  get isFlushing(): boolean {
+    return this.scheduled !== undefined || this.underWay !== undefined;
+  }
+
   /** Resolves when everything appended so far is on disk. */
   flush(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
@@ -82,6 +95,7 @@ export class RunJournal {
   /** Takes nothing more; `reason` is what appending throws from now on. */
   close(reason: unknown): void {
     this.failure ??= reason;
+    this.first.reject(reason);
   }
 
   private async commit(): Promise<void> {
@@ -99,8 +113,10 @@ export class RunJournal {
       if (stamp === null) throw refused(this.run);
     } catch (error) {
       this.failure ??= error;
+      this.first.reject(error);
       throw error;
     }
+    this.first.resolve();
     if (this.underWay === scheduled) this.underWay = undefined;
     for (const { event, json } of events) this.deps.feed.publish(event, json);
   }
