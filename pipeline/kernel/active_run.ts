@@ -17,6 +17,8 @@ export interface Audience {
 export class ActiveRun {
   readonly journal: RunJournal;
   readonly execution: Execution;
+  /** True once its end is on disk. */
+  ended = false;
   /** Keys of inbox messages that have been obeyed; deleted with the run's end. */
   readonly obeyed: Key[] = [];
 

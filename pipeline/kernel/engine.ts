@@ -193,9 +193,10 @@ class KernelEngine implements Engine {
     const late = new AbortController();
     await Promise.race([settled, world.clock.sleep(grace_ms, late.signal).catch(() => {})]);
     late.abort();
-    const left = [...this.runner.active.values()];
-    for (const run of left) run.execution.stop(shuttingDown(run.record.id));
+    const held = [...this.runner.active.values()];
+    for (const run of held) run.execution.stop(shuttingDown(run.record.id));
     await settled;
+    const left = held.filter((run) => !run.ended); // some were just writing their end
     for (const run of left) {
       run.audience.result.resolve({ status: "failed", error: shuttingDownJson(run.record.id) });
     }

@@ -168,6 +168,7 @@ export class Runner {
     if (run.obeyed.length > 0) journal.write(run.obeyed.map((key) => ({ key, delete: true })));
     await journal.flush();
     this.storeOk = true;
+    run.ended = true;
     this.active.delete(run.name);
     run.audience.result.resolve(result);
   }

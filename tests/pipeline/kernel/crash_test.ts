@@ -130,3 +130,18 @@ Deno.test("while the store refuses to write nothing is acknowledged; it goes on 
   assert.equal(node().engine.stats().store_ok, true);
   checkInvariants(cluster.db, [run.id], cluster.calls);
 });
+
+Deno.test("a drain at any moment neither loses a run nor revives one that has ended", async () => {
+  for (let after_ms = 0; after_ms < 60; after_ms++) {
+    const { world, node, cluster } = await oneNode(program);
+    cluster.faults = { ...cluster.faults, latency_ms: 8 };
+    const first = node();
+    const { run } = await settle(world, first.engine.start(request()));
+    await world.run(after_ms, () => false);
+    await settle(world, first.engine.drain(0));
+    cluster.crash(first, 10);
+    await world.run(1000, () => false);
+    await world.run(20_000, () => runsOf(cluster.db)[0]!.last_seq !== undefined);
+    checkInvariants(cluster.db, [run.id], cluster.calls);
+  }
+});
