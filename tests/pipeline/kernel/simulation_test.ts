@@ -73,6 +73,14 @@ async function simulate(seed: number): Promise<void> {
       if (node) cluster.crash(node, world.int(10, 800));
     });
   }
+  if (world.chance(0.3)) {
+    world.at(world.int(50, 2000), undefined, () => {
+      const node = some();
+      if (!node?.open) return;
+      const replace = () => void (node.process.dead || cluster.crash(node, 50));
+      node.engine.drain(world.int(0, 300)).then(replace, replace);
+    });
+  }
   if (world.chance(0.4)) {
     world.at(world.int(50, 1500), undefined, () => {
       const node = some();
