@@ -47,7 +47,9 @@ export interface Lease {
 /** What the committer needs. */
 export interface CommitterOptions {
   kv: Kv;
+  /** Id of this worker, never used before. */
   worker: string;
+  /** Milliseconds since the epoch. */
   now: () => number;
   /** Pause before trying a batch again whose outcome was "not there". */
   sleep: (ms: number) => Promise<void>;

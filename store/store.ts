@@ -4,7 +4,7 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import { type CommitLimits, Committer, parseLease } from "./committer.ts";
+import { Committer, type CommitterOptions, parseLease } from "./committer.ts";
 import { openDenoKv } from "./deno_kv.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
@@ -12,15 +12,7 @@ import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { readJson, setJson } from "./values.ts";
 
 /** What a store needs. */
-export interface StoreOptions {
-  kv: Kv;
-  /** Id of this worker, never used before. */
-  worker: string;
-  now: () => number;
-  sleep: (ms: number) => Promise<void>;
-  /** How long others take this worker for alive after its last commit, in milliseconds. */
-  lease_ms: number;
-  limits?: CommitLimits;
+export interface StoreOptions extends CommitterOptions {
   /** True when the lock of the data directory proves that every other worker is dead. */
   alone?: boolean;
 }

@@ -12,15 +12,15 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { keys, type Store, type Versioned } from "../../store/mod.ts";
+import { keys, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, newAudience, runName } from "./active_run.ts";
-import { timestamp, type World } from "./clock.ts";
+import { timestamp } from "./clock.ts";
 import { emptyHistory, forgetFailures, readHistory } from "./history.ts";
 import type { JournalEvent } from "./events.ts";
 import { follow } from "./follow.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
-import { type KernelLog, type Programs, Runner } from "./runner.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
 import type {
   Engine,
   EngineStats,
@@ -41,13 +41,7 @@ import {
 } from "./transitions.ts";
 
 /** What an engine needs. */
-export interface EngineOptions {
-  store: Store;
-  world: World;
-  programs: Programs;
-  log: KernelLog;
-  /** Runs advanced at once. */
-  concurrency: number;
+export interface EngineOptions extends RunnerOptions {
   /** Runs that may wait for a slot; more are refused. */
   queue_limit: number;
   idempotency_ttl_ms: number;
@@ -167,9 +161,7 @@ class KernelEngine implements Engine {
     const record: RunRecord = { ...rest, status: "running" };
     const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
     const run = new ActiveRun(record, history, newAudience(id, world), { store, world });
-    const { checks, mutations } = redriveRun(ended, record, store.worker);
-    run.journal.require(checks);
-    run.journal.write(mutations);
+    run.journal.change(redriveRun(ended, record, store.worker));
     run.journal.append({ type: "run.resumed", reason: "redriven", worker: store.worker });
     await run.journal.flush();
     this.runner.take(run);
@@ -226,9 +218,7 @@ class KernelEngine implements Engine {
       request: request.idempotency,
       expires_at: world.clock.now() + idempotency_ttl_ms,
     };
-    const { checks, mutations } = createRun(record, store.worker, idempotency, known);
-    run.journal.require(checks);
-    run.journal.write(mutations);
+    run.journal.change(createRun(record, store.worker, idempotency, known));
     const { pipeline, version, input, conversation_id } = request;
     run.journal.append({ type: "run.started", pipeline, version, input, conversation_id });
     this.runner.take(run);

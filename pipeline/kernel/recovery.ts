@@ -103,9 +103,7 @@ export class Recovery {
     const crashed = !orphan && !released && record.status !== "queued";
     const audience = orphan?.audience ?? newAudience(id, world);
     const run = new ActiveRun(record, history, audience, { store, world });
-    const { checks, mutations } = claimRun(live, store.worker);
-    run.journal.require(checks);
-    run.journal.write(mutations);
+    run.journal.change(claimRun(live, store.worker));
     const reason = crashed ? "crashed" : "released";
     run.journal.append({ type: "run.resumed", reason, worker: store.worker });
     if (crashed) history.crashes++;

@@ -18,6 +18,7 @@ import { type Check, keys, type Mutation, setText, type Store } from "../../stor
 import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
+import type { Transition } from "./transitions.ts";
 
 /** Events above this length are refused; a step that returns more has failed. */
 const MAX_EVENT_CHARS = 4_000_000;
@@ -67,9 +68,10 @@ export class RunJournal {
     for (const mutation of mutations) this.mutations.push(mutation);
   }
 
-  /** Adds conditions to the next commit. */
-  require(checks: Check[]): void {
+  /** Adds a change of the run's state to the next commit. */
+  change({ checks, mutations }: Transition): void {
     for (const check of checks) this.checks.push(check);
+    this.write(mutations);
   }
 
   /** Settles as the first commit does. */

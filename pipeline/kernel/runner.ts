@@ -139,7 +139,7 @@ export class Runner {
   private async advance(run: ActiveRun): Promise<void> {
     if (run.record.status === "queued") {
       run.record = { ...run.record, status: "running" };
-      run.journal.write(beginRun(run.record, this.options.store.worker).mutations);
+      run.journal.change(beginRun(run.record, this.options.store.worker));
     }
     // A resumed run says so on disk first: a crash in its first moments must be counted.
     if (run.history.seq > 0) await run.journal.flush();
@@ -164,7 +164,7 @@ export class Runner {
   private async end(run: ActiveRun, result: RunResult): Promise<void> {
     const { record, journal } = run;
     const { seq, at } = journal.append(endEvent(result));
-    journal.write(endRun(record, result, at, seq).mutations);
+    journal.change(endRun(record, result, at, seq));
     if (run.obeyed.length > 0) journal.write(run.obeyed.map((key) => ({ key, delete: true })));
     await journal.flush();
     this.storeOk = true;
