@@ -29,7 +29,8 @@ export function remembering(
     );
     const question = questionText(input);
     const answer = answerText(output);
-    ctx.write(conversations.exchangeMutation(tenant, conversation_id, id, question, answer));
+    const mutations = conversations.exchangeMutation(tenant, conversation_id, id, question, answer);
+    ctx.change({ checks: [], mutations });
     return output;
   };
 }

@@ -9,7 +9,15 @@
  * | `live, tenant, run` | header of a run that has not ended, and which worker advances it |
  * | `run, tenant, run` | header of a run that has ended |
  * | `journal, tenant, run, seq` | events committed together, the first one's sequence number in the key |
- * | `inbox, tenant, run, message` | what others want of a run: cancel, later signals |
+ * | `waiting, tenant, run` | header of a run that waits or is paused: nobody advances it |
+ * | `timer, at, tenant, run` | when a waiting run goes on by itself, in milliseconds since the epoch |
+ * | `inbox, tenant, run, message` | what others want of a run: cancel, pause, signals |
+ * | `slot, tenant, key, n` | which run has a place among those with this concurrency key |
+ * | `turn, tenant, key, run` | a run that waits for such a place |
+ * | `approval, tenant, approval` | an approval, pending or decided |
+ * | `approval_pending, tenant, approval` | index of those that are pending |
+ * | `approval_of, tenant, run, approval` | index by the run that asks and the runs around it |
+ * | `cache, tenant, hash` | a node's cached output |
  * | `ended, tenant, status, run` | index of the runs that failed or were cancelled |
  * | `idempotency, tenant, key` | which run a request made |
  * | `definition, version` | what a run executes, by content hash |
@@ -35,6 +43,23 @@ export const keys = {
   live: (tenant: string, id: string): Key => ["live", tenant, id],
   lives: (): Key => ["live"],
   livesOf: (tenant: string): Key => ["live", tenant],
+  waiting: (tenant: string, id: string): Key => ["waiting", tenant, id],
+  waitings: (): Key => ["waiting"],
+  waitingOf: (tenant: string): Key => ["waiting", tenant],
+  timer: (at: number, tenant: string, id: string): Key => ["timer", at, tenant, id],
+  timers: (): Key => ["timer"],
+  slot: (tenant: string, key: string, n: number): Key => ["slot", tenant, key, n],
+  slotsOf: (tenant: string, key: string): Key => ["slot", tenant, key],
+  turn: (tenant: string, key: string, id: string): Key => ["turn", tenant, key, id],
+  turnsOf: (tenant: string, key: string): Key => ["turn", tenant, key],
+  turns: (): Key => ["turn"],
+  approval: (tenant: string, id: string): Key => ["approval", tenant, id],
+  approvals: (tenant: string): Key => ["approval", tenant],
+  pendingApproval: (tenant: string, id: string): Key => ["approval_pending", tenant, id],
+  pendingApprovals: (tenant: string): Key => ["approval_pending", tenant],
+  approvalOf: (tenant: string, run: string, id: string): Key => ["approval_of", tenant, run, id],
+  approvalsOf: (tenant: string, run: string): Key => ["approval_of", tenant, run],
+  cache: (tenant: string, hash: string): Key => ["cache", tenant, hash],
   inbox: (tenant: string, id: string): Key => ["inbox", tenant, id],
   inboxes: (): Key => ["inbox"],
   message: (tenant: string, id: string, message: string): Key => ["inbox", tenant, id, message],

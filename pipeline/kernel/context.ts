@@ -4,8 +4,10 @@
  *
  * @module
  */
-import type { Mutation } from "../../store/kv.ts";
+import type { Commit } from "../../store/kv.ts";
+import type { Usage } from "../../telemetry/usage.ts";
 import type { EventBody, Json } from "./events.ts";
+import type { RunResult } from "./runs.ts";
 
 /**
  * How often a step may be tried. Field meanings follow Amazon States Language's `Retry`
@@ -14,6 +16,8 @@ import type { EventBody, Json } from "./events.ts";
 export interface RetryPolicy {
   /** Attempts in all, the first included; 1 means no retry. */
   max_attempts: number;
+  /** Codes of the errors that are tried again; without it: those of kind `retryable`. */
+  errors?: string[];
   /** Pause before the second attempt, in milliseconds. */
   interval_ms: number;
   /** Factor between pauses. */
@@ -39,11 +43,57 @@ export type Effect = "none" | "at_least_once" | "at_most_once";
 /** Options of one step. */
 export interface StepOptions {
   effect?: Effect;
-  retry?: Partial<RetryPolicy>;
+  /** One policy, or several: the first one that is meant for an error counts. */
+  retry?: Partial<RetryPolicy> | Partial<RetryPolicy>[];
   /** Ends an attempt with a retryable `step_timeout`. */
   timeout_ms?: number;
-  /** Node kind for events: `agent`, `task`, `model`, `tool`, `transform`, `choose`. */
+  /** Node kind for events: `agent`, `task`, `model`, `tool`, `transform`, `choose`, … */
   kind?: string;
+  /** What the step cost, read from its output; counts against the run's budget. */
+  usage?: (output: Json) => Usage;
+}
+
+/** What to wait for: a signal, a time, or whichever comes first. */
+export interface WaitOptions {
+  /** Takes the oldest signal of this name that no wait has taken, also one sent before. */
+  signal?: string;
+  /** Ends the wait this long after it began, in milliseconds. */
+  timeout_ms?: number;
+  /** Ends the wait at this time, in milliseconds since the epoch. */
+  until?: number;
+  kind?: string;
+  /** What changes in the commit that records that the wait began. Asked once, not on a replay. */
+  enter?: () => Commit;
+  /**
+   * What changes in the commit that records how the wait ended. When a check refuses it, the wait has
+   * not ended: it is looked at again, for instance because a signal came in the same moment.
+   */
+  settle?: (outcome: WaitOutcome) => Commit | undefined | Promise<Commit | undefined>;
+}
+
+/** How a wait ended: with a signal's payload, or because its time had come. */
+export type WaitOutcome = { signal: Json } | { timed_out: true };
+
+/** A run within a run. */
+export interface ChildRequest {
+  pipeline: string;
+  version: string;
+  input: Json;
+}
+
+/** Options of {@linkcode RunContext.group}. */
+export interface GroupOptions {
+  kind?: string;
+  /** Ends the group with a retryable `step_timeout`, counted from its first start. */
+  timeout_ms?: number;
+}
+
+/** Options of {@linkcode RunContext.all}. */
+export interface AllOptions {
+  /** Branches that go on at the same time; default all of them. */
+  concurrency?: number;
+  /** Branches that may fail without stopping the others; default 0. */
+  tolerate?: number;
 }
 
 /** What a step's function gets. */
@@ -69,6 +119,14 @@ export interface RunInfo {
   /** RFC 3339 UTC. The only "now" that a run's function may use: it is the same on every replay. */
   readonly created_at: string;
   readonly conversation_id?: string;
+  /** Who started it. */
+  readonly started_by?: string;
+  /** The run and the step that this run belongs to. */
+  readonly parent?: { readonly run: string; readonly step: string };
+  /** The runs around this one, the outermost first; empty for a run of its own. */
+  readonly ancestors?: readonly string[];
+  /** Set when this run repeats another one from a step on. */
+  readonly restart?: { readonly run: string; readonly from: string; readonly with?: Json };
 }
 
 /** The kernel as a run's function sees it. */
@@ -87,12 +145,48 @@ export interface RunContext {
     options?: StepOptions,
   ): Promise<T>;
   /**
+   * Waits durably. While every branch of a run waits, the run is `waiting`: on disk, not in memory.
+   *
+   * @param key unique in the run like a step's; the outcome is recorded under it
+   */
+  wait(key: string, options: WaitOptions): Promise<WaitOutcome>;
+  /**
+   * A step that is made of steps: its result or final failure is recorded under `key`, so that a
+   * replay does not go inside again. What `fn` does through the context that it gets stops when the
+   * group's time is over.
+   */
+  group<T extends Json>(
+    key: string,
+    fn: (ctx: RunContext) => Promise<T>,
+    options?: GroupOptions,
+  ): Promise<T>;
+  /**
+   * Runs branches at the same time, each through the context that it gets. Call it within a group.
+   *
+   * @returns how each one ended, in the order of `branches`
+   * @throws the error of the failure that was one too many; the other branches are stopped first
+   */
+  all<T>(
+    branches: ((ctx: RunContext) => Promise<T>)[],
+    options?: AllOptions,
+  ): Promise<PromiseSettledResult<T>[]>;
+  /**
+   * Runs another pipeline as a run of its own under step `key` and waits for its end. It is cancelled
+   * when this run ends or the branch is stopped before it has ended; its usage counts as this run's.
+   */
+  child(key: string, request: ChildRequest): Promise<RunResult>;
+  /** Runs `fn` in a branch that a cancel of the run does not stop: for putting things right. */
+  cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T>;
+  /**
    * Appends an event to the run's journal with the next commit. On a replay an event with the same
    * type and step that is already in the journal is not appended again.
    */
   emit(event: EventBody): void;
-  /** Adds mutations to the run's next commit, so that they happen exactly when it does. */
-  write(mutations: Mutation[]): void;
+  /**
+   * Adds checks and mutations to the run's next commit, so that they happen exactly when it does. On
+   * a replay it happens again: use `enter` and `settle` of a wait for what must happen once.
+   */
+  change(commit: Commit): void;
 }
 
 /** A run's code. Its result is the run's output. */

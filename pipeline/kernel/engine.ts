@@ -167,10 +167,27 @@ class KernelEngine implements Engine {
     this.runner.take(run);
   }
 
+  signal(): Promise<void> {
+    throw new Error("not yet");
+  }
+
+  pause(): Promise<void> {
+    throw new Error("not yet");
+  }
+
+  resume(): Promise<void> {
+    throw new Error("not yet");
+  }
+
+  restart(): Promise<StartedRun> {
+    throw new Error("not yet");
+  }
+
   stats(): EngineStats {
     return {
       running: this.runner.runningCount,
       queued: this.runner.queuedCount,
+      waiting: 0,
       accepting: this.accepting,
       store_ok: this.runner.storeOk && !this.options.store.isFenced,
     };

@@ -19,11 +19,16 @@ export type EventBody =
     input: Json;
     conversation_id?: string;
   }
-  | { type: "run.resumed"; reason: "crashed" | "released" | "redriven"; worker: string }
+  | { type: "run.resumed"; reason: ResumeReason; worker: string }
+  /** Every branch waits: the run has left memory until one of these comes. */
+  | { type: "run.waiting"; for: WaitingFor[] }
+  | { type: "run.paused"; reason?: string }
+  /** The run was asked to stop; its cleanup may follow before `run.cancelled`. */
+  | { type: "run.cancelling"; reason?: string }
   | { type: "run.completed"; output: Json; usage?: Usage }
   | { type: "run.failed"; error: ErrorJson; step?: string }
   | { type: "run.cancelled"; reason?: string }
-  | { type: "step.started"; step: string; attempt: number; kind?: string }
+  | { type: "step.started"; step: string; attempt: number; kind?: string; child?: string }
   | {
     type: "step.completed";
     step: string;
@@ -31,6 +36,9 @@ export type EventBody =
     kind?: string;
     output: Json;
     duration_ms: number;
+    usage?: Usage;
+    /** Sequence number of the signal that a wait took. */
+    signal?: number;
   }
   | {
     type: "step.failed";
@@ -54,7 +62,50 @@ export type EventBody =
   }
   | { type: "tool.called"; step: string; tool: string; arguments: Json }
   | { type: "tool.returned"; step: string; tool: string; output: Json }
-  | { type: "tool.denied"; step: string; tool: string; reason: string };
+  | { type: "tool.denied"; step: string; tool: string; reason: string }
+  | { type: "signal.received"; name: string; payload: Json }
+  | {
+    type: "approval.requested";
+    step: string;
+    approval: string;
+    /** The run that asks, when it is one within this run. */
+    run?: string;
+    title: string;
+    expires_at?: string;
+  }
+  | {
+    type: "approval.decided";
+    step: string;
+    approval: string;
+    run?: string;
+    decision: "approved" | "rejected" | "expired" | "void";
+    by?: string[];
+    comment?: string;
+  }
+  | { type: "budget.exceeded"; step: string; budget: keyof Budget; limit: number; spent: number }
+  | { type: "budget.raised"; step: string; budget: Budget };
+
+/** Why a run goes on. */
+export type ResumeReason = "crashed" | "released" | "redriven" | "signal" | "timer" | "unpaused";
+
+/** What one branch of a run waits for. */
+export interface WaitingFor {
+  step: string;
+  signal?: string;
+  /** RFC 3339 UTC. */
+  until?: string;
+}
+
+/** What a run may spend; absent limits are not set. The run stops before the call after the last. */
+export interface Budget {
+  /** Input and output tokens together. */
+  tokens?: number;
+  cost_usd?: number;
+  /** Steps that do something outside. */
+  steps?: number;
+  /** Seconds since the run was created, waiting included. */
+  seconds?: number;
+}
 
 /** Live-only events. */
 export type LiveBody =

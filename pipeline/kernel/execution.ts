@@ -19,7 +19,7 @@ import {
   toErrorJson,
   toOrchestratorError,
 } from "../../errors.ts";
-import type { Mutation } from "../../store/mod.ts";
+import type { Commit } from "../../store/mod.ts";
 import { addUsage, type Usage } from "../../telemetry/usage.ts";
 import { attempt } from "./attempt.ts";
 import { timestamp, type World } from "./clock.ts";
@@ -97,9 +97,7 @@ export class Execution implements RunContext {
     if (known?.done) return known.done.output as T;
     if (known?.failed && !known.failed.retry_at) throw fromErrorJson(known.failed.error);
     if (known?.open && options.effect === "at_most_once") throw this.giveUp(key, known);
-    const retry: RetryPolicy = options.retry
-      ? { ...DEFAULT_RETRY, ...options.retry }
-      : DEFAULT_RETRY;
+    const retry: RetryPolicy = { ...DEFAULT_RETRY, ...[options.retry ?? []].flat()[0] };
     if (known?.failed) await this.sleepUntil(Date.parse(known.failed.retry_at!));
     for (let n = (known?.attempts ?? 0) + 1;; n++) {
       const result = await this.tryStep(key, n, fn, options, retry);
@@ -115,8 +113,28 @@ export class Execution implements RunContext {
     if ("usage" in event && event.usage) this.usage = addUsage(this.usage, event.usage);
   }
 
-  write(mutations: Mutation[]): void {
-    this.deps.journal.write(mutations);
+  change(commit: Commit): void {
+    this.deps.journal.change(commit);
+  }
+
+  wait(): never {
+    throw new Error("not yet");
+  }
+
+  group(): never {
+    throw new Error("not yet");
+  }
+
+  all(): never {
+    throw new Error("not yet");
+  }
+
+  child(): never {
+    throw new Error("not yet");
+  }
+
+  cleanup(): never {
+    throw new Error("not yet");
   }
 
   private async tryStep<T extends Json>(

@@ -4,25 +4,35 @@ export type { KernelLog, Programs } from "./runner.ts";
 export type { Clock, World } from "./clock.ts";
 export { realWorld, systemClock } from "./clock.ts";
 export type {
+  AllOptions,
+  ChildRequest,
   Effect,
+  GroupOptions,
   RetryPolicy,
   RunContext,
   RunFunction,
   RunInfo,
   StepOptions,
   StepScope,
+  WaitOptions,
+  WaitOutcome,
 } from "./context.ts";
 export {
+  type Budget,
   type EventBody,
   isTerminal,
   type JournalEvent,
   type Json,
   type LiveEvent,
   type RunEvent,
+  type WaitingFor,
 } from "./events.ts";
 export type {
+  Concurrency,
   Engine,
   EngineStats,
+  RestartRequest,
+  RunBudget,
   RunListener,
   RunPage,
   RunRecord,

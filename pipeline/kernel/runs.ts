@@ -5,10 +5,21 @@
  */
 import type { ErrorJson } from "../../errors.ts";
 import type { Usage } from "../../telemetry/usage.ts";
-import type { JournalEvent, Json, RunEvent } from "./events.ts";
+import type { Commit } from "../../store/kv.ts";
+import type { Budget, JournalEvent, Json, RunEvent, WaitingFor } from "./events.ts";
 
-/** `queued`: on disk, waiting for a free place. `waiting`: suspended on a timer, signal or approval. */
-export type RunStatus = "queued" | "running" | "waiting" | "completed" | "failed" | "cancelled";
+/**
+ * `queued`: on disk, waiting for a free place. `waiting`: suspended on a timer, signal or approval.
+ * `paused`: suspended because somebody asked for it.
+ */
+export type RunStatus =
+  | "queued"
+  | "running"
+  | "waiting"
+  | "paused"
+  | "completed"
+  | "failed"
+  | "cancelled";
 
 /** The header of a run. Its input is in its first event, its output in its last. */
 export interface RunRecord {
@@ -25,6 +36,40 @@ export interface RunRecord {
   last_seq?: number;
   /** Why it failed. */
   error?: ErrorJson;
+  /** Who started it. */
+  started_by?: string;
+  /** The run and step that this run belongs to. */
+  parent?: { run: string; step: string };
+  /** The runs around this one, the outermost first. */
+  ancestors?: string[];
+  /** Higher ones get a free place first; default 0. */
+  priority?: number;
+  /** What it has of a shared resource; see {@linkcode Concurrency}. */
+  slot?: Slot;
+  budget?: RunBudget;
+  /** Set when this run repeats another one from a step on. */
+  restart?: { run: string; from: string; with?: Json };
+  /** What a `waiting` run waits for. */
+  waiting_for?: WaitingFor[];
+}
+
+/** A budget with what happens when it is spent: the run fails, or asks for more by an approval. */
+export type RunBudget = Budget & { on_exceeded?: "fail" | "approval" };
+
+/** At most `limit` runs with the same key go on at a time. */
+export interface Concurrency {
+  key: string;
+  limit: number;
+  /** `enqueue`: wait in order. `reject`: 409 `busy`. `interrupt`: cancel the ones before, then go. */
+  on_busy: "enqueue" | "reject" | "interrupt";
+}
+
+/** The place that a run has among those with the same concurrency key. */
+export interface Slot {
+  key: string;
+  limit: number;
+  /** Absent while the run waits for its turn. */
+  index?: number;
 }
 
 /** What to run. */
@@ -36,6 +81,22 @@ export interface StartRequest {
   conversation_id?: string;
   /** From the `Idempotency-Key` header; `fingerprint` is a hash of the request's body. */
   idempotency?: { key: string; fingerprint: string };
+  /** Who starts it. */
+  started_by?: string;
+  priority?: number;
+  concurrency?: Concurrency;
+  budget?: RunBudget;
+}
+
+/** How to repeat a run from a step on. */
+export interface RestartRequest {
+  /** Key of the first step that is run again; earlier results are kept. */
+  from: string;
+  /** The run's input, if it is to be another one. */
+  input?: Json;
+  /** The step's own input instead of its `with`. */
+  with?: Json;
+  started_by?: string;
 }
 
 /** How a run ended. */
@@ -53,7 +114,7 @@ export interface StartedRun {
   /** True when an earlier request with the same idempotency key made this run. */
   replayed: boolean;
   /** Settles when the run has ended. Never rejects. */
-  result: Promise<RunResult>;
+  readonly result: Promise<RunResult>;
 }
 
 /** One page of a list, newest first. */
@@ -101,6 +162,23 @@ export interface Engine {
   cancel(tenant: string, id: string, reason?: string): Promise<void>;
   /** Starts a failed run again from where it failed. @throws `not_found`, `conflict` */
   redrive(tenant: string, id: string): Promise<void>;
+  /**
+   * Sends a signal to a run: the oldest wait for `name` takes it, now or later. Durable when it
+   * resolves; `commit` happens exactly when the signal is sent.
+   *
+   * @throws `not_found`; `conflict` when the run has ended or a check of `commit` refuses it
+   */
+  signal(tenant: string, id: string, name: string, payload: Json, commit?: Commit): Promise<void>;
+  /** No new step begins until {@linkcode resume}; steps under way end. @throws as `cancel` */
+  pause(tenant: string, id: string, reason?: string): Promise<void>;
+  /** Lets a paused run go on. @throws `not_found`; `conflict` when it is not paused */
+  resume(tenant: string, id: string): Promise<void>;
+  /**
+   * Starts a new run that keeps what a run recorded before a step and goes on from there.
+   *
+   * @throws `not_found` (run), `validation_failed` (it has no such step), and as `start`
+   */
+  restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun>;
   stats(): EngineStats;
   /** Resumes what earlier processes left, then keeps watch. */
   open(): Promise<void>;
@@ -112,6 +190,7 @@ export interface Engine {
 export interface EngineStats {
   running: number;
   queued: number;
+  waiting: number;
   accepting: boolean;
   /** False while the store refuses or does not answer. */
   store_ok: boolean;

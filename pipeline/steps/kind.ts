@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import type { RetryPolicy, RunContext, StepOptions } from "../kernel/context.ts";
+import type { RetryPolicy, RunContext } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Scope } from "../graph/scope.ts";
 import type { Path } from "../graph/yaml.ts";
@@ -80,7 +80,9 @@ export interface Limits {
 }
 
 /** The limits of a node as options of a step; absent ones are left to the kernel's defaults. */
-export function stepLimits(node: Limits): Pick<StepOptions, "retry" | "timeout_ms"> {
+export function stepLimits(
+  node: Limits,
+): { retry?: Partial<RetryPolicy>; timeout_ms?: number } {
   const { retry, timeout_seconds } = node;
   return {
     ...(retry ? { retry: retryPolicy(retry) } : {}),

@@ -92,7 +92,12 @@ export class Cluster {
         run: ctx.run,
         signal: ctx.signal,
         emit: (event) => ctx.emit(event),
-        write: (mutations) => ctx.write(mutations),
+        change: (commit) => ctx.change(commit),
+        wait: (key, options) => ctx.wait(key, options),
+        group: (key, fn, options) => ctx.group(key, fn, options),
+        all: (branches, options) => ctx.all(branches, options),
+        child: (key, request) => ctx.child(key, request),
+        cleanup: (fn) => ctx.cleanup(fn),
         step: (key, fn, options) =>
           ctx.step(key, (scope) => {
             if (options?.effect !== "none") {

@@ -1,6 +1,18 @@
 import { type ErrorJson, fromErrorJson, toErrorJson } from "../../errors.ts";
-import type { RunContext, RunInfo, StepOptions, StepScope } from "../../pipeline/kernel/context.ts";
+import type {
+  AllOptions,
+  ChildRequest,
+  GroupOptions,
+  RunContext,
+  RunInfo,
+  StepOptions,
+  StepScope,
+  WaitOptions,
+  WaitOutcome,
+} from "../../pipeline/kernel/context.ts";
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
+import type { RunResult } from "../../pipeline/kernel/runs.ts";
+import type { Commit } from "../../store/mod.ts";
 
 /** What the fake keeps of a step that ended. */
 export interface RecordedStep {
@@ -28,6 +40,16 @@ export class FakeContext implements RunContext {
   readonly ran: string[] = [];
   readonly events: EventBody[] = [];
   readonly deltas: [step: string, text: string | null][] = [];
+  /** Checks and mutations in the order in which they were asked for. */
+  readonly changes: Commit[] = [];
+  /** Waits in the order in which they began. */
+  readonly waits: { key: string; options: WaitOptions }[] = [];
+  /** Answers waits; without an answer a wait never ends. */
+  onWait: (key: string, options: WaitOptions) => WaitOutcome | undefined = () => undefined;
+  /** Answers child runs. */
+  onChild: (key: string, request: ChildRequest) => RunResult = () => {
+    throw new Error("no child runs here");
+  };
 
   constructor(recorded: RecordedStep[] = [], run: Partial<RunInfo> = {}) {
     this.run = { ...RUN, ...run };
@@ -52,7 +74,49 @@ export class FakeContext implements RunContext {
     this.events.push(structuredClone(event));
   }
 
-  write(): void {}
+  change(commit: Commit): void {
+    this.changes.push(commit);
+  }
+
+  async wait(key: string, options: WaitOptions): Promise<WaitOutcome> {
+    this.waits.push({ key, options });
+    if (options.enter) this.changes.push(options.enter());
+    const outcome = this.onWait(key, options);
+    if (!outcome) return await new Promise(() => {});
+    const change = await options.settle?.(outcome);
+    if (change) this.changes.push(change);
+    return outcome;
+  }
+
+  async group<T extends Json>(
+    key: string,
+    fn: (ctx: RunContext) => Promise<T>,
+    options: GroupOptions = {},
+  ): Promise<T> {
+    const recorded = this.steps.find((step) => step.key === key);
+    if (recorded) return reveal(recorded) as T;
+    const output = await fn(this);
+    this.steps.push({ key, options, outcome: { output: structuredClone(output) } });
+    return output;
+  }
+
+  async all<T>(
+    branches: ((ctx: RunContext) => Promise<T>)[],
+    { tolerate = 0 }: AllOptions = {},
+  ): Promise<PromiseSettledResult<T>[]> {
+    const results = await Promise.allSettled(branches.map((branch) => branch(this)));
+    const failed = results.filter((result) => result.status === "rejected");
+    if (failed.length > tolerate) throw failed[tolerate]!.reason;
+    return results;
+  }
+
+  child(key: string, request: ChildRequest): Promise<RunResult> {
+    return Promise.resolve(this.onChild(key, request));
+  }
+
+  cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T> {
+    return fn(this);
+  }
 
   async #attempt(key: string, fn: (scope: StepScope) => Json | Promise<Json>) {
     try {

@@ -18,7 +18,7 @@ Deno.test("the agent and the prompt of docs/pipelines.md load and render", async
     draft: "Tea.",
     remarks: ["longer"],
     facts: [1],
-    run: { ...RUN },
+    run: { id: RUN.id, pipeline: RUN.pipeline, created_at: RUN.created_at },
   });
   expect(text).toMatch(/Tea\.\n\nLast time you said:\n- longer\n\nFacts: \[1\]/);
 });

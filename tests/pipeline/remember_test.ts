@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createConversations } from "../../knowledge/conversations.ts";
 import type { Json, RunContext } from "../../pipeline/kernel/mod.ts";
 import { remembering } from "../../pipeline/remember.ts";
-import { openStore } from "../../store/mod.ts";
+import { type Commit, type Mutation, openStore } from "../../store/mod.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
@@ -26,9 +26,10 @@ async function conversation(limit: number) {
   );
   let runs = 0;
   const turn = async (messages: Json[], conversation_id?: string) => {
-    const written: Parameters<RunContext["write"]>[0] = [];
+    const written: Mutation[] = [];
     const run = { tenant: "t", id: `run_${++runs}`, conversation_id } as RunContext["run"];
-    const ctx = { run, write: (all) => void written.push(...all) } as RunContext;
+    const change = ({ mutations }: Commit) => void written.push(...mutations);
+    const ctx = { run, change } as unknown as RunContext;
     await program(ctx, { messages });
     await store.commit({ checks: [], mutations: written });
     return inputs.at(-1);

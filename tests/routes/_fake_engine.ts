@@ -57,7 +57,13 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
   const runs = new Map<string, FakeRun>();
   const keys = new Map<string, { fingerprint: string; run: FakeRun }>();
   const started: StartRequest[] = [];
-  const state: FakeEngine["state"] = { running: 0, queued: 0, accepting: true, store_ok: true };
+  const state: FakeEngine["state"] = {
+    running: 0,
+    queued: 0,
+    waiting: 0,
+    accepting: true,
+    store_ok: true,
+  };
 
   const find = (tenant: string, id: string): FakeRun => {
     const run = runs.get(id);
@@ -121,6 +127,10 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
   return {
     started,
     state,
+    signal: () => Promise.reject(new Error("not here")),
+    pause: () => Promise.reject(new Error("not here")),
+    resume: () => Promise.reject(new Error("not here")),
+    restart: () => Promise.reject(new Error("not here")),
     followers: (id) => runs.get(id)?.listeners.size ?? 0,
 
     async start(request, listener) {
