@@ -47,6 +47,8 @@ export interface Plan {
 
 /** A request as the offline model sees it. */
 export interface Material {
+  /** The request's input as it came. */
+  fields: Record<string, unknown>;
   ask: string;
   context: Record<string, unknown>;
   documents: Source[];
@@ -79,6 +81,7 @@ export function readMaterial(request: ModelRequest): Material {
   const ask = clip(text(asked) ?? turns.at(-1)?.content ?? "", MAX_CHARS);
   const context = record(input.context);
   return {
+    fields: input,
     ask,
     context,
     history,

@@ -14,6 +14,7 @@ import type {
 } from "../model.ts";
 import { answer, evidenceOf } from "./answer.ts";
 import { type Brief, readBrief } from "./brief.ts";
+import { criticize, explore, researchData, train } from "./data/mod.ts";
 import { marksIn } from "./draft.ts";
 import { documentsOrConversation, type Material, readMaterial } from "./material.ts";
 import { plan } from "./plan.ts";
@@ -34,6 +35,10 @@ const SKILLS: Record<string, Skill> = {
   planning: plan,
   writing: write,
   review,
+  data_research: researchData,
+  data_engineering: explore,
+  machine_learning: train,
+  critique: criticize,
 };
 
 /** Makes the offline model: provider and model are both named `offline`, and cost nothing. */
