@@ -51,6 +51,10 @@ export interface Config {
     readonly format: "auto" | "json" | "pretty";
   };
   readonly models: Readonly<ModelsConfig>;
+  /** What `call` nodes may name; see `pipeline/services.ts`. */
+  readonly services: Readonly<
+    Record<string, { readonly url: string; readonly timeout_ms: number }>
+  >;
   readonly runs: {
     readonly concurrency: number;
     readonly queue_limit: number;
@@ -172,6 +176,7 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
     },
     log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
     models: { ...models, proxied: usesProxy(env) },
+    services: readServices(values),
     runs: {
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,
@@ -179,6 +184,19 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,
     },
   });
+}
+
+function readServices(values: Values): Config["services"] {
+  const { SERVICES, BROWSER_AGENT_URL, ML_WORKER_URL } = values;
+  const timeout_ms = values.SERVICE_TIMEOUT_SECONDS * 1000;
+  const addresses = {
+    ...SERVICES,
+    ...(BROWSER_AGENT_URL && { browser_agent: BROWSER_AGENT_URL }),
+    ...(ML_WORKER_URL && { ml_worker: ML_WORKER_URL }),
+  };
+  return Object.fromEntries(
+    Object.entries(addresses).map(([name, url]) => [name, { url, timeout_ms }]),
+  );
 }
 
 /** The names that `fetch` looks at. */

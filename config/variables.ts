@@ -58,6 +58,16 @@ const origin = z.string().refine((value) =>
   URL.canParse(value) && new URL(value).origin === value.toLowerCase()
 ).toLowerCase();
 
+const addresses = z.string().transform((value, check) => {
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    check.addIssue({ code: "custom", message: "no JSON" });
+    return z.NEVER;
+  }
+}).pipe(z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), url))
+  .meta({ type: "a JSON object of names (lower-case letters, digits, `_`) and http(s) URLs" });
+
 /** Describes a variable that may be absent. */
 function optional<T extends z.ZodType>(schema: T, meta: Described) {
   return schema.optional().meta({ secret: false, ...schema.meta(), ...meta });
@@ -99,6 +109,7 @@ export type LogLevel = (typeof levels)[keyof typeof levels];
 const server = "Server";
 const models = "Models";
 const customgpt = "CustomGPT";
+const services = "Services";
 const runs = "Runs and limits";
 
 const apiKey = (group: string, who: string, example: string) =>
@@ -253,6 +264,31 @@ export const VARIABLES = z.object({
   PLANNING_AGENT_PROJECT_ID: project("planning", "proj-xxxxxxxx-planner"),
   BUILDER_AGENT_PROJECT_ID: project("builder", "proj-xxxxxxxx-builder"),
   REVIEW_AGENT_PROJECT_ID: project("review", "proj-xxxxxxxx-reviewer"),
+
+  BROWSER_AGENT_URL: optional(url, {
+    group: services,
+    description:
+      "Address of the browser agent, which runs code (`POST /execute`). Not set: a stand-in answers that nothing was run.",
+    example: "http://localhost:8001",
+  }),
+  ML_WORKER_URL: optional(url, {
+    group: services,
+    description:
+      "Address of the ML worker, which trains models (`POST /train`). Not set: a stand-in answers that nothing was run.",
+    example: "http://localhost:8002",
+  }),
+  SERVICES: required(addresses, {
+    group: services,
+    default: "{}",
+    description: "Further services that `call` nodes may name, with their addresses.",
+    example: '{"billing":"https://billing.example.com/api"}',
+  }),
+  SERVICE_TIMEOUT_SECONDS: required(integer(1, 86_400), {
+    group: services,
+    default: "300",
+    description: "Longest time of one call of a service, unless its node says otherwise.",
+    example: "300",
+  }),
 
   RUN_CONCURRENCY: required(integer(1, 100_000), {
     group: runs,

@@ -275,3 +275,20 @@ for (const name of ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"]) {
     expect(readConfig({ [name]: " " }).models.proxied).toBe(false);
   });
 }
+
+Deno.test("readConfig() gathers the services that pipelines may call", () => {
+  expect(read({}).services).toEqual({});
+  expect(
+    read({
+      BROWSER_AGENT_URL: "http://localhost:8001/",
+      SERVICES: '{"billing":"https://billing.example.com/api/"}',
+      SERVICE_TIMEOUT_SECONDS: "60",
+    }).services,
+  ).toEqual({
+    billing: { url: "https://billing.example.com/api", timeout_ms: 60_000 },
+    browser_agent: { url: "http://localhost:8001", timeout_ms: 60_000 },
+  });
+  for (const SERVICES of ["no json", "[]", '{"a":"ftp://x"}', '{"Big Name":"http://x"}']) {
+    expect(issueOf({ SERVICES }, "SERVICES")).toHaveLength(1);
+  }
+});
