@@ -33,7 +33,7 @@ import { checkCall, type Tools } from "./tools.ts";
 /** What the loop needs from outside. */
 export interface AgentDeps {
   models: ModelClient;
-  /** For model calls; an agent node's own `retry` wins field by field. */
+  /** For model calls; the policies of an agent node's own `retry` win field by field. */
   model_retry: Partial<RetryPolicy>;
   tools: Tools;
 }
@@ -61,7 +61,7 @@ export interface AgentCall {
   input: Json;
   /** The run's conversation, the current message last. */
   messages: ConversationMessage[];
-  retry?: Partial<RetryPolicy>;
+  retry?: Partial<RetryPolicy> | Partial<RetryPolicy>[];
   /** Instead of the profile's `timeout_seconds`. */
   timeout_ms?: number;
 }
@@ -217,13 +217,20 @@ class Session {
       },
       {
         kind: "model",
-        retry: { ...this.deps.model_retry, ...this.call.retry },
+        retry: this.#retry(),
+        usage: usageOf,
         timeout_ms: this.call.timeout_ms ?? profile.timeout_seconds * 1_000,
       },
     ) as unknown as ModelStep;
     this.#count(answer);
     if (answer.finish_reason === "content_filter") throw refused(profile, answer);
     return answer;
+  }
+
+  #retry(): Partial<RetryPolicy> | Partial<RetryPolicy>[] {
+    const { call: { retry }, deps: { model_retry } } = this;
+    if (!Array.isArray(retry)) return { ...model_retry, ...retry };
+    return retry.map((policy) => ({ ...model_retry, ...policy }));
   }
 
   #request(tools: ToolSpec[]): ModelRequest {
@@ -310,6 +317,10 @@ interface ToolTurn {
   step: string;
   made: boolean;
   result: ToolStep;
+}
+
+function usageOf(answer: Json): Usage {
+  return (answer as unknown as ModelStep).usage;
 }
 
 function toolError(error: unknown): ToolError {

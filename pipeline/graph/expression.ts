@@ -70,35 +70,43 @@ export interface ExpressionFacts {
   nodes: string[];
 }
 
-/** Reads an expression without running it. */
-export async function inspectExpression(source: string): Promise<ExpressionFacts> {
-  const facts: ExpressionFacts = { problems: [], nodes: [] };
+/**
+ * Reads an expression without running it.
+ *
+ * @param roots what paths may begin with
+ */
+export async function inspectExpression(
+  source: string,
+  roots = ["input", "nodes", "run"],
+): Promise<ExpressionFacts> {
+  const facts = { problems: [], nodes: [], roots };
   const path = plainPath(source.trim());
-  if (path) {
-    collectPath(path, facts);
-    return facts;
-  }
+  if (path) collectPath(path, facts);
+  else await inspectProgram(source, facts);
+  return { problems: facts.problems, nodes: facts.nodes };
+}
+
+/** Facts that are being collected. */
+type Facts = ExpressionFacts & { roots: string[] };
+
+async function inspectProgram(source: string, facts: Facts): Promise<void> {
   try {
     collect((await compileProgram(source)).ast, facts);
   } catch (error) {
     const { message, details } = error as { message: string; details?: { position?: number } };
     facts.problems.push({ message, position: details?.position });
   }
-  return facts;
 }
 
-function collectPath([root, name]: string[], facts: ExpressionFacts): void {
-  if (root === "nodes") {
-    if (name !== undefined) facts.nodes.push(name);
-  } else if (root !== "input" && root !== "run") {
-    facts.problems.push({
-      message: `"${root}" is not known here; expressions start with input, nodes or run`,
-    });
-  }
+function collectPath([root = "", name]: string[], { roots, nodes, problems }: Facts): void {
+  if (!roots.includes(root)) {
+    const known = roots.join(", ").replace(/, (?=[^,]*$)/, " or ");
+    problems.push({ message: `"${root}" is not known here; expressions start with ${known}` });
+  } else if (root === "nodes" && name !== undefined) nodes.push(name);
 }
 
 /** Walks the tree as long as the context is the scope itself: not into later steps of a path. */
-function collect(ast: Ast, facts: ExpressionFacts): void {
+function collect(ast: Ast, facts: Facts): void {
   if (ast.type === "variable" && forbidden(String(ast.value))) {
     const message = `$${ast.value} is not allowed: ${forbidden(String(ast.value))}`;
     facts.problems.push({ message, position: ast.position });
@@ -116,7 +124,7 @@ function collect(ast: Ast, facts: ExpressionFacts): void {
   for (const child of Object.values(ast)) collectChild(child, facts);
 }
 
-function collectChild(child: unknown, facts: ExpressionFacts): void {
+function collectChild(child: unknown, facts: Facts): void {
   if (Array.isArray(child)) child.forEach((item) => collectChild(item, facts));
   else if (typeof child === "object" && child !== null && "type" in child) {
     collect(child as Ast, facts);

@@ -10,7 +10,6 @@ import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,
   type Limits,
-  limits,
   next,
   nextTarget,
   type NodeKind,
@@ -38,7 +37,6 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
     agent: z.string().describe("Name of a profile: agents/NAME.md."),
     ...common,
     ...withInput,
-    ...limits,
     ...next,
   }),
   templates: inputTemplate,
@@ -65,7 +63,7 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
 };
 
 /** The messages of a chat request: `messages` of the run's input, as far as they are texts. */
-function conversation(input: Json): ConversationMessage[] {
+export function conversation(input: Json): ConversationMessage[] {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return [];
   const messages: unknown = input.messages;
   return Array.isArray(messages) ? messages.filter(isMessage) : [];

@@ -4,17 +4,15 @@ import type { Json } from "../kernel/events.ts";
 import type { Evaluate } from "../graph/expression.ts";
 import type { Scope } from "../graph/scope.ts";
 import { compileTemplate } from "../graph/template.ts";
-import { common, type NodeKind, type Placed } from "./kind.ts";
+import { common, type Limits, type NodeKind, type Placed, stepLimits } from "./kind.ts";
 
-interface ChooseNode {
+interface ChooseNode extends Limits {
   choose: { when: string; next: string }[];
   default?: string;
 }
 
 /** What a choice records. */
 type Chosen = { next: string };
-
-const OPTIONS = { effect: "none", kind: "choose" } as const;
 
 /** `choose:` leads to the first branch whose `when` is true, or to `default`. */
 export const choose: NodeKind<ChooseNode, unknown> = {
@@ -34,9 +32,10 @@ export const choose: NodeKind<ChooseNode, unknown> = {
   targets,
   compile(node) {
     const branches = node.choose.map(({ when, next }) => ({ when: compileTemplate(when), next }));
+    const options = { effect: "none", kind: "choose", ...stepLimits(node) } as const;
     return {
       run: (ctx, key, scope) =>
-        ctx.step<Chosen>(key, () => pick(key, branches, node.default, scope), OPTIONS),
+        ctx.step<Chosen>(key, () => pick(key, branches, node.default, scope), options),
       // The recorded choice counts, so that a resumed run goes the same way.
       next: (output) => (output as Chosen).next,
     };

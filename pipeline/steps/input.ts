@@ -6,7 +6,8 @@ import type { Placed } from "./kind.ts";
 
 /** Prepares a node's `with`; without one the input is {@linkcode defaultInput}. */
 export function compileInput(node: { with?: unknown }): Evaluate {
-  return node.with === undefined ? defaultInput : compileTemplate(node.with as Json);
+  const evaluate = node.with === undefined ? defaultInput : compileTemplate(node.with as Json);
+  return (scope) => scope.given === undefined ? evaluate(scope) : scope.given;
 }
 
 /** A node's `with`, as a kind's list of templates has it. */
@@ -14,10 +15,13 @@ export function inputTemplate(node: { with?: unknown }): Placed<unknown>[] {
   return node.with === undefined ? [] : [{ path: ["with"], value: node.with }];
 }
 
-/** The run's input (its fields, or `input` when it is no object) and the outputs so far, by node name. */
-function defaultInput({ input, nodes }: Scope): Json {
+/**
+ * The run's input (its fields, or `input` when it is no object), the outputs so far by node name,
+ * and a map's item and index.
+ */
+function defaultInput({ input, nodes, run: _run, given: _given, ...variables }: Scope): Json {
   const fields = typeof input === "object" && input !== null && !Array.isArray(input)
     ? input
     : { input };
-  return { ...fields, ...nodes };
+  return { ...fields, ...nodes, ...variables };
 }

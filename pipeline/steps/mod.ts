@@ -1,19 +1,32 @@
 /** The node kinds there are. A new kind is one file here and one line in `kinds`. @module */
 import { agent, type AgentEnv } from "./agent.ts";
 import { choose } from "./choose.ts";
-import type { NodeKind } from "./kind.ts";
+import type { GraphEnv, NodeKind } from "./kind.ts";
+import { map } from "./map.ts";
+import { parallel } from "./parallel.ts";
+import { pipeline, type PipelineEnv } from "./pipeline.ts";
 import { task, type Tasks } from "./task.ts";
 import { transform } from "./transform.ts";
+import { wait } from "./wait.ts";
 
 export type { Task, Tasks } from "./task.ts";
 export type { CompiledNode, NodeKind } from "./kind.ts";
 
 /** What nodes need from outside. */
-export type NodeEnv = AgentEnv & { tasks: Tasks };
+export type NodeEnv = AgentEnv & PipelineEnv & GraphEnv & { tasks: Tasks };
 
 /** Every kind, in the order in which documents describe them. */
 // deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
-export const kinds: NodeKind<any, NodeEnv>[] = [agent, task, transform, choose];
+export const kinds: NodeKind<any, NodeEnv>[] = [
+  agent,
+  task,
+  transform,
+  choose,
+  wait,
+  parallel,
+  map,
+  pipeline,
+];
 
 /** The kind whose field a node has. */
 export function kindOf(node: object): (typeof kinds)[number] | undefined {

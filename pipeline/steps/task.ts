@@ -7,7 +7,6 @@ import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,
   type Limits,
-  limits,
   next,
   nextTarget,
   type NodeKind,
@@ -43,7 +42,6 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
     effect: z.enum(["none", "at_least_once", "at_most_once"]).optional().describe(
       "What happens outside. none: nothing. at_least_once: it may happen again after a crash, with the same idempotency key. at_most_once: it is never repeated.",
     ),
-    ...limits,
     ...next,
   }),
   templates: inputTemplate,

@@ -1,14 +1,12 @@
 import { z } from "zod";
 import type { Json } from "../kernel/events.ts";
 import { compileTemplate } from "../graph/template.ts";
-import { common, next, nextTarget, type NodeKind } from "./kind.ts";
+import { common, type Limits, next, nextTarget, type NodeKind, stepLimits } from "./kind.ts";
 
-interface TransformNode {
+interface TransformNode extends Limits {
   transform: unknown;
   next?: string;
 }
-
-const OPTIONS = { effect: "none", kind: "transform" } as const;
 
 /** `transform: template` computes a value. */
 export const transform: NodeKind<TransformNode, unknown> = {
@@ -23,12 +21,13 @@ export const transform: NodeKind<TransformNode, unknown> = {
   targets: nextTarget,
   compile(node) {
     const evaluate = compileTemplate(node.transform as Json);
+    const options = { effect: "none", kind: "transform", ...stepLimits(node) } as const;
     return {
       run: (ctx, key, scope) =>
         ctx.step(key, () => {
           const value = evaluate(scope);
           return value instanceof Promise ? value.then((late) => late ?? null) : value ?? null;
-        }, OPTIONS),
+        }, options),
       next: () => node.next,
     };
   },

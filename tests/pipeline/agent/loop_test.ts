@@ -144,6 +144,7 @@ Deno.test("runAgent() passes on limits, temperature and deltas", async () => {
     kind: "model",
     timeout_ms: 7_000,
     retry: { max_attempts: 4, interval_ms: 100 },
+    usage: expect.any(Function),
   });
   expect(ctx.deltas).toEqual([["plan/llm#1", "1."], ["plan/llm#1", null], [
     "plan/llm#1",
@@ -160,7 +161,14 @@ Deno.test("runAgent() lets the node's limits win field by field", async () => {
     kind: "model",
     timeout_ms: 50,
     retry: { max_attempts: 1, interval_ms: 100 },
+    usage: expect.any(Function),
   });
+  const retry = [{ errors: ["model_timeout"], max_attempts: 1 }, { interval_ms: 5 }];
+  const { ctx: several } = await run([{ text: "x" }], call({}, { retry }));
+  expect(several.steps[0]!.options.retry).toEqual([
+    { errors: ["model_timeout"], max_attempts: 1, interval_ms: 100 },
+    { max_attempts: 4, interval_ms: 5 },
+  ]);
 });
 
 Deno.test("runAgent() shows the last messages before the current one", async () => {

@@ -77,7 +77,10 @@ Deno.test("agent hands its node's limits to its model calls", async () => {
     kind: "model",
     timeout_ms: 3_000,
     retry: { max_attempts: 2 },
+    usage: expect.any(Function),
   });
+  const { input_tokens } = ctx.steps[0]!.options.usage!({ usage: { input_tokens: 5 } });
+  expect(input_tokens).toBe(5);
 });
 
 Deno.test("agent that does not exist fails when the program is made", () => {

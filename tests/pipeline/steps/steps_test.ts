@@ -18,7 +18,7 @@ const tasks: Tasks = {
 };
 
 Deno.test("kindOf() tells a node's kind by its field", () => {
-  expect(kinds.map(({ kind }) => kind)).toEqual(["agent", "task", "transform", "choose"]);
+  for (const { kind } of kinds) expect(kindOf({ [kind]: null })?.kind).toBe(kind);
   expect(kindOf({ transform: null })?.kind).toBe("transform");
   expect(kindOf({ next: "x" })).toBeUndefined();
 });

@@ -1,0 +1,46 @@
+/**
+ * Keeps in mind which nodes with compensation began inside a node with graphs.
+ *
+ * A replay does not go into a group that has ended. So what began inside is recorded beside it, as
+ * the step `KEY/began`, in the same commit as the group's end.
+ *
+ * @module
+ */
+import type { Json } from "../kernel/events.ts";
+import type { RunContext } from "../kernel/context.ts";
+import type { RunNode } from "../steps/kind.ts";
+import type { Begun, Scope, Walk } from "./scope.ts";
+
+/** Makes a node with graphs inside tell what began in them, also on a replay. */
+export function remembered(run: RunNode): RunNode {
+  return async (ctx, key, scope, walk) => {
+    const inner: Walk = { budget: walk!.budget, begun: [] };
+    try {
+      return await run(ctx, key, scope, inner);
+    } finally {
+      walk!.begun.push(...await record(ctx, key, scope, inner.begun));
+    }
+  };
+}
+
+async function record(
+  ctx: RunContext,
+  key: string,
+  around: Scope,
+  begun: Begun[],
+): Promise<Begun[]> {
+  // A run that is being stopped records nothing more; what is in memory counts.
+  if (ctx.signal.aborted) return begun;
+  const kept = await ctx.step(`${key}/began`, () => begun.map(pack), { effect: "none" });
+  return kept.map((item) => unpack(item as unknown as Begun, around));
+}
+
+/** What all graphs of a run share is left out. */
+function pack({ scope, ...visit }: Begun): Json {
+  const { input: _input, run: _run, given: _given, ...own } = scope;
+  return { ...visit, scope: own };
+}
+
+function unpack({ scope, ...visit }: Begun, { input, run }: Scope): Begun {
+  return { ...visit, scope: { ...scope, input, run } };
+}

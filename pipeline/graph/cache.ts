@@ -1,0 +1,91 @@
+/**
+ * Outputs that are used again.
+ *
+ * The look-up is a step `KEY/cache`, so a replay goes the way that the run went. An output is known
+ * by a hash of what it depends on: the node, the agents, prompts and pipelines that it names, and
+ * its input or the `key` it gives.
+ *
+ * @module
+ */
+import type { Json } from "../kernel/events.ts";
+import type { Commit } from "../../store/mod.ts";
+import { conversation } from "../steps/agent.ts";
+import { compileInput } from "../steps/input.ts";
+import type { Policies, RunNode } from "../steps/kind.ts";
+import { canonicalJson } from "./canonical_json.ts";
+import type { Definition, PipelineNode } from "./document.ts";
+import { nodesWithin } from "./nodes.ts";
+import type { Scope } from "./scope.ts";
+import { compileTemplate } from "./template.ts";
+
+/** Where outputs are kept. */
+export interface NodeCache {
+  /** The output of `hash`; nothing when there is none or its time is over. */
+  get(tenant: string, hash: string): Promise<Json | undefined>;
+  /** The change that keeps an output until `expires_at`, in milliseconds since the epoch. */
+  put(tenant: string, hash: string, output: Json, expires_at: number): Commit;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Puts a node's cache around its run. */
+export function cached(
+  node: PipelineNode,
+  policy: NonNullable<Policies["cache"]>,
+  definition: Definition,
+  cache: NodeCache,
+  run: RunNode,
+): RunNode {
+  const hashOf = hasher(node, policy, definition);
+  return async (ctx, key, scope, walk) => {
+    const { tenant } = ctx.run;
+    let missed: string | undefined;
+    const found = await ctx.step<{ output?: Json }>(`${key}/cache`, async () => {
+      const hash = await hashOf(scope);
+      const output = await cache.get(tenant, hash);
+      if (output !== undefined) return { output };
+      missed = hash;
+      return {};
+    }, { effect: "none", kind: "cache" });
+    if (found.output !== undefined) {
+      ctx.emit({ type: "step.skipped", step: key, reason: "cached" });
+      return found.output;
+    }
+    const output = await run(ctx, key, scope, walk);
+    // Not on a replay, which would put an old output in the place of a newer one.
+    if (missed !== undefined) {
+      ctx.change(cache.put(tenant, missed, output, cache.now() + policy.ttl_seconds * 1_000));
+    }
+    return output;
+  };
+}
+
+function hasher(
+  node: PipelineNode,
+  policy: NonNullable<Policies["cache"]>,
+  definition: Definition,
+): (scope: Scope) => Promise<string> {
+  const { cache: _cache, next: _next, description: _description, ...essence } = node;
+  const fixed = canonicalJson([
+    essence,
+    ...nodesWithin(node).map((inner) => named(inner, definition)),
+  ]);
+  const evaluate = policy.key === undefined ? compileInput(node) : compileTemplate(policy.key);
+  // An agent with a memory also depends on what was said before.
+  const { history = 0 } = definition.agents[String(node.agent)] ?? {};
+  const hasMemory = policy.key === undefined && history > 0;
+  return async (scope) => {
+    const said = hasMemory ? conversation(scope.input) : [];
+    const text = canonicalJson([fixed, await evaluate(scope) ?? null, said]);
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    return new Uint8Array(digest).toHex();
+  };
+}
+
+/** What a node names outside of the document. */
+function named(node: PipelineNode, { agents, prompts, pipelines = {} }: Definition): unknown {
+  const profile = typeof node.agent === "string" ? agents[node.agent] : undefined;
+  const prompt = profile?.prompt === undefined ? undefined : prompts[profile.prompt];
+  const version = typeof node.pipeline === "string" ? pipelines[node.pipeline] : undefined;
+  return [profile ?? null, prompt ?? null, version ?? null];
+}

@@ -1,0 +1,19 @@
+import { kindOf } from "../steps/mod.ts";
+import type { PipelineNode } from "./document.ts";
+
+/** A node and all nodes in the graphs inside it. It must be sound. */
+export function nodesWithin(node: PipelineNode): PipelineNode[] {
+  const graphs = kindOf(node)?.graphs?.(node) ?? [];
+  return [node, ...graphs.flatMap(({ value }) => allNodes(value.nodes))];
+}
+
+/** All nodes of a graph and of the graphs inside it. */
+export function allNodes(nodes: Record<string, PipelineNode>): PipelineNode[] {
+  return Object.values(nodes).flatMap(nodesWithin);
+}
+
+/** Names of one kind that nodes name outside of their document, sorted: `agent`, `pipeline`. */
+export function namesOf(kind: "agent" | "pipeline", nodes: Record<string, PipelineNode>): string[] {
+  const named = allNodes(nodes).filter((node) => kindOf(node)?.names === kind);
+  return [...new Set(named.map((node) => String(node[kind])))].sort();
+}
