@@ -1,38 +1,48 @@
 /** A run that this process holds. @module */
-import type { Key, Store } from "../../store/mod.ts";
+import type { Store } from "../../store/mod.ts";
 import type { World } from "./clock.ts";
-import { Execution } from "./execution.ts";
+import { type BudgetGate, Execution } from "./execution.ts";
 import { Feed } from "./feed.ts";
 import type { History } from "./history.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { RunRecord, RunResult } from "./runs.ts";
 
-/** What others wait for; survives when the run has to be claimed again. */
-export interface Audience {
-  feed: Feed;
-  result: PromiseWithResolvers<RunResult>;
+/** What every run needs of its process. */
+export interface ActiveRunDeps {
+  store: Store;
+  world: World;
+  gate?: BudgetGate;
+  ring: (tenant: string, run: string) => void;
 }
 
-/** A claimed run with its journal, its function's context and its audience. */
+/** A claimed run with its journal, its function's context and those who watch it. */
 export class ActiveRun {
   readonly journal: RunJournal;
   readonly execution: Execution;
+  readonly feed: Feed;
+  readonly result = Promise.withResolvers<RunResult>();
   /** True once its end is on disk. */
   ended = false;
-  /** Keys of inbox messages that have been obeyed; deleted with the run's end. */
-  readonly obeyed: Key[] = [];
+  /** True once it has left this process without having ended. */
+  gone = false;
+  /** Somebody waits for its result. */
+  awaited = false;
+  /** Ids of the inbox messages that have been obeyed. */
+  readonly obeyed = new Set<string>();
 
-  constructor(
-    public record: RunRecord,
-    readonly history: History,
-    readonly audience: Audience,
-    deps: { store: Store; world: World },
-  ) {
-    const { feed } = audience;
-    const { store, world } = deps;
+  constructor(public record: RunRecord, readonly history: History, deps: ActiveRunDeps) {
+    const { store, world, gate, ring } = deps;
+    this.feed = new Feed(record.id, world.clock);
+    const { feed } = this;
     const journalDeps = { store, clock: world.clock, feed };
     this.journal = new RunJournal(record.tenant, record.id, history.seq, journalDeps);
-    this.execution = new Execution(record, history, { world, journal: this.journal, feed });
+    this.execution = new Execution(record, history, {
+      world,
+      journal: this.journal,
+      feed,
+      gate,
+      ring,
+    });
   }
 
   /** Identifies a run in this process. */
@@ -44,9 +54,4 @@ export class ActiveRun {
 /** Identifies a run across tenants. */
 export function runName(tenant: string, id: string): string {
   return `${tenant}/${id}`;
-}
-
-/** Nobody watches yet. */
-export function newAudience(run: string, world: World): Audience {
-  return { feed: new Feed(run, world.clock), result: Promise.withResolvers() };
 }

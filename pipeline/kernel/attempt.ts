@@ -45,7 +45,8 @@ function orAborted<T>(result: T | Promise<T>, signal: AbortSignal): T | Promise<
   });
 }
 
-function timedOut(what: string, ms: number): OrchestratorError {
+/** The error of something that took too long. */
+export function timedOut(what: string, ms: number): OrchestratorError {
   return new OrchestratorError(
     "step_timeout",
     `Cannot finish ${what}: it took longer than ${

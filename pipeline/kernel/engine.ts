@@ -11,13 +11,15 @@
  *
  * @module
  */
-import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { keys, type Versioned } from "../../store/mod.ts";
-import { ActiveRun, newAudience, runName } from "./active_run.ts";
+import { OrchestratorError, toErrorJson, toOrchestratorError } from "../../errors.ts";
+import { type Commit, keys, type Versioned } from "../../store/mod.ts";
+import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import { timestamp } from "./clock.ts";
 import { emptyHistory, forgetFailures, readHistory } from "./history.ts";
-import type { JournalEvent } from "./events.ts";
+import type { JournalEvent, Json } from "./events.ts";
+import type { BudgetGate } from "./execution.ts";
 import { follow } from "./follow.ts";
+import { Inbox } from "./inbox.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
@@ -35,10 +37,12 @@ import type {
 import {
   createRun,
   type IdempotencyRecord,
+  type InboxMessage,
   redriveRun,
   releaseRun,
   sendMessage,
 } from "./transitions.ts";
+import { Waker } from "./waker.ts";
 
 /** What an engine needs. */
 export interface EngineOptions extends RunnerOptions {
@@ -51,6 +55,8 @@ export interface EngineOptions extends RunnerOptions {
   sweep_ms: number;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
+  /** Asks for more when a run has spent its budget. Without it such a run fails. */
+  gate?: BudgetGate;
 }
 
 /** How long the commit that creates a run waits for the run's first step. */
@@ -65,6 +71,9 @@ class KernelEngine implements Engine {
   private readonly runner: Runner;
   private readonly reader: Reader;
   private readonly recovery: Recovery;
+  private readonly inbox: Inbox;
+  private readonly waker: Waker;
+  private readonly runDeps: ActiveRunDeps;
   private readonly closing = new AbortController();
   private accepting = false;
   private watch?: Promise<void>;
@@ -72,15 +81,26 @@ class KernelEngine implements Engine {
   constructor(private readonly options: EngineOptions) {
     this.reader = new Reader(options.store);
     this.runner = new Runner(options);
+    const { store, world, gate } = options;
     const { reader, runner } = this;
-    this.recovery = new Recovery({ ...options, reader, runner });
+    const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
+    this.runDeps = { store, world, gate, ring };
+    const inbox = this.inbox = new Inbox({ store, reader, runner });
+    const { runDeps } = this;
+    const waker = this.waker = new Waker({ ...options, reader, runner, inbox, runDeps });
+    this.recovery = new Recovery({ ...options, reader, runner, waker });
+    runner.onGone = (run) => run.awaited && void this.outcome(run);
+    runner.onAside = (run, due) => waker.aside(run, due);
+    runner.onEnd = ({ parent, tenant }) => parent && ring(tenant, parent.run);
   }
 
   async open(): Promise<void> {
     const resumed = await this.recovery.sweep();
     if (resumed > 0) this.options.log.info("runs resumed", { runs: resumed });
     this.accepting = true;
-    this.watch = this.keepWatch();
+    await this.inbox.round((tenant, id) => this.waker.ring(tenant, id));
+    const time = this.waker.keepTime(this.closing.signal);
+    this.watch = Promise.all([this.keepWatch(), time]).then(() => {});
   }
 
   async start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
@@ -99,7 +119,7 @@ class KernelEngine implements Engine {
       if (raced) return await this.replay(request, raced.value);
       throw error;
     }
-    return { run: run.record, replayed: false, result: run.audience.result.promise };
+    return this.started(run);
   }
 
   async get(tenant: string, id: string): Promise<RunRecord | null> {
@@ -128,29 +148,71 @@ class KernelEngine implements Engine {
     options: { after?: number; signal: AbortSignal },
     listener: RunListener,
   ): Promise<void> {
-    const active = () => this.runner.active.get(runName(tenant, id));
+    const name = runName(tenant, id);
+    const active = () => this.runner.active.get(name);
+    const onArrival = (fn: () => void) => this.runner.onArrival(name, fn);
     const { reader } = this;
     const { clock } = this.options.world;
-    return follow({ tenant, id, ...options }, listener, { active, reader, clock });
+    return follow({ tenant, id, ...options }, listener, { active, onArrival, reader, clock });
   }
 
-  async cancel(tenant: string, id: string, reason?: string): Promise<void> {
-    const { store, world } = this.options;
-    const live = await this.reader.live(tenant, id);
-    if (live) {
-      const message = { type: "cancel" as const, reason };
-      const sent = await store.commit(sendMessage(live, world.newId(), message));
-      if (sent === null) return await this.cancel(tenant, id, reason);
-      const active = this.runner.active.get(runName(tenant, id));
-      if (active) await this.recovery.obeyInbox(active);
-      return;
-    }
+  cancel(tenant: string, id: string, reason?: string): Promise<void> {
+    return this.send(tenant, id, { type: "cancel", reason }, "cancel");
+  }
+
+  signal(
+    tenant: string,
+    id: string,
+    name: string,
+    payload: Json,
+    commit?: Commit,
+  ): Promise<void> {
+    return this.send(tenant, id, { type: "signal", name, payload }, "signal", commit);
+  }
+
+  pause(tenant: string, id: string, reason?: string): Promise<void> {
+    return this.send(tenant, id, { type: "pause", reason }, "pause");
+  }
+
+  async resume(tenant: string, id: string): Promise<void> {
     const { status } = await this.reader.mustRun(tenant, id);
-    throw conflict(`Cannot cancel run ${id}: it has ended already (${status}).`);
+    if (status !== "paused" && !this.runner.active.get(runName(tenant, id))?.execution.isPaused) {
+      throw conflict(`Cannot resume run ${id}: it is not paused, it is ${status}.`);
+    }
+    await this.send(tenant, id, { type: "unpause" }, "resume");
+  }
+
+  /** Puts a message into a run's inbox, together with `also`, and rings. */
+  private async send(
+    tenant: string,
+    id: string,
+    value: InboxMessage,
+    verb: string,
+    also?: Commit,
+  ): Promise<void> {
+    const { store, world } = this.options;
+    const message = world.newId();
+    for (let seen: string | undefined;;) {
+      const { live, waiting } = await this.reader.holder(tenant, id);
+      const holder = live ?? waiting;
+      if (!holder) {
+        const { status } = await this.reader.mustRun(tenant, id);
+        if (isEnd(status)) {
+          throw conflict(`Cannot ${verb} run ${id}: it has ended already (${status}).`);
+        }
+        continue; // it was between two places
+      }
+      const sent = await store.commit(sendMessage(holder, message, value, also));
+      if (sent !== null) return await this.waker.ring(tenant, id);
+      if (seen === holder.versionstamp) {
+        throw conflict(`Cannot ${verb} run ${id}: what it depends on has changed meanwhile.`);
+      }
+      seen = holder.versionstamp;
+    }
   }
 
   async redrive(tenant: string, id: string): Promise<void> {
-    const { store, world } = this.options;
+    const { store } = this.options;
     const ended = await this.reader.ended(tenant, id);
     const { status } = ended?.value ?? await this.reader.mustRun(tenant, id);
     if (!ended || status !== "failed") {
@@ -160,23 +222,11 @@ class KernelEngine implements Engine {
     const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
     const record: RunRecord = { ...rest, status: "running" };
     const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
-    const run = new ActiveRun(record, history, newAudience(id, world), { store, world });
+    const run = new ActiveRun(record, history, this.runDeps);
     run.journal.change(redriveRun(ended, record, store.worker));
     run.journal.append({ type: "run.resumed", reason: "redriven", worker: store.worker });
     await run.journal.flush();
     this.runner.take(run);
-  }
-
-  signal(): Promise<void> {
-    throw new Error("not yet");
-  }
-
-  pause(): Promise<void> {
-    throw new Error("not yet");
-  }
-
-  resume(): Promise<void> {
-    throw new Error("not yet");
   }
 
   restart(): Promise<StartedRun> {
@@ -187,7 +237,6 @@ class KernelEngine implements Engine {
     return {
       running: this.runner.runningCount,
       queued: this.runner.queuedCount,
-      waiting: 0,
       accepting: this.accepting,
       store_ok: this.runner.storeOk && !this.options.store.isFenced,
     };
@@ -207,7 +256,7 @@ class KernelEngine implements Engine {
     await settled;
     const left = held.filter((run) => !run.ended); // some were just writing their end
     for (const run of left) {
-      run.audience.result.resolve({ status: "failed", error: shuttingDownJson(run.record.id) });
+      run.result.resolve({ status: "failed", error: shuttingDownJson(run.record.id) });
     }
     await this.release(left);
     await store.release();
@@ -228,9 +277,8 @@ class KernelEngine implements Engine {
   ): ActiveRun {
     const { store, world, idempotency_ttl_ms } = this.options;
     const record = this.newRecord(request);
-    const audience = newAudience(record.id, world);
-    if (listener) audience.feed.join(listener);
-    const run = new ActiveRun(record, emptyHistory(request.input), audience, { store, world });
+    const run = new ActiveRun(record, emptyHistory(request.input), this.runDeps);
+    if (listener) this.tell(run, listener);
     const idempotency = request.idempotency && {
       request: request.idempotency,
       expires_at: world.clock.now() + idempotency_ttl_ms,
@@ -252,6 +300,43 @@ class KernelEngine implements Engine {
     const { clock } = this.options.world;
     const soon = record.status === "queued" ? Promise.resolve() : clock.sleep(FIRST_COMMIT_MS);
     soon.then(() => journal.flush()).catch(() => {});
+  }
+
+  /** Tells `listener` of everything, also after the run has left this process for a while. */
+  private tell({ record, feed, journal }: ActiveRun, listener: RunListener): void {
+    const { signal } = this.closing;
+    const { tenant, id } = record;
+    const go = () => this.follow(tenant, id, { after: journal.last, signal }, listener);
+    const lost = (error: unknown) => {
+      if (toOrchestratorError(error).code === "not_found") return; // it was never made
+      this.options.log.warn("a run could not be followed any more", { run_id: id, error });
+    };
+    feed.join(listener, () => void go().catch(lost));
+  }
+
+  private started(run: ActiveRun): StartedRun {
+    const outcome = () => this.outcome(run);
+    return {
+      run: run.record,
+      replayed: false,
+      get result() {
+        if (!run.awaited && run.gone) void outcome();
+        run.awaited = true;
+        return run.result.promise;
+      },
+    };
+  }
+
+  /** Waits for the end of a run that has left this process and settles its result. */
+  private async outcome({ record: { tenant, id }, result }: ActiveRun): Promise<void> {
+    const { signal } = this.closing;
+    try {
+      await this.follow(tenant, id, { signal }, () => {});
+      const end = await this.reader.result(tenant, id);
+      result.resolve(end ?? { status: "failed", error: shuttingDownJson(id) });
+    } catch (error) {
+      result.resolve({ status: "failed", error: toErrorJson(error) });
+    }
   }
 
   private newRecord(request: StartRequest): RunRecord {
@@ -312,7 +397,8 @@ class KernelEngine implements Engine {
       try {
         await world.clock.sleep(sweep_ms, this.closing.signal);
         await this.recovery.sweep();
-        await this.recovery.readInboxes();
+        await this.inbox.round((tenant, id) => this.waker.ring(tenant, id));
+        await this.waker.timers(this.closing.signal);
         this.runner.storeOk = true;
       } catch (error) {
         if (this.closing.signal.aborted) return;
@@ -333,6 +419,10 @@ class KernelEngine implements Engine {
     }
     this.options.onFenced?.();
   }
+}
+
+function isEnd(status: RunStatus): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
 }
 
 function conflict(message: string): OrchestratorError {

@@ -26,9 +26,18 @@ export type EventBody =
   /** The run was asked to stop; its cleanup may follow before `run.cancelled`. */
   | { type: "run.cancelling"; reason?: string }
   | { type: "run.completed"; output: Json; usage?: Usage }
-  | { type: "run.failed"; error: ErrorJson; step?: string }
-  | { type: "run.cancelled"; reason?: string }
-  | { type: "step.started"; step: string; attempt: number; kind?: string; child?: string }
+  | { type: "run.failed"; error: ErrorJson; usage?: Usage }
+  | { type: "run.cancelled"; reason?: string; error?: ErrorJson; usage?: Usage }
+  | {
+    type: "step.started";
+    step: string;
+    attempt: number;
+    kind?: string;
+    /** A wait or a group: by itself it does nothing outside. */
+    passive?: true;
+    /** The run within the run that it waits for. */
+    child?: string;
+  }
   | {
     type: "step.completed";
     step: string;

@@ -1,85 +1,178 @@
 /**
- * One run being advanced by this process: the {@linkcode RunContext} that its function sees.
+ * One run being advanced by this process: what its branches share.
  *
- * Boundary: owns the run's steps and its end. Appends to the journal, knows no store and no claim.
+ * Boundary: owns the run's end, its signals, what it spent, and when it leaves memory. Appends to the
+ * journal, knows no store and no claim. Steps, waits and groups are in `branch.ts`.
  *
  * Invariants
- * 1. **Barrier.** Before a step with an effect runs, everything before it and its own `step.started`
- *    are on disk.
- * 2. A step with a recorded result never runs again; a recorded final failure is thrown again.
- * 3. A result is appended before the function sees it. It shares a commit with whatever the function
- *    does next, so a step costs one commit, not two.
- * 4. After the end, or after the journal has closed, nothing is appended.
+ * 1. After the end, after a suspension or after the journal has closed, nothing is appended.
+ * 2. A run is suspended only while every branch is parked and no step runs. What a suspension leaves
+ *    behind in memory never goes on: to the run's function it is a crash.
+ * 3. A cancel stops every branch but those of a cleanup; an eviction stops all of them.
+ * 4. A signal is journaled before a wait takes it, and the wait's outcome names it: no signal is
+ *    taken twice, none is lost.
  *
  * @module
  */
 import {
-  fromErrorJson,
+  type ErrorJson,
   OrchestratorError,
   toErrorJson,
   toOrchestratorError,
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
 import { addUsage, type Usage } from "../../telemetry/usage.ts";
-import { attempt } from "./attempt.ts";
+import { Branch } from "./branch.ts";
 import { timestamp, type World } from "./clock.ts";
-import type {
-  RetryPolicy,
-  RunContext,
-  RunFunction,
-  RunInfo,
-  StepOptions,
-  StepScope,
-} from "./context.ts";
-import type { EventBody, Json } from "./events.ts";
+import type { RunContext, RunFunction } from "./context.ts";
+import type { Budget, EventBody, Json, WaitingFor } from "./events.ts";
 import type { Feed } from "./feed.ts";
-import { type History, identity, type StepRecord } from "./history.ts";
-import { DEFAULT_RETRY, retryDelay } from "./retry.ts";
+import { type History, identity, type PendingSignal } from "./history.ts";
 import type { RunJournal } from "./run_journal.ts";
-import type { RunResult } from "./runs.ts";
+import type { InboxMessage } from "./transitions.ts";
+import type { RunRecord, RunResult } from "./runs.ts";
+
+/** A run would spend more than it may. */
+export interface Exceeded {
+  /** Step key for what asks for more, unique for each time. */
+  key: string;
+  budget: keyof Budget;
+  limit: number;
+  spent: number;
+  on_exceeded: "fail" | "approval";
+}
+
+/** Asks for more. @returns the raised limits @throws `budget_exceeded` */
+export type BudgetGate = (ctx: RunContext, exceeded: Exceeded) => Promise<Budget>;
 
 /** What an execution needs. */
 export interface ExecutionDeps {
   world: World;
   journal: RunJournal;
   feed: Feed;
+  /** Without it a spent budget fails the run. */
+  gate?: BudgetGate;
+  /** Looks after a run that was just made or sent a message. Never throws. */
+  ring: (tenant: string, run: string) => void;
 }
 
+/** Every branch waits: the run can leave memory. */
+export interface Suspension {
+  status: "suspended";
+  /** When it goes on by itself, in milliseconds since the epoch. */
+  due?: number;
+  waiting_for: WaitingFor[];
+  paused: boolean;
+}
+
+/** A branch that cannot go on for now. */
+interface Parked {
+  step: string;
+  signal?: string;
+  until?: number;
+  /** It waits for the end of a pause. */
+  gated?: boolean;
+  resolve: () => void;
+}
+
+/** Waits up to this long are sat out in memory. */
+const KEEP_MS = 1_000;
+
 /** Advances one run. */
-export class Execution implements RunContext {
-  private readonly abort = new AbortController();
+export class Execution {
+  readonly root: Branch;
+  readonly world: World;
+  readonly journal: RunJournal;
+  readonly feed: Feed;
+  private readonly cancelled = new AbortController();
+  private readonly evicted = new AbortController();
   private readonly used = new Set<string>();
+  private readonly parked = new Set<Parked>();
+  private readonly deadlines = new Map<string, number>();
+  /** Branches that do not wait for branches of their own. */
+  branches = 1;
+  /** Steps that run now. */
+  running = 0;
   private usage: Usage;
+  private calls: number;
+  private limits?: Budget;
+  private paused: boolean;
+  private checking = false;
+  private suspend!: (suspension: Suspension) => void;
   private ended = false;
 
   constructor(
-    readonly run: RunInfo,
-    private readonly history: History,
+    readonly run: RunRecord,
+    readonly history: History,
     private readonly deps: ExecutionDeps,
   ) {
+    this.world = deps.world;
+    this.journal = deps.journal;
+    this.feed = deps.feed;
     this.usage = history.usage;
+    this.calls = history.calls;
+    this.paused = history.paused;
+    if (run.budget) this.limits = { ...run.budget, ...history.raised };
+    this.root = new Branch(this, this.cancelled);
   }
 
-  get signal(): AbortSignal {
-    return this.abort.signal;
-  }
-
-  /** Makes the function stop: its steps reject with `reason`. */
-  stop(reason: OrchestratorError): void {
-    this.abort.abort(reason);
+  /** True once nothing can be appended any more. */
+  get isOver(): boolean {
+    return this.ended;
   }
 
   /**
-   * Runs the function to its end.
+   * Makes the function stop: its steps and waits reject with `reason`. A cancel leaves cleanups
+   * alone, everything else stops them too.
+   */
+  stop(reason: OrchestratorError): void {
+    if (reason.code !== "run_cancelled") this.evicted.abort(reason);
+    this.cancelled.abort(reason);
+  }
+
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  /** No new step begins. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** Steps may begin again. */
+  unpause(): void {
+    this.paused = false;
+    for (const parked of [...this.parked]) if (parked.gated) parked.resolve();
+  }
+
+  /** A signal that is in the journal. */
+  deliver(signal: PendingSignal): void {
+    this.history.signals.push(signal);
+    for (const parked of [...this.parked]) if (parked.signal === signal.name) parked.resolve();
+  }
+
+  /** Takes the oldest signal of a name. */
+  take(name: string): PendingSignal | undefined {
+    const { signals } = this.history;
+    const at = signals.findIndex((signal) => signal.name === name);
+    return at < 0 ? undefined : signals.splice(at, 1)[0];
+  }
+
+  /**
+   * Runs the function to its end or until every branch waits.
    *
    * @returns how the run ended; the caller journals it
    * @throws why the run cannot go on in this process: fenced, store gone, shutting down
    */
-  async advance(fn: RunFunction): Promise<RunResult> {
+  async advance(fn: RunFunction): Promise<RunResult | Suspension> {
     try {
-      this.signal.throwIfAborted();
-      const output = await fn(this, this.history.input) ?? null;
-      return { status: "completed", output, usage: this.usage };
+      if (this.evicted.signal.aborted) throw this.evicted.signal.reason;
+      const result = await new Promise<Json | Suspended>((resolve, reject) => {
+        this.suspend = (suspension) => resolve(new Suspended(suspension));
+        fn(this.root, this.history.input).then(resolve, reject);
+      });
+      if (result instanceof Suspended) return result.suspension;
+      return { status: "completed", output: result ?? null, usage: this.usage };
     } catch (error) {
       return this.judge(toOrchestratorError(error));
     } finally {
@@ -87,146 +180,47 @@ export class Execution implements RunContext {
     }
   }
 
-  async step<T extends Json>(
-    key: string,
-    fn: (scope: StepScope) => T | Promise<T>,
-    options: StepOptions = {},
-  ): Promise<T> {
-    this.use(key);
-    const known = this.history.steps.get(key);
-    if (known?.done) return known.done.output as T;
-    if (known?.failed && !known.failed.retry_at) throw fromErrorJson(known.failed.error);
-    if (known?.open && options.effect === "at_most_once") throw this.giveUp(key, known);
-    const retry: RetryPolicy = { ...DEFAULT_RETRY, ...[options.retry ?? []].flat()[0] };
-    if (known?.failed) await this.sleepUntil(Date.parse(known.failed.retry_at!));
-    for (let n = (known?.attempts ?? 0) + 1;; n++) {
-      const result = await this.tryStep(key, n, fn, options, retry);
-      if ("output" in result) return result.output;
-      await this.deps.journal.flush();
-      await this.sleepUntil(result.retry_at);
-    }
+  /** Appends an event. */
+  append(event: EventBody): { seq: number; at: string } {
+    if (this.ended) throw new Error(`Cannot append ${event.type}: the run's function has returned`);
+    return this.deps.journal.append(event);
   }
 
+  /** Appends an event that the function emits, unless the journal has it. */
   emit(event: EventBody): void {
     if (this.history.emitted.has(identity(event))) return;
     this.append(event);
-    if ("usage" in event && event.usage) this.usage = addUsage(this.usage, event.usage);
+    this.surface(event);
+  }
+
+  /** What concerns an approval is told to the runs around this one. */
+  surface(event: EventBody): void {
+    const { parent, tenant, id } = this.run;
+    if (!parent || !event.type.startsWith("approval.")) return;
+    const outer = { run: id, ...event, step: parent.step } as EventBody;
+    this.send(tenant, parent.run, { type: "event", event: outer });
+  }
+
+  /** Puts a message for another run into the next commit. */
+  send(tenant: string, run: string, value: InboxMessage): void {
+    const { journal, world, ring } = this.deps;
+    journal.send(tenant, run, world.newId(), value);
+    journal.flush().then(() => ring(tenant, run), () => {});
+  }
+
+  /** A run within this one is on disk: it is looked after. */
+  spawned(child: string): void {
+    const { journal, ring } = this.deps;
+    journal.flush().then(() => ring(this.run.tenant, child), () => {});
   }
 
   change(commit: Commit): void {
+    if (this.ended) throw new Error("Cannot change anything: the run's function has returned");
     this.deps.journal.change(commit);
   }
 
-  wait(): never {
-    throw new Error("not yet");
-  }
-
-  group(): never {
-    throw new Error("not yet");
-  }
-
-  all(): never {
-    throw new Error("not yet");
-  }
-
-  child(): never {
-    throw new Error("not yet");
-  }
-
-  cleanup(): never {
-    throw new Error("not yet");
-  }
-
-  private async tryStep<T extends Json>(
-    key: string,
-    n: number,
-    fn: (scope: StepScope) => T | Promise<T>,
-    options: StepOptions,
-    retry: RetryPolicy,
-  ): Promise<{ output: T } | { retry_at: number }> {
-    const { clock, random } = this.deps.world;
-    this.signal.throwIfAborted();
-    if (options.effect !== "none") await this.barrier(key, n, options.kind);
-    const started = clock.now();
-    try {
-      const output = await this.attempt(key, n, fn, options);
-      this.deps.feed.settle(key);
-      this.append({
-        type: "step.completed",
-        step: key,
-        attempt: n,
-        kind: options.kind,
-        output: output ?? null,
-        duration_ms: clock.now() - started,
-      });
-      return { output };
-    } catch (thrown) {
-      this.signal.throwIfAborted();
-      this.deps.feed.settle(key);
-      const error = toOrchestratorError(thrown);
-      const limit = options.effect === "at_most_once" ? { ...retry, max_attempts: 1 } : retry;
-      const delay = retryDelay(limit, n, error, random);
-      const at = delay === undefined ? undefined : clock.now() + delay;
-      this.fail(key, n, error, at);
-      if (at === undefined) throw error;
-      return { retry_at: at };
-    }
-  }
-
-  /** Invariant 1. */
-  private async barrier(key: string, n: number, kind?: string): Promise<void> {
-    this.append({ type: "step.started", step: key, attempt: n, kind });
-    await this.deps.journal.flush();
-    this.signal.throwIfAborted();
-  }
-
-  private attempt<T>(
-    key: string,
-    n: number,
-    fn: (scope: StepScope) => T | Promise<T>,
-    options: StepOptions,
-  ): Promise<T> {
-    const { feed, world } = this.deps;
-    const id = `${this.run.id}/${key}`;
-    const run = (signal: AbortSignal) =>
-      fn({
-        key,
-        attempt: n,
-        idempotency_key: id,
-        signal,
-        delta: (text) => feed.delta(key, text),
-        reset: () => feed.reset(key),
-      });
-    const { timeout_ms } = options;
-    return attempt(run, {
-      signal: this.signal,
-      clock: world.clock,
-      what: `step ${key}`,
-      timeout_ms,
-    });
-  }
-
-  private fail(step: string, n: number, error: OrchestratorError, at?: number): void {
-    const retry_at = at === undefined ? undefined : timestamp(at);
-    this.append({ type: "step.failed", step, attempt: n, error: toErrorJson(error), retry_at });
-  }
-
-  /** The outcome of an at-most-once effect is unknown: it must not be tried again. */
-  private giveUp(key: string, known: StepRecord): OrchestratorError {
-    const error = new OrchestratorError(
-      "effect_unknown",
-      `Cannot repeat step ${key}: it may run at most once and was interrupted. Check its effect by hand, then redrive or restart the run.`,
-    );
-    this.fail(key, known.attempts, error);
-    return error;
-  }
-
-  private append(event: EventBody): void {
-    if (this.ended) throw new Error(`Cannot append ${event.type}: the run's function has returned`);
-    this.deps.journal.append(event);
-  }
-
-  private use(key: string): void {
+  /** Claims a step's key. @throws `internal` when another step has it */
+  use(key: string): void {
     if (this.used.has(key)) {
       throw new OrchestratorError(
         "internal",
@@ -236,19 +230,172 @@ export class Execution implements RunContext {
     this.used.add(key);
   }
 
-  private async sleepUntil(at: number): Promise<void> {
-    const { clock } = this.deps.world;
-    const ms = at - clock.now();
-    if (ms > 0) await clock.sleep(ms, this.signal);
+  /** Counts what a step spent. */
+  spend(usage: Usage | undefined): void {
+    if (usage) this.usage = addUsage(this.usage, usage);
+  }
+
+  /** Counts an attempt that does something outside. */
+  call(): void {
+    this.calls++;
+  }
+
+  /** What is left of the run's budget, for a run within it. */
+  get remaining(): RunRecord["budget"] {
+    if (!this.limits) return undefined;
+    const left: RunRecord["budget"] = {};
+    for (const [name, limit] of Object.entries(this.limits)) {
+      const budget = name as keyof Budget;
+      if (typeof limit === "number") left[budget] = Math.max(0, limit - this.spent(budget));
+    }
+    return left;
+  }
+
+  /** True when a step may have to wait before it begins. */
+  get isGated(): boolean {
+    return this.paused || this.limits !== undefined;
+  }
+
+  /** Waits while the run is paused; lets no call through that the budget does not allow. */
+  async pass(branch: Branch, key: string, calls: boolean): Promise<void> {
+    while (this.paused) await this.park(branch, { step: key, gated: true });
+    if (!calls || !this.limits) return;
+    for (let n = 1;; n++) {
+      const over = this.exceeded(n === 1 ? `${key}/budget` : `${key}/budget#${n}`);
+      if (!over) return;
+      const { budget, limit, spent } = over;
+      this.emit({ type: "budget.exceeded", step: over.key, budget, limit, spent });
+      if (!this.deps.gate) throw overBudget(over);
+      const raised = await this.deps.gate(branch, over);
+      this.limits = { ...this.limits, ...raised };
+      this.emit({ type: "budget.raised", step: over.key, budget: raised });
+    }
+  }
+
+  /** Waits in memory until something resolves it; lets the run leave memory when all branches wait. */
+  park(branch: Branch, what: Omit<Parked, "resolve">): Promise<void> {
+    const { signal } = branch;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const over = new AbortController();
+    const parked: Parked = { ...what, resolve };
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    if (what.until !== undefined) {
+      const ms = what.until - this.world.clock.now();
+      this.world.clock.sleep(Math.max(0, ms), over.signal).then(resolve, () => {});
+    }
+    this.parked.add(parked);
+    this.look();
+    return promise.finally(() => {
+      this.parked.delete(parked);
+      signal.removeEventListener("abort", stop);
+      over.abort();
+    });
+  }
+
+  /** A group has to end by then, whether the run is in memory or not. */
+  setDeadline(key: string, at: number | undefined): void {
+    if (at === undefined) this.deadlines.delete(key);
+    else this.deadlines.set(key, at);
+  }
+
+  /** Looks, once this turn is over, whether every branch waits (invariant 2). */
+  look(): void {
+    if (this.checking) return;
+    this.checking = true;
+    this.world.clock.afterTurn(() => {
+      this.checking = false;
+      const blocked = this.parked.size >= this.branches && this.running === 0;
+      if (!blocked || this.ended || this.cancelled.signal.aborted && !this.inCleanup) return;
+      const times = [...[...this.parked].map(({ until }) => until), ...this.deadlines.values()];
+      const due = Math.min(...times.map((time) => time ?? Infinity));
+      if (due - this.world.clock.now() < KEEP_MS) return;
+      this.leave(due === Infinity ? undefined : due);
+    });
+  }
+
+  /** Cleanups that run now. */
+  private cleanups = 0;
+
+  private get inCleanup(): boolean {
+    return this.cleanups > 0;
+  }
+
+  /** Runs `fn` in a branch that only an eviction stops. */
+  async cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T> {
+    this.cleanups++;
+    try {
+      return await fn(new Branch(this, this.evicted));
+    } finally {
+      this.cleanups--;
+    }
+  }
+
+  private leave(due: number | undefined): void {
+    const waiting_for = [...this.parked].map(({ step, signal, until }): WaitingFor => ({
+      step,
+      ...(signal === undefined ? {} : { signal }),
+      ...(until === undefined ? {} : { until: timestamp(until) }),
+    }));
+    this.append({ type: "run.waiting", for: waiting_for });
+    this.ended = true;
+    this.suspend({ status: "suspended", due, waiting_for, paused: this.paused });
+  }
+
+  private exceeded(key: string): Exceeded | undefined {
+    const on_exceeded = this.run.budget?.on_exceeded ?? "fail";
+    for (const [name, limit] of Object.entries(this.limits ?? {})) {
+      if (typeof limit !== "number") continue;
+      const budget = name as keyof Budget;
+      const spent = this.spent(budget);
+      if (spent >= limit) return { key, budget, limit, spent, on_exceeded };
+    }
+  }
+
+  private spent(budget: keyof Budget): number {
+    switch (budget) {
+      case "tokens":
+        return this.usage.input_tokens + this.usage.output_tokens;
+      case "cost_usd":
+        return this.usage.cost_usd;
+      case "steps":
+        return this.calls;
+      case "seconds":
+        return (this.world.clock.now() - Date.parse(this.run.created_at)) / 1000;
+    }
   }
 
   /** Cancelled runs end as cancelled; other `cancelled` errors mean that this process must let go. */
   private judge(error: OrchestratorError): RunResult {
-    const stopped = this.signal.aborted ? toOrchestratorError(this.signal.reason) : error;
-    if (stopped.code === "run_cancelled") {
-      return { status: "cancelled", reason: stopped.details?.reason as string | undefined };
+    const { evicted, cancelled } = this;
+    if (evicted.signal.aborted) error = toOrchestratorError(evicted.signal.reason);
+    else if (cancelled.signal.aborted && error.kind === "cancelled") {
+      error = toOrchestratorError(cancelled.signal.reason);
     }
-    if (stopped.kind === "cancelled" || stopped.code === "store_unavailable") throw stopped;
-    return { status: "failed", error: toErrorJson(stopped) };
+    if (error.code === "run_cancelled") {
+      const reason = error.details?.reason as string | undefined;
+      return { status: "cancelled", reason, usage: this.usage, ...troubles(error) };
+    }
+    if (error.kind === "cancelled" || error.code === "store_unavailable") throw error;
+    return { status: "failed", error: toErrorJson(error), usage: this.usage };
   }
+}
+
+/** Told apart from whatever a run's function may return. */
+class Suspended {
+  constructor(readonly suspension: Suspension) {}
+}
+
+/** What went wrong while a cancelled run put things right. */
+function troubles(error: OrchestratorError): { error?: ErrorJson } {
+  return error.details?.compensation_errors ? { error: toErrorJson(error) } : {};
+}
+
+function overBudget({ budget, limit, spent }: Exceeded): OrchestratorError {
+  return new OrchestratorError(
+    "budget_exceeded",
+    `Cannot go on: the run has spent ${spent} of ${limit} ${budget}. Raise its budget and start it again.`,
+    { details: { budget, limit, spent } },
+  );
 }

@@ -12,7 +12,7 @@ import type { RunListener } from "./runs.ts";
 
 /** Live events of one run. */
 export class Feed {
-  private readonly listeners = new Set<RunListener>();
+  private readonly listeners = new Map<RunListener, (() => void) | undefined>();
   /** Text so far of each step that streams now, in pieces. */
   private readonly texts = new Map<string, string[]>();
   /** How many pieces of a step have been published. */
@@ -21,14 +21,18 @@ export class Feed {
 
   constructor(private readonly run: string, private readonly clock: Clock) {}
 
-  /** Starts to deliver; snapshots of what streams now come first. */
-  join(listener: RunListener): void {
+  /**
+   * Starts to deliver; snapshots of what streams now come first.
+   *
+   * @param onOver called when the run leaves this process without having ended
+   */
+  join(listener: RunListener, onOver?: () => void): void {
     this.publishDeltas();
     for (const [step, pieces] of this.texts) {
       const event = this.live({ type: "step.snapshot", step, text: pieces.join("") });
       listener(event, JSON.stringify(event));
     }
-    this.listeners.add(listener);
+    this.listeners.set(listener, onOver);
   }
 
   /** Stops to deliver. */
@@ -36,9 +40,16 @@ export class Feed {
     this.listeners.delete(listener);
   }
 
+  /** The run has left this process: whoever listens has to look for it elsewhere. */
+  close(): void {
+    const all = [...this.listeners.values()];
+    this.listeners.clear();
+    for (const onOver of all) onOver?.();
+  }
+
   /** Delivers an event that is on disk. */
   publish(event: RunEvent, json: string): void {
-    for (const listener of this.listeners) listener(event, json);
+    for (const listener of this.listeners.keys()) listener(event, json);
   }
 
   /** Adds a piece of a step's text. */

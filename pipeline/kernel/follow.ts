@@ -1,17 +1,24 @@
-/** Replays a run's journal to a listener, then follows it live. @module */
+/**
+ * Replays a run's journal to a listener, then follows it live, wherever the run goes: into memory,
+ * out of it, to another process.
+ *
+ * @module
+ */
 import type { ActiveRun } from "./active_run.ts";
 import type { Clock } from "./clock.ts";
 import { isTerminal, type JournalEvent, type RunEvent } from "./events.ts";
 import type { Reader } from "./reader.ts";
 import type { RunListener } from "./runs.ts";
 
-/** How often a run that another process advances is looked at. */
-const POLL_MS = 250;
+/** How often a run that this process does not hold is looked at. */
+const POLL_MS = 1_000;
 
 /** What following needs. */
 export interface FollowDeps {
   /** The run, while this process holds it. */
   active: () => ActiveRun | undefined;
+  /** Calls `fn` once this process holds the run. @returns what calls that off */
+  onArrival: (fn: () => void) => () => void;
   reader: Reader;
   clock: Clock;
 }
@@ -31,40 +38,61 @@ export async function follow(
   deps: FollowDeps,
 ): Promise<void> {
   const { tenant, id, signal } = request;
+  const { reader } = deps;
   const cursor = new Cursor(request.after ?? 0, listener);
   while (!signal.aborted) {
+    const nap = new AbortController();
+    const leave = deps.onArrival(() => nap.abort());
     const run = deps.active();
-    if (run) return await followActive(run, cursor, request, deps.reader);
-    const record = await deps.reader.mustRun(tenant, id);
-    const events = await deps.reader.journal(tenant, id, cursor.seq);
-    if (cursor.replay(events) || cursor.seq >= (record.last_seq ?? Infinity)) return;
-    await deps.clock.sleep(POLL_MS, signal).catch(() => {});
+    if (run) {
+      leave();
+      if (await followActive(run, cursor, request, reader)) return;
+      continue;
+    }
+    try {
+      const record = await reader.mustRun(tenant, id);
+      const events = await reader.journal(tenant, id, cursor.seq);
+      if (cursor.replay(events) || cursor.seq >= (record.last_seq ?? Infinity)) return;
+      await deps.clock.sleep(POLL_MS, AbortSignal.any([signal, nap.signal])).catch(() => {});
+    } finally {
+      leave();
+    }
   }
 }
 
-/** Events that happen while the journal is read are held back, so that none is lost or doubled. */
+/**
+ * Events that happen while the journal is read are held back, so that none is lost or doubled.
+ *
+ * @returns whether there is nothing more to come; `false` when the run has left this process
+ */
 async function followActive(
-  run: ActiveRun,
+  { feed }: ActiveRun,
   cursor: Cursor,
   { tenant, id, signal }: FollowRequest,
   reader: Reader,
-): Promise<void> {
-  const { feed } = run.audience;
+): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
   const missed: JournalEvent[] = [];
+  let over = false;
   const hold: RunListener = (event) => void ("seq" in event && missed.push(event));
-  feed.join(hold);
+  feed.join(hold, () => over = true);
   try {
-    if (cursor.replay(await reader.journal(tenant, id, cursor.seq))) return;
+    if (cursor.replay(await reader.journal(tenant, id, cursor.seq))) return true;
   } finally {
     feed.leave(hold);
   }
-  if (cursor.replay(missed) || signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const live: RunListener = (event, json) => void (cursor.deliver(event, json) && resolve());
-  feed.join(live);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  feed.leave(live);
+  if (cursor.replay(missed) || signal.aborted) return true;
+  if (over) return false;
+  const live: RunListener = (event, json) => void (cursor.deliver(event, json) && resolve(true));
+  const stop = () => resolve(true);
+  feed.join(live, () => resolve(false));
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await promise;
+  } finally {
+    feed.leave(live);
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 /** How far a listener has got. */

@@ -5,12 +5,14 @@
  */
 import type { ErrorJson } from "../../errors.ts";
 import { addUsage, NO_USAGE, type Usage } from "../../telemetry/usage.ts";
-import type { EventBody, JournalEvent, Json } from "./events.ts";
+import type { Budget, EventBody, JournalEvent, Json } from "./events.ts";
 
 /** What is recorded of one step. */
 export interface StepRecord {
   /** Attempts begun. */
   attempts: number;
+  /** When the first attempt began, in milliseconds since the epoch. */
+  began: number;
   /** Present once it has completed. */
   done?: { output: Json };
   /** The last failure; final when `retry_at` is absent. */
@@ -19,14 +21,30 @@ export interface StepRecord {
   open: boolean;
 }
 
+/** A signal that no wait has taken. */
+export interface PendingSignal {
+  seq: number;
+  name: string;
+  payload: Json;
+}
+
 /** A run as its journal tells it. */
 export interface History {
   seq: number;
   input: Json;
   steps: Map<string, StepRecord>;
+  /** Signals that no wait has taken, oldest first. */
+  signals: PendingSignal[];
   /** Identities of the events that the run's function emitted. */
   emitted: Set<string>;
   usage: Usage;
+  /** Attempts of steps that do something outside. */
+  calls: number;
+  /** Limits that were raised meanwhile. */
+  raised: Budget;
+  paused: boolean;
+  /** The run was asked to stop. */
+  cancelling?: { reason?: string };
   /** How often the run was resumed after a crash since it last got anywhere. */
   crashes: number;
 }
@@ -37,8 +55,12 @@ export function emptyHistory(input: Json): History {
     seq: 0,
     input,
     steps: new Map(),
+    signals: [],
     emitted: new Set(),
     usage: NO_USAGE,
+    calls: 0,
+    raised: {},
+    paused: false,
     crashes: 0,
   };
 }
@@ -66,23 +88,42 @@ function apply(history: History, event: JournalEvent): void {
     case "run.resumed":
       if (event.reason === "crashed") history.crashes++;
       if (event.reason === "redriven") forgetFailures(history);
+      if (event.reason === "unpaused") history.paused = false;
+      break;
+    case "run.waiting":
+      history.crashes = 0;
+      break;
+    case "run.paused":
+      history.paused = true;
+      break;
+    case "run.cancelling":
+      history.cancelling = { reason: event.reason };
+      break;
+    case "signal.received":
+      history.signals.push({ seq: event.seq, name: event.name, payload: event.payload });
+      break;
+    case "budget.raised":
+      history.raised = { ...history.raised, ...event.budget };
       break;
     case "step.started": {
-      const step = stepOf(history, event.step);
+      const step = stepOf(history, event.step, event.at);
       step.attempts = event.attempt;
       step.open = true;
       step.failed = undefined;
+      if (!event.passive) history.calls++;
       break;
     }
     case "step.completed": {
-      const step = stepOf(history, event.step);
+      const step = stepOf(history, event.step, event.at);
       step.done = { output: event.output };
       step.open = false;
       history.crashes = 0;
+      if (event.usage) history.usage = addUsage(history.usage, event.usage);
+      if (event.signal) history.signals = history.signals.filter((s) => s.seq !== event.signal);
       break;
     }
     case "step.failed": {
-      const step = stepOf(history, event.step);
+      const step = stepOf(history, event.step, event.at);
       step.attempts = event.attempt;
       step.failed = { error: event.error, retry_at: event.retry_at };
       step.open = false;
@@ -91,21 +132,24 @@ function apply(history: History, event: JournalEvent): void {
     }
     default:
       history.emitted.add(identity(event));
-      if ("usage" in event && event.usage) history.usage = addUsage(history.usage, event.usage);
   }
 }
 
 /** Steps that failed for good may be tried again, as if they had never begun. */
 export function forgetFailures(history: History): History {
   history.crashes = 0;
+  history.cancelling = undefined;
   for (const [key, step] of history.steps) {
     if (step.failed && !step.failed.retry_at) history.steps.delete(key);
   }
   return history;
 }
 
-function stepOf(history: History, key: string): StepRecord {
+function stepOf(history: History, key: string, at: string): StepRecord {
   let step = history.steps.get(key);
-  if (!step) history.steps.set(key, step = { attempts: 0, open: false });
+  if (!step) {
+    step = { attempts: 0, began: Date.parse(at), open: false };
+    history.steps.set(key, step);
+  }
   return step;
 }

@@ -3,7 +3,7 @@ import { OrchestratorError } from "../../errors.ts";
 import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { JournalEvent } from "./events.ts";
 import type { RunPage, RunRecord, RunResult, RunStatus } from "./runs.ts";
-import type { InboxMessage, LiveRun } from "./transitions.ts";
+import type { InboxMessage, LiveRun, WaitingRun } from "./transitions.ts";
 
 /** Longest page of a list. */
 const MAX_PAGE = 200;
@@ -12,13 +12,15 @@ const MAX_PAGE = 200;
 export class Reader {
   constructor(private readonly store: Store) {}
 
-  /** The header of a run, live or ended. */
+  /** The header of a run, wherever it is. */
   async run(tenant: string, id: string): Promise<RunRecord | null> {
-    const [ended, live] = await this.store.getMany<RunRecord | LiveRun>([
+    const found = await this.store.getMany<RunRecord | LiveRun | WaitingRun>([
       keys.run(tenant, id),
       keys.live(tenant, id),
+      keys.waiting(tenant, id),
     ]);
-    return (ended?.value as RunRecord) ?? (live?.value as LiveRun)?.run ?? null;
+    const value = found.find((entry) => entry !== null)?.value;
+    return value === undefined ? null : "run" in value ? value.run : value;
   }
 
   /** The header of a run. @throws `not_found` */
@@ -29,6 +31,19 @@ export class Reader {
   /** A run that has not ended, with the claim on it. */
   live(tenant: string, id: string): Promise<Versioned<LiveRun> | null> {
     return this.store.get<LiveRun>(keys.live(tenant, id));
+  }
+
+  /** A run that has not ended, be it live or put aside. */
+  async holder(
+    tenant: string,
+    id: string,
+  ): Promise<{ live?: Versioned<LiveRun>; waiting?: Versioned<WaitingRun> }> {
+    const [live, waiting] = await this.store.getMany<LiveRun | WaitingRun>([
+      keys.live(tenant, id),
+      keys.waiting(tenant, id),
+    ]);
+    if (live) return { live: live as Versioned<LiveRun> };
+    return waiting ? { waiting } : {};
   }
 
   /** A run that has ended. */
@@ -66,9 +81,9 @@ export class Reader {
       case "run.completed":
         return { status: "completed", output: last.output, usage: last.usage! };
       case "run.failed":
-        return { status: "failed", error: last.error };
+        return { status: "failed", error: last.error, usage: last.usage };
       case "run.cancelled":
-        return { status: "cancelled", reason: last.reason };
+        return { status: "cancelled", reason: last.reason, error: last.error, usage: last.usage };
       default:
         return null;
     }
@@ -106,7 +121,7 @@ export class Reader {
   ): Promise<RunRecord[]> {
     const selector = cursor ? { prefix, end: [...prefix, cursor] } : { prefix };
     const found: RunRecord[] = [];
-    const entries = this.store.list<RunRecord | LiveRun | { at: string }>(selector, {
+    const entries = this.store.list<RunRecord | LiveRun | WaitingRun | { at: string }>(selector, {
       reverse: true,
     });
     for await (const { key, value } of entries) {
@@ -130,13 +145,18 @@ export class Reader {
 function sources(tenant: string, status?: RunStatus): Key[] {
   switch (status) {
     case undefined:
-      return [keys.runs(tenant), keys.livesOf(tenant)];
+      return [keys.runs(tenant), keys.livesOf(tenant), keys.waitingOf(tenant)];
     case "completed":
       return [keys.runs(tenant)];
     case "failed":
     case "cancelled":
       return [keys.endedWith(tenant, status)];
-    default:
+    case "waiting":
+    case "paused":
+      return [keys.waitingOf(tenant)];
+    case "queued":
+      return [keys.livesOf(tenant), keys.waitingOf(tenant)];
+    case "running":
       return [keys.livesOf(tenant)];
   }
 }

@@ -11,6 +11,22 @@ export const DEFAULT_RETRY: RetryPolicy = Object.freeze({
   jitter: "full",
 });
 
+/** The policies of a step, the first one that is meant for an error first. */
+export type Retry = Partial<RetryPolicy> | Partial<RetryPolicy>[];
+
+/**
+ * The policy for an error: the first that names its code or `all`; one that names none is for errors
+ * of kind `retryable`.
+ */
+export function retryPolicy(retry: Retry | undefined, error: OrchestratorError) {
+  if (error.kind === "cancelled") return undefined;
+  const policies = retry === undefined ? [DEFAULT_RETRY] : Array.isArray(retry) ? retry : [retry];
+  const policy = policies.find(({ errors }) =>
+    errors ? errors.includes(error.code) || errors.includes("all") : error.kind === "retryable"
+  );
+  return policy && { ...DEFAULT_RETRY, ...policy };
+}
+
 /**
  * The pause before the next attempt, in milliseconds, or `undefined` when there is none.
  *
@@ -20,12 +36,13 @@ export const DEFAULT_RETRY: RetryPolicy = Object.freeze({
  * @param attempt the attempt that failed, 1 for the first
  */
 export function retryDelay(
-  policy: RetryPolicy,
+  retry: Retry | undefined,
   attempt: number,
   error: OrchestratorError,
   random: () => number,
 ): number | undefined {
-  if (error.kind !== "retryable" || attempt >= policy.max_attempts) return undefined;
+  const policy = retryPolicy(retry, error);
+  if (!policy || attempt >= policy.max_attempts) return undefined;
   const pause = policy.interval_ms * policy.backoff_rate ** (attempt - 1);
   const capped = Math.min(pause, policy.max_delay_ms);
   const jittered = policy.jitter === "full" ? capped * random() : capped;

@@ -14,11 +14,11 @@
  * @module
  */
 import { OrchestratorError } from "../../errors.ts";
-import { type Check, keys, type Mutation, setText, type Store } from "../../store/mod.ts";
+import { type Check, type Commit, keys, type Mutation, setText, type Store } from "../../store/mod.ts";
 import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
-import type { Transition } from "./transitions.ts";
+import { type InboxMessage, message } from "./transitions.ts";
 
 /** Events above this length are refused; a step that returns more has failed. */
 const MAX_EVENT_CHARS = 4_000_000;
@@ -63,15 +63,20 @@ export class RunJournal {
     return event;
   }
 
-  /** Adds mutations to the next commit. */
-  write(mutations: Mutation[]): void {
+  /** Adds a change of the run's state to the next commit. */
+  change({ checks, mutations }: Commit): void {
+    for (const check of checks) this.checks.push(check);
     for (const mutation of mutations) this.mutations.push(mutation);
   }
 
-  /** Adds a change of the run's state to the next commit. */
-  change({ checks, mutations }: Transition): void {
-    for (const check of checks) this.checks.push(check);
-    this.write(mutations);
+  /** Adds a message for another run to the next commit. */
+  send(tenant: string, run: string, id: string, value: InboxMessage): void {
+    this.change({ checks: [], mutations: message(tenant, run, id, value) });
+  }
+
+  /** Sequence number of the last event that was appended. */
+  get last(): number {
+    return this.seq;
   }
 
   /** Settles as the first commit does. */
@@ -88,7 +93,7 @@ export class RunJournal {
   flush(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     if (this.scheduled) return this.scheduled;
-    if (this.events.length === 0 && this.mutations.length === 0) return this.underWay ?? DONE;
+    if (this.events.length + this.mutations.length + this.checks.length === 0) return this.underWay ?? DONE;
     const next = (this.underWay ?? DONE).then(() => this.commit());
     next.catch(() => {});
     return this.scheduled = next;

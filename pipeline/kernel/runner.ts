@@ -6,7 +6,8 @@
  *
  * Invariants
  * 1. At most `concurrency` runs are driven at once; the others wait in order of arrival.
- * 2. A run leaves `active` exactly once: ended (on disk) or let go (closed journal, in `orphans`).
+ * 2. A run leaves `active` exactly once: ended or put aside (both on disk), or let go (closed
+ *    journal, in `orphans`). Who watches it then follows it through the store.
  * 3. A suspect (crashed twice or more without progress) is driven while no other suspect is, so that
  *    the run that kills the process is the one whose crashes are counted.
  *
@@ -14,12 +15,16 @@
  */
 import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { Store } from "../../store/mod.ts";
+import { NO_USAGE } from "../../telemetry/usage.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { World } from "./clock.ts";
+import type { Suspension } from "./execution.ts";
 import type { RunFunction } from "./context.ts";
-import { type EventBody, isTerminal } from "./events.ts";
+import type { ChildEnd } from "./branch.ts";
+import { type EventBody, isTerminal, type Json } from "./events.ts";
 import type { RunListener, RunRecord, RunResult } from "./runs.ts";
-import { beginRun, endRun } from "./transitions.ts";
+import { ReadyQueue } from "./ready_queue.ts";
+import { beginRun, endRun, suspendRun } from "./transitions.ts";
 
 /** Finds the code of a run. */
 export type Programs = (run: RunRecord) => RunFunction | Promise<RunFunction>;
@@ -50,14 +55,19 @@ export class Runner {
   readonly active = new Map<string, ActiveRun>();
   /** Runs that had to be let go though their claim is still ours. */
   readonly orphans = new Map<string, ActiveRun>();
-  private readonly ready: ActiveRun[] = [];
+  private readonly ready = new ReadyQueue();
   private readonly suspects: ActiveRun[] = [];
   private suspect?: ActiveRun;
+  private readonly arrivals = new Map<string, Set<() => void>>();
   private running = 0;
   private idle?: PromiseWithResolvers<void>;
   /** False since the store last failed to take a commit. */
   storeOk = true;
   stopped = false;
+  /** Called when a run has left this process, was put aside, has ended. Must not throw. */
+  onGone: (run: ActiveRun) => void = () => {};
+  onAside: (run: RunRecord, due?: number) => void = () => {};
+  onEnd: (run: RunRecord) => void = () => {};
 
   constructor(private readonly options: RunnerOptions) {}
 
@@ -66,18 +76,36 @@ export class Runner {
   }
 
   get queuedCount(): number {
-    return this.ready.length + this.suspects.length;
+    return this.ready.size + this.suspects.length;
   }
 
   /** True when a run would be driven at once. */
   get hasSlot(): boolean {
-    return this.running < this.options.concurrency && this.ready.length === 0;
+    return this.running < this.options.concurrency && this.ready.size === 0;
+  }
+
+  /** Calls `fn` once this process holds the run. @returns what calls that off */
+  onArrival(name: string, fn: () => void): () => void {
+    const waiting = this.arrivals.get(name) ?? new Set();
+    this.arrivals.set(name, waiting.add(fn));
+    return () => {
+      waiting.delete(fn);
+      if (waiting.size === 0 && this.arrivals.get(name) === waiting) this.arrivals.delete(name);
+    };
+  }
+
+  /** This process holds the run; it is not driven yet. */
+  hold(run: ActiveRun): void {
+    this.active.set(run.name, run);
+    this.orphans.delete(run.name);
+    const waiting = this.arrivals.get(run.name);
+    this.arrivals.delete(run.name);
+    for (const fn of waiting ?? []) fn();
   }
 
   /** Takes a run; drives it now or when a slot is free. */
   take(run: ActiveRun): void {
-    this.active.set(run.name, run);
-    this.orphans.delete(run.name);
+    if (this.active.get(run.name) !== run) this.hold(run);
     if (run.history.crashes >= SUSPECT_AFTER) {
       this.suspects.push(run);
       this.nextSuspect();
@@ -88,16 +116,16 @@ export class Runner {
   /** Makes a run stop, also one that still waits for a slot. */
   stop(run: ActiveRun, reason: OrchestratorError): void {
     run.execution.stop(reason);
-    for (const queue of [this.ready, this.suspects]) {
-      const at = queue.indexOf(run);
-      if (at >= 0) this.drive(queue.splice(at, 1)[0]!);
-    }
+    const at = this.suspects.indexOf(run);
+    if (at >= 0) this.suspects.splice(at, 1);
+    if (at >= 0 || this.ready.remove(run)) this.drive(run);
   }
 
   /** Takes no slot for waiting runs any more; resolves when no run is being driven. */
   settle(): Promise<void> {
     this.stopped = true;
-    this.ready.length = this.suspects.length = 0;
+    this.ready.clear();
+    this.suspects.length = 0;
     if (this.running === 0) return Promise.resolve();
     this.idle ??= Promise.withResolvers();
     return this.idle.promise;
@@ -128,11 +156,11 @@ export class Runner {
     if (!run) return;
     const cleared: RunListener = (event) => {
       if (event.type !== "step.completed" && !isTerminal(event)) return;
-      run.audience.feed.leave(cleared);
+      run.feed.leave(cleared);
       if (this.suspect === run) this.suspect = undefined;
       this.nextSuspect();
     };
-    run.audience.feed.join(cleared);
+    run.feed.join(cleared);
     this.drive(run);
   }
 
@@ -147,7 +175,26 @@ export class Runner {
     const result = await run.execution.advance(
       program instanceof Promise ? await program : program,
     );
-    await this.end(run, result);
+    if (result.status === "suspended") await this.putAside(run, result);
+    else await this.end(run, result);
+  }
+
+  private async putAside(run: ActiveRun, suspension: Suspension): Promise<void> {
+    const { due, waiting_for, paused } = suspension;
+    run.record = { ...run.record, status: paused ? "paused" : "waiting", waiting_for };
+    run.journal.change(suspendRun(run.record, due));
+    await run.journal.flush();
+    this.storeOk = true;
+    this.active.delete(run.name);
+    this.leave(run);
+    this.onAside(run.record, due);
+  }
+
+  /** Whoever watches the run has to look for it in the store from now on. */
+  private leave(run: ActiveRun): void {
+    run.gone = true;
+    run.feed.close();
+    this.onGone(run);
   }
 
   /** A program that cannot be had fails its run. */
@@ -165,12 +212,23 @@ export class Runner {
     const { record, journal } = run;
     const { seq, at } = journal.append(endEvent(result));
     journal.change(endRun(record, result, at, seq));
-    if (run.obeyed.length > 0) journal.write(run.obeyed.map((key) => ({ key, delete: true })));
+    if (record.parent) this.tellParent(run, result);
     await journal.flush();
     this.storeOk = true;
     run.ended = true;
     this.active.delete(run.name);
-    run.audience.result.resolve(result);
+    run.result.resolve(result);
+    this.onEnd(record);
+  }
+
+  /** The end of a run within a run is a signal to the one around it, in the same commit. */
+  private tellParent({ record, journal }: ActiveRun, result: RunResult): void {
+    const { parent, tenant, id } = record;
+    const end: ChildEnd = { result, usage: result.usage ?? NO_USAGE };
+    const payload = end as unknown as Json;
+    const name = `child/${id}`;
+    const { newId } = this.options.world;
+    journal.send(tenant, parent!.run, newId(), { type: "signal", name, payload });
   }
 
   private letGo(run: ActiveRun, thrown: unknown): void {
@@ -183,6 +241,7 @@ export class Runner {
     const { id: run_id } = run.record;
     this.options.log.warn("run let go, will be claimed again", { run_id, code: error.code });
     this.orphans.set(run.name, run);
+    this.leave(run);
   }
 }
 
@@ -191,8 +250,10 @@ function endEvent(result: RunResult): EventBody {
     case "completed":
       return { type: "run.completed", output: result.output, usage: result.usage };
     case "failed":
-      return { type: "run.failed", error: result.error };
-    case "cancelled":
-      return { type: "run.cancelled", reason: result.reason };
+      return { type: "run.failed", error: result.error, usage: result.usage };
+    case "cancelled": {
+      const { reason, error, usage } = result;
+      return { type: "run.cancelled", reason, error, usage };
+    }
   }
 }

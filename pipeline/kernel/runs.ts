@@ -102,8 +102,9 @@ export interface RestartRequest {
 /** How a run ended. */
 export type RunResult =
   | { status: "completed"; output: Json; usage: Usage }
-  | { status: "failed"; error: ErrorJson }
-  | { status: "cancelled"; reason?: string };
+  | { status: "failed"; error: ErrorJson; usage?: Usage }
+  /** `error` says what went wrong while the run put things right. */
+  | { status: "cancelled"; reason?: string; error?: ErrorJson; usage?: Usage };
 
 /** Receives events in order; `json` is the event as text, ready to send. Must not throw. */
 export type RunListener = (event: RunEvent, json: string) => void;
@@ -190,7 +191,6 @@ export interface Engine {
 export interface EngineStats {
   running: number;
   queued: number;
-  waiting: number;
   accepting: boolean;
   /** False while the store refuses or does not answer. */
   store_ok: boolean;

@@ -2,16 +2,14 @@
  * Every change of a run's state, each as one atomic commit's checks and mutations. Nothing else in
  * the program writes these keys.
  *
+ * A run is in one of three places: `live` (a worker advances it, or should), `waiting` (suspended,
+ * paused or in line for a slot; a timer or a message wakes it) and `run` (it has ended).
+ *
  * @module
  */
-import { type Check, keys, type Mutation, setJson, type Versioned } from "../../store/mod.ts";
+import { type Commit, keys, type Mutation, setJson, type Versioned } from "../../store/mod.ts";
+import type { EventBody, Json } from "./events.ts";
 import type { RunRecord, RunResult, StartRequest } from "./runs.ts";
-
-/** What must hold and what changes. */
-export interface Transition {
-  checks: Check[];
-  mutations: Mutation[];
-}
 
 /**
  * A run that has not ended: its header and the claim on it. One whose worker has no lease is free.
@@ -23,6 +21,13 @@ export interface LiveRun {
   released?: boolean;
 }
 
+/** A run that nobody advances until something wakes it. */
+export interface WaitingRun {
+  run: RunRecord;
+  /** When it goes on by itself, in milliseconds since the epoch. */
+  due?: number;
+}
+
 /** Which run a request with an idempotency key made. */
 export interface IdempotencyRecord {
   fingerprint: string;
@@ -31,10 +36,13 @@ export interface IdempotencyRecord {
 }
 
 /** What somebody else wants of a run. */
-export interface InboxMessage {
-  type: "cancel";
-  reason?: string;
-}
+export type InboxMessage =
+  | { type: "cancel"; reason?: string }
+  | { type: "signal"; name: string; payload: Json }
+  | { type: "pause"; reason?: string }
+  | { type: "unpause" }
+  /** Something that happened in a run within this one. */
+  | { type: "event"; event: EventBody };
 
 /** A new run, claimed in the same commit. `known` is an expired idempotency record to replace. */
 export function createRun(
@@ -42,9 +50,23 @@ export function createRun(
   worker: string,
   idempotency?: { request: NonNullable<StartRequest["idempotency"]>; expires_at: number },
   known?: Versioned<IdempotencyRecord>,
-): Transition {
-  const mutations = putLive({ run, worker });
-  if (!idempotency) return { checks: [], mutations };
+): Commit {
+  return withIdempotency({ checks: [], mutations: putLive({ run, worker }) }, run, {
+    idempotency,
+    known,
+  });
+}
+
+/** Adds the record that says which run an idempotency key made. */
+export function withIdempotency(
+  { checks, mutations }: Commit,
+  run: RunRecord,
+  { idempotency, known }: {
+    idempotency?: { request: NonNullable<StartRequest["idempotency"]>; expires_at: number };
+    known?: Versioned<IdempotencyRecord>;
+  },
+): Commit {
+  if (!idempotency) return { checks, mutations };
   const key = keys.idempotency(run.tenant, idempotency.request.key);
   const record: IdempotencyRecord = {
     fingerprint: idempotency.request.fingerprint,
@@ -52,32 +74,57 @@ export function createRun(
     expires_at: idempotency.expires_at,
   };
   mutations.push(...setJson(key, record));
-  return { checks: [{ key, versionstamp: known?.versionstamp ?? null }], mutations };
+  return { checks: [...checks, { key, versionstamp: known?.versionstamp ?? null }], mutations };
+}
+
+/** A new run that is put aside at once: `turn` says that it waits for a slot. */
+export function parkNewRun(run: RunRecord): Commit {
+  return { checks: [], mutations: putWaiting({ run }) };
 }
 
 /** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */
-export function claimRun(live: Versioned<LiveRun>, worker: string): Transition {
-  const checks: Check[] = [{ key: live.key, versionstamp: live.versionstamp }];
+export function claimRun(live: Versioned<LiveRun>, worker: string): Commit {
+  const checks = [{ key: live.key, versionstamp: live.versionstamp as string | null }];
   const { run, worker: before } = live.value;
   if (before && before !== worker) checks.push({ key: keys.lease(before), versionstamp: null });
-  return {
-    checks,
-    mutations: putLive({ run, worker }),
-  };
+  return { checks, mutations: putLive({ run, worker }) };
 }
 
 /** Lets go of a run on purpose. */
-export function releaseRun(run: RunRecord): Transition {
+export function releaseRun(run: RunRecord): Commit {
   return { checks: [], mutations: putLive({ run, worker: "", released: true }) };
 }
 
-/** A run that waited for a slot gets one. */
-export function beginRun(run: RunRecord, worker: string): Transition {
+/** A run that waited for a place gets one. */
+export function beginRun(run: RunRecord, worker: string): Commit {
   return { checks: [], mutations: putLive({ run, worker }) };
 }
 
+/** Puts a run aside until its timer or a message wakes it. */
+export function suspendRun(run: RunRecord, due?: number): Commit {
+  const { tenant, id } = run;
+  const mutations: Mutation[] = [
+    { key: keys.live(tenant, id), delete: true },
+    ...putWaiting({ run, ...(due === undefined ? {} : { due }) }),
+  ];
+  if (due !== undefined) mutations.push(...setJson(keys.timer(due, tenant, id), {}));
+  return { checks: [], mutations };
+}
+
+/** Claims a run that was put aside. */
+export function wakeRun(waiting: Versioned<WaitingRun>, run: RunRecord, worker: string): Commit {
+  const { due } = waiting.value;
+  const { tenant, id } = run;
+  const mutations: Mutation[] = [
+    { key: waiting.key, delete: true },
+    ...putLive({ run, worker }),
+  ];
+  if (due !== undefined) mutations.push({ key: keys.timer(due, tenant, id), delete: true });
+  return { checks: [{ key: waiting.key, versionstamp: waiting.versionstamp }], mutations };
+}
+
 /** The end of a run: complete, fail or cancel. Its last event says when and with which number. */
-export function endRun(run: RunRecord, result: RunResult, at: string, seq: number): Transition {
+export function endRun(run: RunRecord, result: RunResult, at: string, seq: number): Commit {
   const { tenant, id } = run;
   const ended: RunRecord = { ...run, status: result.status, ended_at: at, last_seq: seq };
   if (result.status === "failed") ended.error = result.error;
@@ -92,25 +139,27 @@ export function endRun(run: RunRecord, result: RunResult, at: string, seq: numbe
   return { checks: [], mutations };
 }
 
-/** Puts a message into a live run's inbox. Refused when the run has ended or changed hands. */
+/** A message for a run, to be joined to a commit that knows that the run is there. */
+export function message(tenant: string, run: string, id: string, value: InboxMessage): Mutation[] {
+  return setJson(keys.message(tenant, run, id), value);
+}
+
+/** Puts a message into a run's inbox. Refused when the run has ended or changed its place. */
 export function sendMessage(
-  live: Versioned<LiveRun>,
+  holder: Versioned<LiveRun | WaitingRun>,
   id: string,
-  message: InboxMessage,
-): Transition {
-  const { run } = live.value;
+  value: InboxMessage,
+  also: Commit = { checks: [], mutations: [] },
+): Commit {
+  const { tenant, id: run } = holder.value.run;
   return {
-    checks: [{ key: live.key, versionstamp: live.versionstamp }],
-    mutations: setJson(keys.message(run.tenant, run.id, id), message),
+    checks: [{ key: holder.key, versionstamp: holder.versionstamp }, ...also.checks],
+    mutations: [...message(tenant, run, id, value), ...also.mutations],
   };
 }
 
 /** Makes a failed run live again. */
-export function redriveRun(
-  ended: Versioned<RunRecord>,
-  run: RunRecord,
-  worker: string,
-): Transition {
+export function redriveRun(ended: Versioned<RunRecord>, run: RunRecord, worker: string): Commit {
   return {
     checks: [{ key: ended.key, versionstamp: ended.versionstamp }],
     mutations: [
@@ -123,4 +172,8 @@ export function redriveRun(
 
 function putLive(live: LiveRun): Mutation[] {
   return setJson(keys.live(live.run.tenant, live.run.id), live);
+}
+
+function putWaiting(waiting: WaitingRun): Mutation[] {
+  return setJson(keys.waiting(waiting.run.tenant, waiting.run.id), waiting);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { JournalEvent, RunEvent, RunFunction } from "../../../pipeline/kernel/mod.ts";
+import type { JournalEvent, RunEvent, RunFunction, RunResult } from "../../../pipeline/kernel/mod.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
 
@@ -135,7 +135,8 @@ Deno.test("cancel() aborts what runs; the run ends as cancelled with the reason"
   );
   const { run, result } = await settle(world, node().engine.start(request()));
   await settle(world, node().engine.cancel("t", run.id, "not needed"));
-  assert.deepEqual(await settle(world, result), { status: "cancelled", reason: "not needed" });
+  const { status, reason } = await settle(world, result) as RunResult & { status: "cancelled" };
+  assert.deepEqual({ status, reason }, { status: "cancelled", reason: "not needed" });
   assert.equal((aborted as { code: string }).code, "run_cancelled");
   await assert.rejects(settle(world, node().engine.cancel("t", run.id)), { code: "conflict" });
   await assert.rejects(settle(world, node().engine.cancel("t", "run_none")), { code: "not_found" });
@@ -248,7 +249,7 @@ Deno.test("events that a function emits are journaled once, also when it is repl
   const { world, node, cluster } = await oneNode(async (ctx) => {
     const usage = { input_tokens: 1, output_tokens: 2, cost_usd: 0.5 };
     ctx.emit({ type: "agent.started", step: "x", agent: "a" });
-    await ctx.step("a", () => 1);
+    await ctx.step("a", () => 1, { usage: () => usage });
     const done = { output: null, usage, model: "m", duration_ms: 1, attempts: 1 };
     ctx.emit({ type: "agent.completed", step: "x", agent: "a", ...done });
     return await ctx.step("b", ({ signal }) => crash ? hang(signal) : 2);

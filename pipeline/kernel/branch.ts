@@ -1,0 +1,420 @@
+/**
+ * A branch of a run: the {@linkcode RunContext} that a run's function sees. The root branch is the
+ * run; groups and parallel branches get one that can be stopped by itself.
+ *
+ * Boundary: steps, waits, groups. What branches share is in `execution.ts`.
+ *
+ * Invariants
+ * 1. **Barrier.** Before a step with an effect runs, everything before it and its own `step.started`
+ *    are on disk.
+ * 2. A step, wait or group with a recorded result never runs again; a recorded final failure is
+ *    thrown again. Both hold also when the run is being cancelled, so that a replay gets as far as
+ *    the execution before it did.
+ * 3. A result is appended before the function sees it. It shares a commit with whatever the function
+ *    does next, so a step costs one commit, not two.
+ * 4. A branch that is stopped records no result and no failure.
+ *
+ * @module
+ */
+import {
+  fromErrorJson,
+  OrchestratorError,
+  toErrorJson,
+  toOrchestratorError,
+} from "../../errors.ts";
+import type { Commit } from "../../store/mod.ts";
+import { attempt, timedOut } from "./attempt.ts";
+import { childRecord, makeChild } from "./child.ts";
+import { timestamp } from "./clock.ts";
+import type {
+  AllOptions,
+  ChildRequest,
+  GroupOptions,
+  RunContext,
+  RunInfo,
+  StepOptions,
+  StepScope,
+  WaitOptions,
+  WaitOutcome,
+} from "./context.ts";
+import type { EventBody, Json } from "./events.ts";
+import type { Execution } from "./execution.ts";
+import type { StepRecord } from "./history.ts";
+import { type Retry, retryDelay } from "./retry.ts";
+import type { RunResult } from "./runs.ts";
+import type { Usage } from "../../telemetry/usage.ts";
+
+/** One branch. */
+export class Branch implements RunContext {
+  readonly signal: AbortSignal;
+
+  constructor(private readonly execution: Execution, controller: AbortController) {
+    this.signal = controller.signal;
+  }
+
+  get run(): RunInfo {
+    return this.execution.run;
+  }
+
+  async step<T extends Json>(
+    key: string,
+    fn: (scope: StepScope) => T | Promise<T>,
+    options: StepOptions = {},
+  ): Promise<T> {
+    const known = this.recall(key);
+    if (known?.done) return known.done.output as T;
+    const { execution } = this;
+    if (known?.open && options.effect === "at_most_once") throw this.giveUp(key, known);
+    if (known?.failed) await this.rest(key, Date.parse(known.failed.retry_at!));
+    for (let n = (known?.attempts ?? 0) + 1;; n++) {
+      if (execution.isGated) await execution.pass(this, key, options.effect !== "none");
+      const result = await this.tryStep(key, n, fn, options);
+      if ("output" in result) return result.output;
+      await execution.journal.flush();
+      await this.rest(key, result.retry_at);
+    }
+  }
+
+  async wait(key: string, options: WaitOptions): Promise<WaitOutcome> {
+    return await this.await(key, options) as WaitOutcome;
+  }
+
+  async group<T extends Json>(
+    key: string,
+    fn: (ctx: RunContext) => Promise<T>,
+    options: GroupOptions = {},
+  ): Promise<T> {
+    const known = this.recall(key);
+    if (known?.done) return known.done.output as T;
+    const { execution } = this;
+    if (execution.isGated) await execution.pass(this, key, false);
+    const began = this.begin(key, known, { kind: options.kind });
+    const inner = this.fork();
+    const disarm = this.arm(key, inner, began, options.timeout_ms);
+    try {
+      const output = await fn(inner.branch);
+      this.signal.throwIfAborted();
+      this.complete(key, output ?? null, { began, kind: options.kind });
+      return output;
+    } catch (thrown) {
+      this.signal.throwIfAborted();
+      const { signal } = inner.branch;
+      const error = toOrchestratorError(signal.aborted ? signal.reason : thrown);
+      if (error.kind === "cancelled" || error.code === "store_unavailable") throw error;
+      this.fail(key, 1, error);
+      throw error;
+    } finally {
+      disarm();
+      inner.close();
+    }
+  }
+
+  async all<T>(
+    branches: ((ctx: RunContext) => Promise<T>)[],
+    options: AllOptions = {},
+  ): Promise<PromiseSettledResult<T>[]> {
+    const { concurrency = branches.length, tolerate = 0 } = options;
+    if (branches.length === 0) return [];
+    const { execution } = this;
+    const inner = this.fork();
+    const results: PromiseSettledResult<T>[] = [];
+    let next = 0, failures = 0, finished = 0, fatal: unknown;
+    const work = async () => {
+      while (next < branches.length && !inner.branch.signal.aborted) {
+        const at = next++;
+        try {
+          results[at] = { status: "fulfilled", value: await branches[at]!(inner.branch) };
+        } catch (reason) {
+          results[at] = { status: "rejected", reason };
+          const stopped = toOrchestratorError(reason).kind === "cancelled";
+          if (!stopped && ++failures <= tolerate) continue;
+          fatal ??= reason;
+          inner.stop(branchStopped());
+        }
+      }
+    };
+    // The branch that waits for the others is none that could go on itself.
+    const count = Math.max(1, Math.min(concurrency, branches.length));
+    execution.branches += count - 1;
+    await Promise.all(Array.from({ length: count }, async () => {
+      await work();
+      if (++finished === count) return;
+      execution.branches--;
+      execution.look();
+    }));
+    inner.close();
+    this.signal.throwIfAborted();
+    if (fatal !== undefined) throw fatal;
+    return results;
+  }
+
+  async child(key: string, request: ChildRequest): Promise<RunResult> {
+    const { execution } = this;
+    const record = childRecord(execution.run, key, request, execution.remaining);
+    const { tenant, id } = record;
+    try {
+      const outcome = await this.await(key, {
+        kind: "pipeline",
+        signal: `child/${id}`,
+        child: id,
+        enter: () => makeChild(record, request.input, timestamp(execution.world.clock.now())),
+        entered: () => execution.spawned(id),
+        usage: (output) => (output as unknown as { signal: ChildEnd }).signal.usage,
+      });
+      return (outcome as unknown as { signal: ChildEnd }).signal.result;
+    } catch (error) {
+      const stopped = toOrchestratorError(error).code;
+      const stops = ["run_cancelled", "branch_stopped", "step_timeout"];
+      if (stops.includes(stopped) && !execution.isOver) {
+        const reason = `run ${execution.run.id} does not need it any more`;
+        execution.send(tenant, id, { type: "cancel", reason });
+      }
+      throw error;
+    }
+  }
+
+  cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T> {
+    return this.execution.cleanup(fn);
+  }
+
+  emit(event: EventBody): void {
+    this.execution.emit(event);
+  }
+
+  change(commit: Commit): void {
+    this.execution.change(commit);
+  }
+
+  /** What is recorded under a key. @throws a recorded final failure; why the branch was stopped */
+  private recall(key: string): StepRecord | undefined {
+    const { execution } = this;
+    execution.use(key);
+    const known = execution.history.steps.get(key);
+    if (known?.done) return known;
+    if (known?.failed && !known.failed.retry_at) throw fromErrorJson(known.failed.error);
+    this.signal.throwIfAborted();
+    return known;
+  }
+
+  /** The start of a wait or group is journaled once. @returns when that was, in milliseconds */
+  private begin(
+    key: string,
+    known: StepRecord | undefined,
+    { kind, child }: { kind?: string; child?: string },
+  ): number {
+    if (known) return known.began;
+    const more = child === undefined ? {} : { child };
+    const event = { step: key, attempt: 1, kind, passive: true as const, ...more };
+    return Date.parse(this.execution.append({ type: "step.started", ...event }).at);
+  }
+
+  private async await(key: string, options: AwaitOptions): Promise<Json> {
+    const known = this.recall(key);
+    if (known?.done) return known.done.output;
+    const { execution } = this;
+    const { signal: name, kind } = options;
+    if (execution.isGated) await execution.pass(this, key, false);
+    const began = this.begin(key, known, options);
+    if (!known && options.enter) execution.change(options.enter());
+    options.entered?.();
+    const until = untilOf(options, began);
+    while (true) {
+      const signal = name === undefined ? undefined : execution.take(name);
+      const over = until !== undefined && until <= execution.world.clock.now();
+      if (signal || over) {
+        const outcome: WaitOutcome = signal ? { signal: signal.payload } : { timed_out: true };
+        const change = await options.settle?.(outcome);
+        this.signal.throwIfAborted();
+        if (change) execution.change(change);
+        const usage = signal && options.usage?.(outcome as Json);
+        const more = { began, kind, usage, signal: signal?.seq };
+        this.complete(key, outcome as Json, more);
+        return outcome as Json;
+      }
+      await execution.park(this, { step: key, signal: name, until });
+    }
+  }
+
+  private async tryStep<T extends Json>(
+    key: string,
+    n: number,
+    fn: (scope: StepScope) => T | Promise<T>,
+    options: StepOptions,
+  ): Promise<{ output: T } | { retry_at: number }> {
+    const { execution } = this;
+    const { clock, random } = execution.world;
+    this.signal.throwIfAborted();
+    if (options.effect !== "none") await this.barrier(key, n, options.kind);
+    const began = clock.now();
+    execution.running++;
+    try {
+      const output = await this.attempt(key, n, fn, options);
+      execution.feed.settle(key);
+      const usage = options.usage?.(output ?? null);
+      this.complete(key, output ?? null, { began, kind: options.kind, attempt: n, usage });
+      return { output };
+    } catch (thrown) {
+      this.interrupted(key);
+      execution.feed.settle(key);
+      const error = toOrchestratorError(thrown);
+      const retry: Retry | undefined = options.effect === "at_most_once" ? [] : options.retry;
+      const delay = retryDelay(retry, n, error, random);
+      const at = delay === undefined ? undefined : clock.now() + delay;
+      this.fail(key, n, error, at);
+      if (at === undefined) throw error;
+      return { retry_at: at };
+    } finally {
+      execution.running--;
+    }
+  }
+
+  /** Invariant 1. */
+  private async barrier(key: string, n: number, kind?: string): Promise<void> {
+    const { execution } = this;
+    execution.append({ type: "step.started", step: key, attempt: n, kind });
+    execution.call();
+    await execution.journal.flush();
+    this.signal.throwIfAborted();
+  }
+
+  private attempt<T>(
+    key: string,
+    n: number,
+    fn: (scope: StepScope) => T | Promise<T>,
+    options: StepOptions,
+  ): Promise<T> {
+    const { feed, world, run } = this.execution;
+    const idempotency_key = `${run.id}/${key}`;
+    const tryOnce = (signal: AbortSignal) =>
+      fn({
+        key,
+        attempt: n,
+        idempotency_key,
+        signal,
+        delta: (text) => feed.delta(key, text),
+        reset: () => feed.reset(key),
+      });
+    const { timeout_ms } = options;
+    const { signal } = this;
+    return attempt(tryOnce, { signal, clock: world.clock, what: `step ${key}`, timeout_ms });
+  }
+
+  /** Invariant 4: a step that its branch's stop interrupted says so, if the run itself goes on. */
+  private interrupted(key: string): void {
+    if (!this.signal.aborted) return;
+    const { code } = toOrchestratorError(this.signal.reason);
+    const { execution } = this;
+    if ((code === "branch_stopped" || code === "step_timeout") && !execution.isOver) {
+      execution.feed.settle(key);
+      execution.append({ type: "step.skipped", step: key, reason: code });
+    }
+    throw this.signal.reason;
+  }
+
+  private complete(
+    step: string,
+    output: Json,
+    { began, attempt = 1, kind, usage, signal }: {
+      began: number;
+      attempt?: number;
+      kind?: string;
+      usage?: Usage;
+      signal?: number;
+    },
+  ): void {
+    const { execution } = this;
+    const duration_ms = execution.world.clock.now() - began;
+    const event = { step, attempt, kind, output, duration_ms, usage, signal };
+    execution.append({ type: "step.completed", ...event });
+    execution.spend(usage);
+  }
+
+  private fail(step: string, n: number, error: OrchestratorError, at?: number): void {
+    const retry_at = at === undefined ? undefined : timestamp(at);
+    const event = { step, attempt: n, error: toErrorJson(error), retry_at };
+    this.execution.append({ type: "step.failed", ...event });
+  }
+
+  /** The outcome of an at-most-once effect is unknown: it must not be tried again. */
+  private giveUp(key: string, known: StepRecord): OrchestratorError {
+    const error = new OrchestratorError(
+      "effect_unknown",
+      `Cannot repeat step ${key}: it may run at most once and was interrupted. Check its effect by hand, then redrive or restart the run.`,
+    );
+    this.fail(key, known.attempts, error);
+    return error;
+  }
+
+  /** A pause between attempts. */
+  private async rest(step: string, until: number): Promise<void> {
+    const { execution } = this;
+    while (execution.world.clock.now() < until) await execution.park(this, { step, until });
+  }
+
+  /** A branch inside this one that can be stopped by itself. */
+  private fork(): Fork {
+    const controller = new AbortController();
+    const stop = () => controller.abort(this.signal.reason);
+    if (this.signal.aborted) stop();
+    this.signal.addEventListener("abort", stop, { once: true });
+    return {
+      branch: new Branch(this.execution, controller),
+      stop: (reason) => controller.abort(reason),
+      close: () => this.signal.removeEventListener("abort", stop),
+    };
+  }
+
+  /** Stops a group when its time is over. @returns what calls that off */
+  private arm(key: string, inner: Fork, began: number, timeout_ms?: number): () => void {
+    if (timeout_ms === undefined) return () => {};
+    const { execution } = this;
+    const { clock } = execution.world;
+    const over = new AbortController();
+    const at = began + timeout_ms;
+    const wake = async () => {
+      while (clock.now() < at) await clock.sleep(at - clock.now(), over.signal);
+      inner.stop(timedOut(`step ${key}`, timeout_ms));
+    };
+    execution.setDeadline(key, at);
+    if (clock.now() >= at) inner.stop(timedOut(`step ${key}`, timeout_ms));
+    else wake().catch(() => {});
+    return () => {
+      over.abort();
+      execution.setDeadline(key, undefined);
+    };
+  }
+}
+
+/** A branch with what stops it. */
+interface Fork {
+  branch: Branch;
+  stop: (reason: OrchestratorError) => void;
+  close: () => void;
+}
+
+/** How a run within a run tells of its end. */
+export interface ChildEnd {
+  result: RunResult;
+  usage: Usage;
+}
+
+interface AwaitOptions extends WaitOptions {
+  child?: string;
+  /** Called each time, also on a replay. */
+  entered?: () => void;
+  usage?: (output: Json) => Usage;
+}
+
+function untilOf({ timeout_ms, until }: WaitOptions, began: number): number | undefined {
+  const times = [until, timeout_ms === undefined ? undefined : began + timeout_ms];
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function branchStopped(): OrchestratorError {
+  return new OrchestratorError(
+    "branch_stopped",
+    "This branch was stopped because another one failed.",
+    { kind: "cancelled" },
+  );
+}

@@ -1,0 +1,56 @@
+/** Runs within runs: how they are named and made. @module */
+import { createHash } from "node:crypto";
+import { type Commit, keys, setText } from "../../store/mod.ts";
+import type { ChildRequest } from "./context.ts";
+import type { JournalEvent, Json } from "./events.ts";
+import type { RunRecord } from "./runs.ts";
+import { releaseRun } from "./transitions.ts";
+
+/** Characters of a child's own part of its id. */
+const ID_CHARS = 10;
+
+/** The header of the run that step `key` of `parent` starts: the same on every replay. */
+export function childRecord(
+  parent: RunRecord,
+  key: string,
+  { pipeline, version }: ChildRequest,
+  budget: RunRecord["budget"],
+): Omit<RunRecord, "created_at"> {
+  const own = createHash("sha256").update(key).digest("hex").slice(0, ID_CHARS);
+  const record: Omit<RunRecord, "created_at"> = {
+    id: `${parent.id}.${own}`,
+    tenant: parent.tenant,
+    pipeline,
+    version,
+    status: "queued",
+    parent: { run: parent.id, step: key },
+    ancestors: [...parent.ancestors ?? [], parent.id],
+  };
+  if (parent.started_by) record.started_by = parent.started_by;
+  if (parent.priority) record.priority = parent.priority;
+  if (parent.conversation_id) record.conversation_id = parent.conversation_id;
+  if (budget) record.budget = budget;
+  return record;
+}
+
+/** Makes a child: its header, free to be claimed, and the first event of its journal. */
+export function makeChild(
+  child: Omit<RunRecord, "created_at">,
+  input: Json,
+  created_at: string,
+): Commit {
+  const record: RunRecord = { ...child, created_at };
+  const { id, tenant, pipeline, version } = record;
+  const started: JournalEvent = {
+    type: "run.started",
+    pipeline,
+    version,
+    input,
+    run_id: id,
+    seq: 1,
+    at: created_at,
+  };
+  const { mutations } = releaseRun(record);
+  mutations.push(...setText(keys.events(tenant, id, 1), JSON.stringify([started])));
+  return { checks: [], mutations };
+}

@@ -1,0 +1,108 @@
+/**
+ * What others want of a run: read from its inbox, journaled, obeyed.
+ *
+ * A message is deleted by the commit that journals it, so it is obeyed exactly once.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../../errors.ts";
+import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
+import type { ActiveRun } from "./active_run.ts";
+import type { Reader } from "./reader.ts";
+import type { Runner } from "./runner.ts";
+import type { InboxMessage } from "./transitions.ts";
+
+/** What reading inboxes needs. */
+export interface InboxDeps {
+  store: Store;
+  reader: Reader;
+  runner: Runner;
+}
+
+/** Messages that are looked at in one round. */
+const ROUND = 1_000;
+
+/** Reads and obeys. */
+export class Inbox {
+  constructor(private readonly deps: InboxDeps) {}
+
+  /** Obeys what is there for a run that this process holds. */
+  async obey(run: ActiveRun): Promise<void> {
+    const { tenant, id } = run.record;
+    for (const message of await this.deps.reader.inbox(tenant, id)) {
+      const name = message.key.at(-1) as string;
+      if (run.obeyed.has(name) || run.execution.isOver) continue;
+      run.obeyed.add(name);
+      this.apply(run, message);
+      run.journal.change({ checks: [], mutations: [{ key: message.key, delete: true }] });
+    }
+    if (run.obeyed.size > 0) run.journal.flush().catch(() => {});
+  }
+
+  /** True when something in the inbox concerns a run with this status now. */
+  async wakes(tenant: string, id: string, status: string): Promise<boolean> {
+    const messages = await this.deps.reader.inbox(tenant, id);
+    return messages.some(({ value: { type } }) => {
+      if (status === "waiting") return true;
+      return type === "cancel" || status === "paused" && type === "unpause";
+    });
+  }
+
+  /**
+   * Calls `ring` for every run that has messages and drops those of runs that have ended. Messages
+   * may come from other processes, or from this one before it was killed.
+   */
+  async round(ring: (tenant: string, id: string) => Promise<void>): Promise<void> {
+    const { store, reader } = this.deps;
+    const runs = new Map<string, { tenant: string; id: string; keys: Key[] }>();
+    const all = store.kv.list({ prefix: keys.inboxes() }, { limit: ROUND });
+    for await (const { key } of all) {
+      const [, tenant, id] = key as [string, string, string];
+      const name = `${tenant}/${id}`;
+      if (!runs.has(name)) runs.set(name, { tenant, id, keys: [] });
+      runs.get(name)!.keys.push(key);
+    }
+    for (const { tenant, id, keys } of runs.values()) {
+      const { live, waiting } = await reader.holder(tenant, id);
+      if (live || waiting) await ring(tenant, id);
+      else {
+        const mutations = keys.map((key) => ({ key, delete: true as const }));
+        await store.commit({ checks: [], mutations });
+      }
+    }
+  }
+
+  private apply(run: ActiveRun, { value }: Versioned<InboxMessage>): void {
+    const { journal, execution, history } = run;
+    switch (value.type) {
+      case "cancel":
+        if (history.cancelling) return;
+        history.cancelling = { reason: value.reason };
+        journal.append({ type: "run.cancelling", reason: value.reason });
+        return this.deps.runner.stop(run, cancelled(value.reason));
+      case "signal": {
+        const { name, payload } = value;
+        const { seq } = journal.append({ type: "signal.received", name, payload });
+        return execution.deliver({ seq, name, payload });
+      }
+      case "pause":
+        journal.append({ type: "run.paused", reason: value.reason });
+        return execution.pause();
+      case "unpause":
+        journal.append({ type: "run.resumed", reason: "unpaused", worker: this.deps.store.worker });
+        return execution.unpause();
+      case "event":
+        journal.append(value.event);
+        return execution.surface(value.event);
+    }
+  }
+}
+
+/** Why a run that was asked to stop stops. */
+export function cancelled(reason?: string): OrchestratorError {
+  return new OrchestratorError(
+    "run_cancelled",
+    `The run was cancelled${reason ? `: ${reason}` : ""}.`,
+    { kind: "cancelled", details: reason === undefined ? {} : { reason } },
+  );
+}

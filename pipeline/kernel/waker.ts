@@ -1,0 +1,179 @@
+/**
+ * Brings back runs that were put aside: when their time has come, when somebody wants something of
+ * them, when it is their turn.
+ *
+ * Boundary: claims waiting runs and hands them to the runner. It decides nothing about their content.
+ *
+ * Invariants
+ * 1. A message that is on disk finds its run, in whatever place the run is: the sender rings, a run
+ *    that was just put aside is looked at once more, and a sweep reads all inboxes.
+ * 2. A run is woken by one claim: the commit is refused when somebody else was faster.
+ * 3. Runs are woken no faster than they can be driven, so that a crowd that is due does not fill the
+ *    memory.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../../errors.ts";
+import { keys, type Store, type Versioned } from "../../store/mod.ts";
+import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
+import { Alarm } from "./alarm.ts";
+import type { World } from "./clock.ts";
+import type { ResumeReason } from "./events.ts";
+import { readHistory } from "./history.ts";
+import { cancelled, type Inbox } from "./inbox.ts";
+import type { Reader } from "./reader.ts";
+import type { KernelLog, Runner } from "./runner.ts";
+import type { RunRecord } from "./runs.ts";
+import { claimRun, type LiveRun, type WaitingRun, wakeRun } from "./transitions.ts";
+
+/** What waking needs. */
+export interface WakerOptions {
+  store: Store;
+  world: World;
+  reader: Reader;
+  runner: Runner;
+  inbox: Inbox;
+  log: KernelLog;
+  /** What every run needs. */
+  runDeps: ActiveRunDeps;
+  /** Runs driven at once. */
+  concurrency: number;
+}
+
+/** Timers that are looked at in one round. */
+const ROUND = 200;
+/** Pause while the runner is full, in milliseconds. */
+const CROWDED_MS = 20;
+
+/** Crashes without progress after which a run is not tried again. */
+const POISONED_AFTER = 5;
+
+/** Wakes runs. */
+export class Waker {
+  readonly alarm: Alarm;
+  /** Runs that are being looked at, and whether they were rung for meanwhile. */
+  private readonly ringing = new Map<string, boolean>();
+
+  constructor(private readonly options: WakerOptions) {
+    this.alarm = new Alarm(options.world.clock);
+  }
+
+  /** Looks after a run for which there is a message, or which was just made. Never throws. */
+  async ring(tenant: string, id: string): Promise<void> {
+    const name = runName(tenant, id);
+    if (this.ringing.has(name)) return void this.ringing.set(name, true);
+    this.ringing.set(name, false);
+    try {
+      await this.look(tenant, id);
+    } catch (error) {
+      this.options.log.warn("run could not be woken, will be tried again", { run_id: id, error });
+    }
+    const again = this.ringing.get(name);
+    this.ringing.delete(name);
+    if (again) await this.ring(tenant, id);
+  }
+
+  /** A run was put aside: what came for it in the last moment is not left lying. */
+  aside({ tenant, id }: RunRecord, due?: number): void {
+    if (due !== undefined) this.alarm.set(due);
+    void this.ring(tenant, id);
+  }
+
+  /** Wakes runs whose time has come until `signal` aborts. */
+  async keepTime(signal: AbortSignal): Promise<void> {
+    this.alarm.set(this.options.world.clock.now());
+    while (!signal.aborted) {
+      await this.alarm.ring(signal);
+      if (signal.aborted) return;
+      await this.timers(signal).catch((error) => {
+        this.options.log.warn("timers could not be read, will be tried again", { error });
+        this.alarm.set(this.options.world.clock.now() + 1_000);
+      });
+    }
+  }
+
+  /** Wakes what is due and sets the alarm for what comes next. */
+  async timers(signal?: AbortSignal): Promise<void> {
+    const { store, world, runner, concurrency } = this.options;
+    while (!signal?.aborted) {
+      const due: { tenant: string; id: string }[] = [];
+      const now = world.clock.now();
+      for await (const { key } of store.kv.list({ prefix: keys.timers() }, { limit: ROUND })) {
+        const [, at, tenant, id] = key as [string, number, string, string];
+        if (at > now) {
+          this.alarm.set(at);
+          break;
+        }
+        due.push({ tenant, id });
+      }
+      for (const { tenant, id } of due) {
+        if (runner.queuedCount > concurrency) await world.clock.sleep(CROWDED_MS, signal);
+        await this.ring(tenant, id);
+      }
+      if (due.length < ROUND) return;
+    }
+  }
+
+  /** Claims a run from a worker that is dead or has let go. */
+  async adopt(live: Versioned<LiveRun>, crashed: boolean): Promise<void> {
+    const { store, log } = this.options;
+    const { run: record } = live.value;
+    const run = await this.load(record);
+    run.journal.change(claimRun(live, store.worker));
+    const reason = crashed ? "crashed" : "released";
+    if (record.status !== "queued") {
+      run.journal.append({ type: "run.resumed", reason, worker: store.worker });
+      if (crashed) run.history.crashes++;
+      log.info("run resumed", { run_id: record.id, reason, steps: run.history.steps.size });
+    }
+    await this.start(run);
+  }
+
+  private async look(tenant: string, id: string): Promise<void> {
+    const { runner, reader, inbox, world } = this.options;
+    const active = runner.active.get(runName(tenant, id));
+    if (active) return await inbox.obey(active);
+    const { live, waiting } = await reader.holder(tenant, id);
+    if (live?.value.worker === "") return await this.adopt(live, false);
+    if (!waiting) return;
+    const { run, due } = waiting.value;
+    if (due !== undefined && due <= world.clock.now()) return await this.wake(waiting, "timer");
+    if (await inbox.wakes(tenant, id, run.status)) await this.wake(waiting, "signal");
+  }
+
+  private async wake(waiting: Versioned<WaitingRun>, reason: ResumeReason): Promise<void> {
+    const { store, runner } = this.options;
+    const { waiting_for: _for, status, ...rest } = waiting.value.run;
+    const fresh = status === "queued";
+    const next = fresh && !runner.hasSlot ? "queued" as const : "running" as const;
+    const run = await this.load({ ...rest, status: next });
+    run.journal.change(wakeRun(waiting, run.record, store.worker));
+    if (!fresh) run.journal.append({ type: "run.resumed", reason, worker: store.worker });
+    await this.start(run);
+  }
+
+  private async load(record: RunRecord): Promise<ActiveRun> {
+    const events = await this.options.reader.journal(record.tenant, record.id);
+    return new ActiveRun(record, readHistory(events), this.options.runDeps);
+  }
+
+  /** From here on messages reach the run in memory. */
+  private async start(run: ActiveRun): Promise<void> {
+    const { runner, inbox } = this.options;
+    const { history, execution } = run;
+    // A sweep and a ring may have found the same run: the first one to get here has it.
+    if (runner.stopped || runner.active.has(run.name)) return;
+    runner.hold(run);
+    if (history.cancelling) execution.stop(cancelled(history.cancelling.reason));
+    if (history.crashes > POISONED_AFTER) execution.stop(poisoned(run.record.id, history.crashes));
+    await inbox.obey(run).catch((error) => run.journal.close(error));
+    runner.take(run);
+  }
+}
+
+function poisoned(id: string, crashes: number): OrchestratorError {
+  return new OrchestratorError(
+    "run_poisoned",
+    `Cannot go on with run ${id}: the process died ${crashes} times while it ran. Mend its cause, then redrive it.`,
+  );
+}
