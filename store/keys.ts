@@ -22,6 +22,10 @@
  * | `idempotency, tenant, key` | which run a request made |
  * | `definition, version` | what a run executes, by content hash |
  * | `conversation, tenant, conversation, run` | one exchange |
+ * | `pipeline, tenant, name` | the current version of a pipeline put over the API |
+ * | `pipeline_version, tenant, name, number` | each of its versions |
+ * | `schedule, tenant, name, index` | the last tick of a schedule that was handled |
+ * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
  * | `chunk, …key, n` | pieces of a value over 60 KB |
  *
  * @module
@@ -38,6 +42,7 @@ export const keys = {
   leases: (): Key => ["lease"],
   run: (tenant: string, id: string): Key => ["run", tenant, id],
   runs: (tenant: string): Key => ["run", tenant],
+  allRuns: (): Key => ["run"],
   journal: (tenant: string, id: string): Key => ["journal", tenant, id],
   events: (tenant: string, id: string, seq: number): Key => ["journal", tenant, id, seq],
   live: (tenant: string, id: string): Key => ["live", tenant, id],
@@ -60,14 +65,29 @@ export const keys = {
   approvalOf: (tenant: string, run: string, id: string): Key => ["approval_of", tenant, run, id],
   approvalsOf: (tenant: string, run: string): Key => ["approval_of", tenant, run],
   cache: (tenant: string, hash: string): Key => ["cache", tenant, hash],
+  caches: (): Key => ["cache"],
   inbox: (tenant: string, id: string): Key => ["inbox", tenant, id],
   inboxes: (): Key => ["inbox"],
   message: (tenant: string, id: string, message: string): Key => ["inbox", tenant, id, message],
   ended: (tenant: string, status: string, id: string): Key => ["ended", tenant, status, id],
   endedWith: (tenant: string, status: string): Key => ["ended", tenant, status],
   idempotency: (tenant: string, key: string): Key => ["idempotency", tenant, key],
+  idempotencies: (): Key => ["idempotency"],
   conversation: (tenant: string, id: string): Key => ["conversation", tenant, id],
   exchange: (tenant: string, id: string, run: string): Key => ["conversation", tenant, id, run],
   definition: (version: string): Key => ["definition", version],
+  pipeline: (tenant: string, name: string): Key => ["pipeline", tenant, name],
+  pipelines: (tenant: string): Key => ["pipeline", tenant],
+  pipelineVersion: (tenant: string, name: string, number: number): Key => [
+    "pipeline_version",
+    tenant,
+    name,
+    number,
+  ],
+  pipelineVersions: (tenant: string, name: string): Key => ["pipeline_version", tenant, name],
+  schedule: (tenant: string, name: string, index: number): Key => ["schedule", tenant, name, index],
+  schedules: (tenant: string): Key => ["schedule", tenant],
+  removing: (tenant: string, id: string): Key => ["removing", tenant, id],
+  removings: (): Key => ["removing"],
   chunk: (key: Key, n: number): Key => ["chunk", ...key, n],
 } as const;

@@ -3,4 +3,4 @@ export { keys, SCHEMA_VERSION } from "./keys.ts";
 export type { Check, Commit, Entry, Key, Kv, ListOptions, Mutation, Selector } from "./kv.ts";
 export { openDenoKv } from "./deno_kv.ts";
 export { type OpenStore, openStore, Store, type StoreOptions, type Versioned } from "./store.ts";
-export { deleteEntry, setJson, setText } from "./values.ts";
+export { deleteEntry, readJson, setJson, setText } from "./values.ts";
