@@ -5,7 +5,7 @@
  * no run.
  *
  * 1. A version names one content for ever: it is the hash of pipeline, agents and prompts together.
- * 2. A definition is in the store before anybody learns its version.
+ * 2. A definition is in the store before anybody learns its version, another definition included.
  * 3. A file that was read is not read again before `reload()`.
  * 4. A broken file breaks only what uses it; it never falls back to the file that it overrides.
  *
@@ -18,10 +18,10 @@ import { promptIssues } from "./agent/prompt.ts";
 import { listFiles, readText } from "./folders.ts";
 import { canonicalJson } from "./graph/canonical_json.ts";
 import type { Definition, Pipeline } from "./graph/document.ts";
+import { namesOf } from "./graph/nodes.ts";
 import { parsePipeline } from "./graph/parse.ts";
 import { unknownName } from "./graph/suggest.ts";
 import type { RunFunction } from "./kernel/context.ts";
-import { kindOf } from "./steps/mod.ts";
 
 const MAX_PROGRAMS = 100;
 
@@ -37,6 +37,8 @@ export interface CatalogOptions {
   roots: { pipelines: string[]; agents: string[]; prompts: string[] };
   /** Names of the tasks there are. */
   tasks: string[];
+  /** Names of the services there are; without them references are not checked. */
+  services?: string[];
   definitions: DefinitionStore;
   /** Makes a run function, as `createProgram` does. */
   compile(definition: Definition): RunFunction;
@@ -91,12 +93,12 @@ export function createCatalog(options: CatalogOptions): Catalog {
   let shelf = new Shelf(options);
   let resolved = new Map<string, Promise<Resolved>>();
 
-  const resolve = async (name: string) => {
-    const result = await shelf.define(name);
-    if (!stored.has(result.version)) {
-      await options.definitions.put(result.version, canonicalJson(result.definition));
-      stored.add(result.version);
-    }
+  const resolve = async (name: string, from = shelf): Promise<Resolved> => {
+    const result = await from.define(name);
+    if (stored.has(result.version)) return result;
+    for (const inner of Object.keys(result.definition.pipelines ?? {})) await resolve(inner, from);
+    await options.definitions.put(result.version, canonicalJson(result.definition));
+    stored.add(result.version);
     return result;
   };
   const load = async (version: string): Promise<Definition> => {
@@ -149,24 +151,31 @@ function memo<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<
 /** The definition files as they were found. */
 class Shelf {
   #files?: Promise<Record<keyof CatalogList, Map<string, string>>>;
+  #pipelines = new Map<string, Promise<Pipeline>>();
   #agents = new Map<string, Promise<AgentProfile>>();
   #prompts = new Map<string, Promise<string>>();
   #definitions = new Map<string, Promise<Resolved>>();
 
   constructor(private readonly options: CatalogOptions) {}
 
-  /** A pipeline with the agents and prompts that it uses. */
+  /** A pipeline with the agents and prompts that it uses and the versions of the pipelines it runs. */
   define(name: string): Promise<Resolved> {
     return memo(this.#definitions, name, async () => {
       const pipeline = await this.#pipeline(name);
-      const used = [...new Set(Object.values(pipeline.nodes).flatMap(agentOf))].sort();
+      await this.#refuseCycles([name], new Set());
+      const used = namesOf("agent", pipeline.nodes);
       const profiles = await Promise.all(used.map((agent) => this.agent(agent)));
       const prompts = profiles.flatMap(({ prompt }) => prompt === undefined ? [] : [prompt]);
       const texts = await Promise.all(prompts.map((prompt) => this.prompt(prompt)));
+      const inner = namesOf("pipeline", pipeline.nodes);
+      const versions = await Promise.all(inner.map(async (child) => {
+        return [child, (await this.define(child)).version] as const;
+      }));
       const definition: Definition = {
         pipeline,
         agents: Object.fromEntries(profiles.map((profile) => [profile.name, profile])),
         prompts: Object.fromEntries(prompts.map((prompt, index) => [prompt, texts[index]!])),
+        ...(versions.length > 0 ? { pipelines: Object.fromEntries(versions) } : {}),
       };
       return { version: await versionOf(definition), definition };
     });
@@ -204,7 +213,31 @@ class Shelf {
     };
   }
 
-  async #pipeline(name: string): Promise<Pipeline> {
+  #pipeline(name: string): Promise<Pipeline> {
+    return memo(this.#pipelines, name, () => this.#readPipeline(name));
+  }
+
+  /**
+   * Before pipelines are defined one within the other: one that contains itself would never end.
+   *
+   * @param path the pipelines around and the one to look into
+   * @param sound those that were looked into
+   * @throws `pipeline_invalid`
+   */
+  async #refuseCycles(path: string[], sound: Set<string>): Promise<void> {
+    const name = path.at(-1)!;
+    for (const inner of namesOf("pipeline", (await this.#pipeline(name)).nodes)) {
+      if (path.includes(inner)) {
+        const round = [...path.slice(path.indexOf(inner)), inner].join(" → ");
+        const message = `a pipeline must not contain itself: ${round}`;
+        throw unusable("pipeline_invalid", `${name}.yaml`, [{ location: "nodes", message }]);
+      }
+      if (!sound.has(inner)) await this.#refuseCycles([...path, inner], sound);
+    }
+    sound.add(name);
+  }
+
+  async #readPipeline(name: string): Promise<Pipeline> {
     const { pipelines, agents } = await this.#list();
     const file = pipelines.get(name);
     if (file === undefined) {
@@ -213,7 +246,13 @@ class Shelf {
         `Cannot run pipeline "${name}": ${unknownName("pipeline", name, pipelines.keys())}`,
       );
     }
-    const known = { agents: [...agents.keys()], tasks: this.options.tasks, name };
+    const known = {
+      agents: [...agents.keys()],
+      tasks: this.options.tasks,
+      services: this.options.services,
+      pipelines: [...pipelines.keys()],
+      name,
+    };
     return parsePipeline(await text(file, "pipeline_invalid"), basename(file), known);
   }
 
@@ -228,10 +267,6 @@ class Shelf {
     })();
     return this.#files;
   }
-}
-
-function agentOf(node: Record<string, unknown>): string[] {
-  return kindOf(node)?.names === "agent" ? [String(node.agent)] : [];
 }
 
 async function versionOf(definition: Definition): Promise<string> {

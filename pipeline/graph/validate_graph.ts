@@ -84,9 +84,13 @@ export class GraphCheck {
     return nodes.flatMap(({ node, kind, path }) => {
       const names = kind.names && this.known[`${kind.names}s`];
       if (!names) return [];
-      const wanted = String(node[kind.kind]);
+      const value = node[kind.kind];
+      // Either the name itself, or a mapping with the name in a field.
+      const inside = typeof value === "object" ? [kind.names!] : [];
+      const wanted = String(valueAt(value, inside));
       if (names.includes(wanted)) return [];
-      return [{ path: [...path, kind.kind], message: unknownName(kind.names!, wanted, names) }];
+      const message = unknownName(kind.names!, wanted, names);
+      return [{ path: [...path, kind.kind, ...inside], message }];
     });
   }
 

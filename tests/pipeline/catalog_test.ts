@@ -272,3 +272,62 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
   expect(broken).toEqual([]);
   expect(pipelines.map(({ name }) => name)).toContain("compose");
 });
+
+function runs(name: string, ...inner: string[]): string {
+  const nodes = inner.map((child, index) => {
+    const next = index + 1 < inner.length ? `, next: n${index + 1}` : "";
+    return `  n${index}: { pipeline: ${child}${next} }\n`;
+  });
+  return `name: ${name}\nversion: 1\nstart: n0\nnodes:\n${
+    nodes.join("") || "  n0: { transform: 1 }\n"
+  }`;
+}
+
+Deno.test("resolve() keeps the versions of the pipelines within, and stores them first", async () => {
+  const files = {
+    "pipelines/outer.yaml": runs("outer", "middle", "leaf"),
+    "pipelines/middle.yaml":
+      "name: middle\nversion: 1\nstart: a\nnodes:\n  a:\n    parallel:\n      one: { start: b, nodes: { b: { pipeline: leaf } } }\n      two: { start: c, nodes: { c: { agent: host } } }\n",
+    "pipelines/leaf.yaml": runs("leaf"),
+  };
+  await withCatalog(files, async (catalog, world) => {
+    const { version, definition } = await catalog.resolve("outer");
+    const middle = await catalog.resolve("middle");
+    const leaf = await catalog.resolve("leaf");
+    expect(definition.pipelines).toEqual({ leaf: leaf.version, middle: middle.version });
+    expect(middle.definition.pipelines).toEqual({ leaf: leaf.version });
+    expect(Object.keys(middle.definition.agents)).toEqual(["host"]);
+    expect(leaf.definition).not.toHaveProperty("pipelines");
+    expect(world.puts).toEqual([leaf.version, middle.version, version]);
+    await world.write("user", { "pipelines/leaf.yaml": runs("leaf").replace(": 1 }", ": 2 }") });
+    catalog.reload();
+    expect((await catalog.resolve("outer")).version).not.toBe(version);
+  });
+});
+
+Deno.test("resolve() refuses pipelines that contain themselves, and only those", async () => {
+  const files = {
+    "pipelines/a.yaml": runs("a", "leaf", "b"),
+    "pipelines/b.yaml": runs("b", "leaf", "a"),
+    "pipelines/self.yaml": runs("self", "self"),
+    "pipelines/leaf.yaml": runs("leaf"),
+  };
+  await withCatalog(files, async (catalog) => {
+    const refused = (name: string) => catalog.resolve(name).catch((error) => error.message);
+    const [a, b, self] = await Promise.all([refused("a"), refused("b"), refused("self")]);
+    expect(a).toMatch(/must not contain itself: a → b → a/);
+    expect(b).toMatch(/must not contain itself: b → a → b/);
+    expect(self).toMatch(/must not contain itself: self → self/);
+    await catalog.resolve("leaf");
+    const { pipelines } = await catalog.list();
+    expect(pipelines.find(({ name }) => name === "b")?.issues).toHaveLength(1);
+  });
+});
+
+Deno.test("resolve() names a pipeline within that does not exist", async () => {
+  await withCatalog({ "pipelines/a.yaml": runs("a", "gret") }, async (catalog) => {
+    await expect(catalog.resolve("a")).rejects.toThrow(
+      'nodes.n0.pipeline: unknown pipeline "gret"; did you mean "greet"?',
+    );
+  });
+});
