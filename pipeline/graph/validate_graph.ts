@@ -84,13 +84,13 @@ export class GraphCheck {
     return nodes.flatMap(({ node, kind, path }) => {
       const names = kind.names && this.known[`${kind.names}s`];
       if (!names) return [];
-      const value = node[kind.kind];
       // Either the name itself, or a mapping with the name in a field.
-      const inside = typeof value === "object" ? [kind.names!] : [];
-      const wanted = String(valueAt(value, inside));
+      const value = node[kind.kind] as string | Record<string, string>;
+      const isName = typeof value === "string";
+      const wanted = String(isName ? value : value[kind.names!]);
       if (names.includes(wanted)) return [];
       const message = unknownName(kind.names!, wanted, names);
-      return [{ path: [...path, kind.kind, ...inside], message }];
+      return [{ path: [...path, kind.kind, ...isName ? [] : [kind.names!]], message }];
     });
   }
 

@@ -1,5 +1,7 @@
 /** The node kinds there are. A new kind is one file here and one line in `kinds`. @module */
 import { agent, type AgentEnv } from "./agent.ts";
+import { approval, type ApprovalEnv } from "./approval.ts";
+import { call, type CallEnv } from "./call.ts";
 import { choose } from "./choose.ts";
 import type { GraphEnv, NodeKind } from "./kind.ts";
 import { map } from "./map.ts";
@@ -13,13 +15,15 @@ export type { Task, Tasks } from "./task.ts";
 export type { CompiledNode, NodeKind } from "./kind.ts";
 
 /** What nodes need from outside. */
-export type NodeEnv = AgentEnv & PipelineEnv & GraphEnv & { tasks: Tasks };
+export type NodeEnv = AgentEnv & ApprovalEnv & CallEnv & PipelineEnv & GraphEnv & { tasks: Tasks };
 
 /** Every kind, in the order in which documents describe them. */
 // deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
 export const kinds: NodeKind<any, NodeEnv>[] = [
   agent,
   task,
+  call,
+  approval,
   transform,
   choose,
   wait,
