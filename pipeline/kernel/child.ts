@@ -4,7 +4,7 @@ import { type Commit, keys, setText } from "../../store/mod.ts";
 import type { ChildRequest } from "./context.ts";
 import type { JournalEvent, Json } from "./events.ts";
 import type { RunRecord } from "./runs.ts";
-import { releaseRun } from "./transitions.ts";
+import { offerRun } from "./transitions.ts";
 
 /** Characters of a child's own part of its id. */
 const ID_CHARS = 10;
@@ -50,7 +50,7 @@ export function makeChild(
     seq: 1,
     at: created_at,
   };
-  const { mutations } = releaseRun(record);
+  const mutations = offerRun(record);
   mutations.push(...setText(keys.events(tenant, id, 1), JSON.stringify([started])));
   return { checks: [], mutations };
 }

@@ -264,8 +264,12 @@ class KernelEngine implements Engine {
 
   private async release(left: ActiveRun[]): Promise<void> {
     const { store, log } = this.options;
-    const releases = left.map((run) => store.commit(releaseRun(run.record)));
-    for (const result of await Promise.allSettled(releases)) {
+    const release = async ({ record: { tenant, id } }: ActiveRun) => {
+      const live = await this.reader.live(tenant, id);
+      // Not ours: it has ended, or somebody else was faster to claim it.
+      if (live?.value.worker === store.worker) await store.commit(releaseRun(live));
+    };
+    for (const result of await Promise.allSettled(left.map(release))) {
       if (result.status === "rejected") log.warn("run not released", { error: result.reason });
     }
   }

@@ -91,8 +91,13 @@ export function claimRun(live: Versioned<LiveRun>, worker: string): Commit {
 }
 
 /** Lets go of a run on purpose. */
-export function releaseRun(run: RunRecord): Commit {
-  return { checks: [], mutations: putLive({ run, worker: "", released: true }) };
+export function releaseRun({ key, versionstamp, value: { run } }: Versioned<LiveRun>): Commit {
+  return { checks: [{ key, versionstamp }], mutations: offerRun(run) };
+}
+
+/** A run that nobody holds and anybody may claim. */
+export function offerRun(run: RunRecord): Mutation[] {
+  return putLive({ run, worker: "", released: true });
 }
 
 /** A run that waited for a place gets one. */

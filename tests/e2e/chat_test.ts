@@ -91,7 +91,7 @@ async function storyOf(url: string, run_id: string, step: string) {
     .map((event) => ({
       type: event.type,
       ...("attempt" in event && { attempt: event.attempt }),
-      ...("error" in event && { code: event.error.code }),
+      ...("error" in event && { code: event.error?.code }),
     }));
 }
 

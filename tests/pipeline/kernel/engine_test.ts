@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import type { JournalEvent, RunEvent, RunFunction, RunResult } from "../../../pipeline/kernel/mod.ts";
+import type {
+  JournalEvent,
+  RunEvent,
+  RunFunction,
+  RunResult,
+} from "../../../pipeline/kernel/mod.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
 
