@@ -6,20 +6,19 @@
  */
 import type { Hono } from "hono";
 import type { Config } from "./config.ts";
-import { type Issue, toOrchestratorError } from "./errors.ts";
+import type { Issue } from "./errors.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
 import { configuredProviders, createModels, type ModelClient } from "./llm/mod.ts";
 import type { Tools } from "./pipeline/agent/mod.ts";
+import { agentStateTask } from "./pipeline/agent_state.ts";
+import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
+import { createBudgetGate } from "./pipeline/budget.ts";
 import { type Catalog, createCatalog } from "./pipeline/catalog.ts";
-import { createProgram, type Definition, validateInput } from "./pipeline/graph/mod.ts";
-import {
-  createEngine,
-  type Engine,
-  type Json,
-  realWorld,
-  type World,
-} from "./pipeline/kernel/mod.ts";
+import { createProgram, startOptions, validateInput } from "./pipeline/graph/mod.ts";
+import { createEngine, type Engine, realWorld, type World } from "./pipeline/kernel/mod.ts";
 import { remembering } from "./pipeline/remember.ts";
+import type { Services } from "./pipeline/services.ts";
+import { standIns } from "./pipeline/stand_ins.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Tasks } from "./pipeline/steps/mod.ts";
 import { root } from "./resources.ts";
@@ -39,6 +38,7 @@ export interface Orchestrator {
   readonly app: Hono<AppEnv>;
   readonly engine: Engine;
   readonly catalog: Catalog;
+  readonly approvals: Approvals;
   /** Lets runs reach a commit, gives the rest back and closes the store. */
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface OrchestratorOptions {
 }
 
 /** The tasks that pipelines may call by name. */
-const BUILT_IN: Tasks = { merge_review: mergeReviewTask };
+const BUILT_IN: Tasks = { merge_review: mergeReviewTask, agent_state: agentStateTask };
 
 /** No tools yet: profiles may name them, agents do not get them. */
 const NO_TOOLS: Tools = {
@@ -79,12 +79,22 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const models = configuredModels(config);
   const conversations = createConversations(store);
   const tasks = { ...BUILT_IN, ...options.tasks };
-  const catalog = createConfiguredCatalog({ config, store, models, tasks, conversations });
+  const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
+  const approvals = createApprovals({ store, now: world.clock.now });
+  const catalog = createConfiguredCatalog({
+    config,
+    store,
+    models,
+    tasks,
+    conversations,
+    approvals: asking,
+  });
   const engine = createEngine({
     store,
     world,
     log,
     programs: (run) => catalog.program(run.version),
+    gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,
     queue_limit: config.runs.queue_limit,
     idempotency_ttl_ms: config.runs.idempotency_ttl_ms,
@@ -95,12 +105,13 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   await engine.open();
   const shutdown = new AbortController();
   const app = createApp(
-    appDeps({ config, log, engine, catalog, world, shutdown: shutdown.signal }),
+    appDeps({ config, log, engine, catalog, approvals, world, shutdown: shutdown.signal }),
   );
   return {
     app,
     engine,
     catalog,
+    approvals,
     async close() {
       shutdown.abort();
       await engine.drain(config.server.drain_timeout_ms);
@@ -134,6 +145,7 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
   const catalog = createCatalog({
     roots: definitionFolders(config.home),
     tasks: Object.keys(BUILT_IN),
+    services: Object.keys(configuredServices(config)),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });
@@ -141,6 +153,11 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
   return [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
+}
+
+/** Services at their addresses; what has none stands in for itself. */
+function configuredServices(config: Config): Services {
+  return { ...standIns, ...config.services };
 }
 
 /** Folders of the built-in and of the user's definitions. */
@@ -158,12 +175,15 @@ function createConfiguredCatalog(deps: {
   models: ModelClient;
   tasks: Tasks;
   conversations: Conversations;
+  approvals: ApprovalDeps;
 }): Catalog {
-  const { config, store, models, tasks, conversations } = deps;
+  const { config, store, models, tasks, conversations, approvals } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
+  const services = configuredServices(config);
   return createCatalog({
     roots: definitionFolders(config.home),
     tasks: Object.keys(tasks),
+    services: Object.keys(services),
     definitions: {
       get: async (wanted) => (await store.get<string>(keys.definition(wanted)))?.value ?? null,
       put: async (wanted, json) => {
@@ -172,7 +192,14 @@ function createConfiguredCatalog(deps: {
       },
     },
     compile: (definition) => {
-      const program = createProgram(definition, { models, model_retry, tasks, tools: NO_TOOLS });
+      const program = createProgram(definition, {
+        models,
+        model_retry,
+        tasks,
+        services,
+        tools: NO_TOOLS,
+        approvals,
+      });
       return remembering(program, conversations, config.runs.conversation_messages);
     },
   });
@@ -183,20 +210,22 @@ function appDeps(deps: {
   log: Logger;
   engine: Engine;
   catalog: Catalog;
+  approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
 }): AppDeps {
-  const { config, log, engine, catalog, world, shutdown } = deps;
+  const { config, log, engine, catalog, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {
     engine,
     catalog: {
-      resolve: (name) => catalog.resolve(name),
-      validateInput: async (name, input) => {
-        const { definition } = await catalog.resolve(name);
-        return inputIssues(definition, input);
+      prepare: async (name, input) => {
+        const { version, definition } = await catalog.resolve(name);
+        validateInput(definition, input);
+        return { version, ...await startOptions(definition, input) };
       },
     },
+    approvals,
     log,
     settings: {
       max_body_bytes: server.max_body_bytes,
@@ -211,17 +240,6 @@ function appDeps(deps: {
     now: () => performance.now(),
     shutdown,
   };
-}
-
-function inputIssues(definition: Definition, input: Json): Issue[] {
-  try {
-    validateInput(definition, input);
-    return [];
-  } catch (thrown) {
-    const error = toOrchestratorError(thrown);
-    if (error.code !== "validation_failed") throw error;
-    return error.issues ?? [];
-  }
 }
 
 function healthOf(engine: Engine, { provider, default_model }: Config["models"]): HealthParts {

@@ -1,13 +1,16 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { accessLog } from "./access_log.ts";
+import { approvalRoutes } from "./approvals.ts";
 import { chatRoutes } from "./chat.ts";
+import { deadLetterRoutes } from "./dead_letters.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { healthRoutes } from "./health.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
 import { originGuard } from "./origin_guard.ts";
 import { onError } from "./problem.ts";
 import { requestId } from "./request_id.ts";
+import { runControlRoutes } from "./run_control.ts";
 import { runRoutes } from "./runs.ts";
 import { securityHeaders } from "./security_headers.ts";
 import { createSessions } from "./sessions.ts";
@@ -40,6 +43,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", chatSocketRoutes(deps, sessions));
   app.route("/", chatRoutes(deps, sessions));
   app.route("/", runRoutes(deps, sessions));
+  app.route("/", runControlRoutes(deps));
+  app.route("/", approvalRoutes(deps));
+  app.route("/", deadLetterRoutes(deps));
   answerUnknown(app);
   return app;
 }

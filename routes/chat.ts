@@ -15,9 +15,10 @@ import {
   readPrefer,
   within,
 } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import type { ChatResponse } from "./response.ts";
+import { pendingApprovals, runLinks } from "./run_view.ts";
 import { type ChatRequest, chatRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink, type SseStream } from "./sse.ts";
@@ -38,7 +39,7 @@ export function chatRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     const options = { ...(idempotency ? { idempotency } : {}) };
     return wantsStream(c, body)
       ? await streamTurn(c, deps, sessions, body, options)
-      : await answerTurn(c, await startTurn(deps, tenantOf(c), body, options));
+      : await answerTurn(c, deps, await startTurn(deps, callerOf(c), body, options));
   });
 }
 
@@ -46,19 +47,29 @@ function wantsStream(c: C, body: ChatRequest): boolean {
   return body.stream ?? c.req.raw.headers.get("accept")?.includes("text/event-stream") ?? false;
 }
 
-async function answerTurn(c: C, turn: Turn): Promise<Response> {
+async function answerTurn(c: C, deps: AppDeps, turn: Turn): Promise<Response> {
   if (turn.replayed) c.header("Idempotency-Replayed", "true");
   const prefer = readPrefer(c.req.raw.headers.get("prefer"));
-  const response = await within(() => turn.complete(), prefer);
-  if (response === undefined) return accepted(c, turn, prefer);
+  // A client that does not say how long it waits is not kept waiting for people.
+  const over = () => {
+    return prefer.wait === undefined
+      ? Promise.race([turn.complete(), turn.waits])
+      : turn.complete();
+  };
+  const response = await within(over, prefer);
+  if (!response) return await accepted(c, deps, turn, prefer);
   return response.status === "completed" ? c.json(response) : notCompleted(c, response);
 }
 
-function accepted(c: C, { run }: Turn, prefer: Preference): Response {
-  c.header("Location", `/v1/runs/${run.id}`);
+async function accepted(c: C, deps: AppDeps, turn: Turn, prefer: Preference): Promise<Response> {
+  const { id: run_id, tenant, conversation_id } = turn.run;
+  const at_once = prefer.respond_async && !prefer.wait;
+  const run = (at_once ? null : await deps.engine.get(tenant, run_id)) ?? turn.run;
+  const approvals = at_once ? [] : await pendingApprovals(deps.approvals, run);
+  c.header("Location", `/v1/runs/${run_id}`);
   c.header("Preference-Applied", preferenceApplied(prefer));
-  const { id: run_id, conversation_id, status } = run;
-  return c.json({ conversation_id, run_id, status }, 202);
+  const links = runLinks(run_id);
+  return c.json({ conversation_id, run_id, status: run.status, approvals, links }, 202);
 }
 
 function notCompleted(c: C, response: ChatResponse): Response {
@@ -80,7 +91,7 @@ async function streamTurn(
 ): Promise<Response> {
   const stream = openSse(sessions);
   try {
-    const turn = await startTurn(deps, tenantOf(c), body, { ...options, sink: sseSink(stream) });
+    const turn = await startTurn(deps, callerOf(c), body, { ...options, sink: sseSink(stream) });
     if (turn.replayed) stream.response.headers.set("idempotency-replayed", "true");
     void finishStream(turn, stream).catch((error) => {
       const stopping = toOrchestratorError(error).code === "shutting_down";

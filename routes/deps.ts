@@ -5,19 +5,22 @@
  * @module
  */
 import type { Issue } from "../errors.ts";
+import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
-import type { Engine } from "../pipeline/kernel/runs.ts";
+import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
+
+/** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
+export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">;
 
 /** The pipelines that can be run. */
 export interface CatalogPort {
   /**
-   * The version a new run of this pipeline keeps.
+   * Checks that a pipeline takes `input`, and says what a new run of it is started with.
    *
-   * @throws `not_found`, with the known names in the message
+   * @throws `not_found`, with the known names in the message; `validation_failed`, with JSON pointers
+   *   into the input
    */
-  resolve(name: string): Promise<{ version: string }>;
-  /** What is wrong with `input` for this pipeline; locations are JSON pointers into the input. */
-  validateInput(name: string, input: Json): Promise<Issue[]>;
+  prepare(name: string, input: Json): Promise<Prepared>;
 }
 
 /** Where the routes log to. */
@@ -60,6 +63,7 @@ export interface HealthParts {
 export interface AppDeps {
   engine: Engine;
   catalog: CatalogPort;
+  approvals: Approvals;
   log: Log;
   settings: RouteSettings;
   about: About;

@@ -88,6 +88,17 @@ export function readInteger(
   throw badHeader(rules.name, `must be a whole number from ${rules.min} to ${rules.max}`);
 }
 
+/** Reads `?limit` of a list: 1 to 200, 50 unless given. */
+export function readLimit(text: string | undefined): number {
+  return readInteger(text, { name: "?limit", min: 1, max: 200, fallback: 50 });
+}
+
+/** Reads `?cursor` of a list. */
+export function readCursor(text: string | undefined): string | undefined {
+  if (text === undefined || (text !== "" && text.length <= 500)) return text;
+  throw badHeader("?cursor", "must be the next_cursor of an earlier answer");
+}
+
 /** The 400 for a header or query parameter. */
 export function badHeader(location: string, message: string): OrchestratorError {
   return new OrchestratorError(

@@ -1,10 +1,9 @@
 /**
- * `/v1/runs`: start any pipeline; list, look at, follow and cancel runs.
+ * `/v1/runs`: start any pipeline; list, look at and follow runs.
  *
  * @module
  */
 import { type Context, Hono } from "hono";
-import { OrchestratorError } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
 import { readBody } from "./body.ts";
@@ -12,22 +11,35 @@ import type { AppDeps, AppEnv } from "./deps.ts";
 import {
   badHeader,
   preferenceApplied,
+  readCursor,
   readIdempotencyKey,
   readInteger,
+  readLimit,
   readPrefer,
   within,
 } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
-import { endedRun, viewRun, viewRunDetail } from "./run_view.ts";
-import { cancelRequest, ID, runRequest } from "./schemas.ts";
-import type { Sessions } from "./sessions.ts";
+import { findRun } from "./find_run.ts";
+import { callerOf, tenantOf } from "./identity.ts";
 import { replayAndFollow } from "./replay.ts";
+import { endedRun, pendingApprovals, viewRun, viewRunDetail } from "./run_view.ts";
+import { runRequest } from "./schemas.ts";
+import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink } from "./sse.ts";
-import { checkInput, createTranscript, leaveIfStopping } from "./turn.ts";
+import { startRequest } from "./start.ts";
+import { createTranscript } from "./transcript.ts";
+import { leaveIfStopping } from "./turn.ts";
 
 type C = Context<AppEnv>;
 
-const STATUSES: RunStatus[] = ["queued", "running", "waiting", "completed", "failed", "cancelled"];
+const STATUSES: RunStatus[] = [
+  "queued",
+  "running",
+  "waiting",
+  "paused",
+  "completed",
+  "failed",
+  "cancelled",
+];
 const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 
 /** The endpoints of runs. */
@@ -43,37 +55,22 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   });
 
   app.get("/v1/runs/:id", async (c) => {
-    const run = await findRun(c, deps, c.req.param("id"));
-    return c.json(viewRunDetail(run, await engine.journal(run.tenant, run.id)));
+    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
+    const pending = await pendingApprovals(deps.approvals, run);
+    return c.json(viewRunDetail(run, await engine.journal(run.tenant, run.id), pending));
   });
 
   app.get("/v1/runs/:id/journal", async (c) => {
-    const run = await findRun(c, deps, c.req.param("id"));
+    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
     return c.json(await engine.journal(run.tenant, run.id, readAfter(c)));
   });
 
   app.get("/v1/runs/:id/events", async (c) => {
     const after = readAfter(c);
-    const run = await findRun(c, deps, c.req.param("id"));
+    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
     // Browsers come back for more after every end of a stream; only this status stops them.
     if (run.last_seq !== undefined && after >= run.last_seq) return c.body(null, 204);
     return followRun(deps, sessions, run, after);
-  });
-
-  app.post("/v1/runs/:id/cancel", async (c) => {
-    const max_bytes = deps.settings.max_body_bytes;
-    const { reason } = await readBody(c, { schema: cancelRequest, max_bytes, when_empty: {} });
-    const { tenant, id } = await findRun(c, deps, c.req.param("id"));
-    await engine.cancel(tenant, id, reason);
-    c.header("Location", `/v1/runs/${id}`);
-    return c.json(viewRun(await findRun(c, deps, id)), 202);
-  });
-
-  app.post("/v1/runs/:id/redrive", async (c) => {
-    const { tenant, id } = await findRun(c, deps, c.req.param("id"));
-    await engine.redrive(tenant, id);
-    c.header("Location", `/v1/runs/${id}`);
-    return c.json(viewRun(await findRun(c, deps, id)), 202);
   });
 
   return app;
@@ -88,21 +85,12 @@ async function startRun(c: C, deps: AppDeps): Promise<Response> {
     path: "/v1/runs",
     body,
   });
-  const { pipeline, conversation_id } = body;
-  const input = (body.input ?? {}) as Json;
-  const { version } = await deps.catalog.resolve(pipeline);
-  await checkInput(deps.catalog, pipeline, input);
-  const tenant = tenantOf(c);
+  const asked = { ...body, input: (body.input ?? {}) as Json, idempotency };
+  const start = await startRequest(deps.catalog, callerOf(c), asked);
   const prefer = readPrefer(headers.get("prefer"));
   const transcript = createTranscript();
-  const started = await deps.engine.start({
-    tenant,
-    pipeline,
-    version,
-    input,
-    ...(conversation_id ? { conversation_id } : {}),
-    ...(idempotency ? { idempotency } : {}),
-  }, prefer.wait ? transcript.listener : undefined);
+  const listener = prefer.wait ? transcript.listener : undefined;
+  const started = await deps.engine.start(start, listener);
   if (started.replayed) c.header("Idempotency-Replayed", "true");
   c.header("Location", `/v1/runs/${started.run.id}`);
   c.header("Preference-Applied", preferenceApplied(prefer));
@@ -122,16 +110,6 @@ function followRun(deps: AppDeps, sessions: Sessions, run: RunRecord, after: num
   return stream.response;
 }
 
-/** @throws `not_found`, also for a run of another tenant and for what cannot be a run's id */
-async function findRun(c: C, deps: AppDeps, id: string): Promise<RunRecord> {
-  const run = ID.test(id) ? await deps.engine.get(tenantOf(c), id) : null;
-  if (run !== null) return run;
-  throw new OrchestratorError(
-    "not_found",
-    `Cannot find the run ${JSON.stringify(id)}: there is none with this id. See GET /v1/runs.`,
-  );
-}
-
 /** Where a client left off: `Last-Event-ID` from a reconnecting one, else `?after=`. */
 function readAfter(c: C): number {
   const header = c.req.raw.headers.get("last-event-id");
@@ -144,12 +122,9 @@ function readListQuery(c: C): { status?: RunStatus; limit: number; cursor?: stri
   if (status !== undefined && !STATUSES.includes(status as RunStatus)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }
-  if (cursor !== undefined && (cursor === "" || cursor.length > 500)) {
-    throw badHeader("?cursor", "must be the next_cursor of an earlier answer");
-  }
   return {
     ...(status === undefined ? {} : { status: status as RunStatus }),
-    limit: readInteger(limit, { name: "?limit", min: 1, max: 200, fallback: 50 }),
-    ...(cursor === undefined ? {} : { cursor }),
+    limit: readLimit(limit),
+    cursor: readCursor(cursor),
   };
 }

@@ -25,6 +25,29 @@ const chatDocument = z.strictObject({
   text: z.string().min(1, "must not be empty"),
 });
 
+/** How a run is to be treated; see `StartRequest`. */
+const control = {
+  priority: z.int().min(-100).max(100).optional(),
+  budget: z.strictObject({
+    tokens: z.int().min(1).optional(),
+    cost_usd: z.number().positive().optional(),
+    steps: z.int().min(1).optional(),
+    seconds: z.number().positive().optional(),
+    on_exceeded: z.enum(["fail", "approval"]).optional(),
+  }).optional(),
+  on_busy: z.enum(["enqueue", "reject", "interrupt"]).optional(),
+};
+
+/** Without a conversation there is nothing to be busy with. */
+function busyNeedsConversation(
+  { on_busy, conversation_id }: { on_busy?: string; conversation_id?: string },
+  check: z.RefinementCtx,
+): void {
+  if (on_busy === undefined || conversation_id !== undefined) return;
+  const message = "needs a conversation_id: say which conversation may be busy";
+  check.addIssue({ code: "custom", path: ["on_busy"], message });
+}
+
 /** `POST /v1/chat`, and one chat message of the WebSocket. */
 export const chatRequest = z.strictObject({
   conversation_id: id.optional(),
@@ -36,7 +59,9 @@ export const chatRequest = z.strictObject({
   user_id: name.optional(),
   metadata: object.optional(),
   stream: z.boolean().optional(),
+  ...control,
 }).superRefine((request, check) => {
+  busyNeedsConversation(request, check);
   const { messages, prompt } = request;
   if ((messages === undefined) === (prompt === undefined)) {
     const message = messages ? "send either messages or prompt, not both" : "missing, as is prompt";
@@ -56,10 +81,52 @@ export const runRequest = z.strictObject({
   pipeline: name,
   input: z.unknown().optional(),
   conversation_id: id.optional(),
+  ...control,
+}).superRefine(busyNeedsConversation);
+
+const reason = z.string().max(1000).optional();
+
+/** `POST /v1/runs/{id}/cancel` and `/pause`. */
+export const reasonRequest = z.strictObject({ reason });
+
+/** Signals of these names are the server's own: only it knows when they are due. */
+const RESERVED = /^(approval|child|budget)\//;
+
+/** `POST /v1/runs/{id}/signal`. */
+export const signalRequest = z.strictObject({
+  name: name.refine((name) => !RESERVED.test(name), {
+    error: "is reserved: names that begin with approval/, child/ or budget/ are the server's own",
+  }),
+  payload: z.unknown().optional(),
 });
 
-/** `POST /v1/runs/{id}/cancel`. */
-export const cancelRequest = z.strictObject({ reason: z.string().max(1000).optional() });
+/** `POST /v1/runs/{id}/restart`. */
+export const restartRequest = z.strictObject({
+  from: z.string().min(1).max(500),
+  input: z.unknown().optional(),
+  with: z.unknown().optional(),
+});
+
+/** `POST /v1/approvals/{id}/decide`. */
+export const decideRequest = z.strictObject({
+  decision: z.enum(["approve", "reject"]),
+  comment: z.string().max(2000).optional(),
+  payload: z.unknown().optional(),
+  payload_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 hex digits")
+    .optional(),
+});
+
+/** `POST /workflow/start`. */
+export const workflowRequest = z.strictObject({
+  user_goal: z.string().trim().min(1, "must not be empty").max(10_000),
+  dataset_url: z.string().min(1, "must not be empty").max(2_000),
+});
+
+/** `POST /workflow/{id}/approve` and `/reject`. */
+export const workflowDecision = z.strictObject({ comment: z.string().max(2_000).optional() });
+
+/** `POST /v1/dead-letters/redrive`. */
+export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) });
 
 /** The WebSocket's messages that are not a chat request. */
 export const controlMessage = z.discriminatedUnion("type", [
@@ -67,7 +134,7 @@ export const controlMessage = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("cancel"),
     run_id: id,
-    reason: z.string().max(1000).optional(),
+    reason,
   }),
   z.strictObject({ type: z.literal("ping") }),
 ]);

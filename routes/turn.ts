@@ -5,17 +5,19 @@
  * @module
  */
 import { fromErrorJson } from "../errors.ts";
-import { isTerminal, type JournalEvent, type Json } from "../pipeline/kernel/events.ts";
-import type { Engine, RunListener, RunRecord, RunResult } from "../pipeline/kernel/runs.ts";
-import { validationFailed } from "./body.ts";
-import type { AppDeps, CatalogPort } from "./deps.ts";
-import { replayAndFollow, type Sink } from "./replay.ts";
-import { type ChatResponse, isResponseEvent, unifiedResponse } from "./response.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+import type { RunRecord, RunResult, StartRequest } from "../pipeline/kernel/runs.ts";
+import type { AppDeps } from "./deps.ts";
+import type { Caller } from "./identity.ts";
+import type { Sink } from "./replay.ts";
+import { type ChatResponse, unifiedResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
+import { startRequest } from "./start.ts";
+import { createTranscript } from "./transcript.ts";
 
 /** Optional parts of {@linkcode startTurn}. */
 export interface TurnOptions {
-  idempotency?: { key: string; fingerprint: string };
+  idempotency?: StartRequest["idempotency"];
   /** Gets every event of the run once and in order. */
   sink?: Sink;
 }
@@ -24,6 +26,8 @@ export interface TurnOptions {
 export interface Turn {
   run: RunRecord;
   replayed: boolean;
+  /** Resolves when the run comes to wait for somebody. */
+  readonly waits: Promise<void>;
   /** The unified response, once the run has ended and the sink has got (or left) all events. */
   complete(): Promise<ChatResponse>;
 }
@@ -37,26 +41,32 @@ type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "newId">;
  */
 export async function startTurn(
   deps: TurnDeps,
-  tenant: string,
+  caller: Caller,
   request: ChatRequest,
   options: TurnOptions = {},
 ): Promise<Turn> {
+  const { conversation_id, priority, budget, on_busy } = request;
   const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
-  const { version } = await deps.catalog.resolve(pipeline);
   const input = turnInput(request);
-  await checkInput(deps.catalog, pipeline, input);
-  const transcript = createTranscript(options.sink);
-  const started = await deps.engine.start({
-    tenant,
+  const { idempotency, sink } = options;
+  const start = await startRequest(deps.catalog, caller, {
     pipeline,
-    version,
     input,
-    conversation_id: request.conversation_id ?? deps.newId("conv"),
-    ...(options.idempotency ? { idempotency: options.idempotency } : {}),
-  }, transcript.listener);
+    conversation_id,
+    priority,
+    budget,
+    on_busy,
+    idempotency,
+  });
+  const transcript = createTranscript(sink);
+  const started = await deps.engine.start(
+    { ...start, conversation_id: conversation_id ?? deps.newId("conv") },
+    transcript.listener,
+  );
   return {
     run: started.run,
     replayed: started.replayed,
+    waits: transcript.waits,
     async complete() {
       leaveIfStopping(await started.result);
       await transcript.catchUp(deps.engine, started.run);
@@ -72,12 +82,6 @@ export function leaveIfStopping(result: RunResult): void {
   }
 }
 
-/** @throws `validation_failed` when the pipeline does not take this input */
-export async function checkInput(catalog: CatalogPort, name: string, input: Json): Promise<void> {
-  const issues = await catalog.validateInput(name, input);
-  if (issues.length > 0) throw validationFailed(issues);
-}
-
 function turnInput(request: ChatRequest): Json {
   const { context, documents, user_id, metadata, prompt } = request;
   const messages = request.messages ?? [{ role: "user" as const, content: prompt! }];
@@ -87,43 +91,5 @@ function turnInput(request: ChatRequest): Json {
     ...(documents ? { documents: documents as Json } : {}),
     ...(user_id ? { user_id } : {}),
     ...(metadata ? { metadata: metadata as Json } : {}),
-  };
-}
-
-/** For turns that nobody watches. */
-const NOWHERE: Sink = {
-  signal: new AbortController().signal,
-  listener: () => {},
-  room: () => Promise.resolve(),
-};
-
-/** Passes events on, each once, and keeps those that responses are made of. */
-export interface Transcript {
-  readonly events: JournalEvent[];
-  readonly listener: RunListener;
-  /** A replayed run ended before anybody listened: its events come from the journal. */
-  catchUp(engine: Engine, run: RunRecord): Promise<void>;
-}
-
-/** Starts a transcript; give its listener to the engine. */
-export function createTranscript(sink: Sink = NOWHERE): Transcript {
-  const events: JournalEvent[] = [];
-  let last_seq = 0;
-  let ended = false;
-  const listener: RunListener = (event, json) => {
-    if ("seq" in event) {
-      if (event.seq <= last_seq) return;
-      last_seq = event.seq;
-      ended = isTerminal(event);
-      if (isResponseEvent(event)) events.push(event);
-    }
-    sink.listener(event, json);
-  };
-  return {
-    events,
-    listener,
-    async catchUp(engine, run) {
-      if (!ended) await replayAndFollow(engine, run, last_seq, { ...sink, listener });
-    },
   };
 }

@@ -6,7 +6,7 @@
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import type { Sessions } from "./sessions.ts";
 import { createChatSession } from "./ws_session.ts";
@@ -16,7 +16,7 @@ export function chatSocketRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv
   return new Hono<AppEnv>().get("/v1/chat/stream", (c) => {
     if (c.req.raw.headers.get("upgrade")?.toLowerCase() !== "websocket") return upgradeRequired(c);
     const { socket, response } = upgrade(c.req.raw);
-    const peer = { tenant: tenantOf(c), request_id: c.get("request_id") };
+    const peer = { ...callerOf(c), request_id: c.get("request_id") };
     const session = createChatSession(deps, socket, peer);
     const leave = sessions.add({ close: session.shutDown });
     socket.onmessage = ({ data }) => session.receive(data);

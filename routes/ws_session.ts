@@ -10,6 +10,7 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import type { RunRecord } from "../pipeline/kernel/runs.ts";
 import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
+import type { Caller } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
 import { replayAndFollow } from "./replay.ts";
@@ -34,8 +35,7 @@ export interface ChatSession {
 }
 
 /** Who is at the other end. */
-export interface Peer {
-  tenant: string;
+export interface Peer extends Caller {
   /** Id of the request that opened the socket; errors name it. */
   request_id: string;
 }
@@ -55,7 +55,7 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
     const { type = "chat", ...body } = isObject(message) ? message : {};
     if (type !== "chat") return await control(validate(controlMessage, message));
     const request = validate(chatRequest, isObject(message) ? body : message);
-    const turn = await startTurn(deps, tenant, request, { sink });
+    const turn = await startTurn(deps, peer, request, { sink });
     complete(await turn.complete());
   };
 

@@ -122,13 +122,19 @@ async function decision(
 }
 
 /** Marks a pending approval as expired; refuses the end of the wait when it was decided just now. */
-async function expire({ tenant, id }: Approval, { store, now }: ApprovalDeps): Promise<Commit> {
+async function expire(
+  { tenant, id }: Approval,
+  { store, now }: ApprovalDeps,
+): Promise<Commit | undefined> {
   const key = keys.approval(tenant, id);
   const entry = await store.get<Approval>(key);
-  if (entry?.value.status !== "pending") {
-    return { checks: [{ key, versionstamp: null }], mutations: [] };
+  switch (entry?.value.status) {
+    case "pending":
+      return changeCommit(entry, { ...entry.value, status: "expired", decided_at: iso(now()) });
+    case "approved":
+    case "rejected":
+      return { checks: [{ key, versionstamp: null }], mutations: [] };
   }
-  return changeCommit(entry, { ...entry.value, status: "expired", decided_at: iso(now()) });
 }
 
 /** Marks a pending approval as void. What was decided in the same moment stays as it is. */

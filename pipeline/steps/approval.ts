@@ -33,7 +33,8 @@ interface ApprovalNode {
 
 /** What approval nodes need. */
 export interface ApprovalEnv {
-  approvals: ApprovalDeps;
+  /** Without it no approval can be asked for. */
+  approvals?: ApprovalDeps;
 }
 
 const TEMPLATES = ["title", "preview", "payload", "allowed"] as const;
@@ -44,9 +45,13 @@ const schema = z.record(z.string(), z.unknown()).superRefine((given, check) => {
   }
 });
 
+/** What was decided once is not decided for another run. */
+const { cache: _cache, ...policies } = common;
+
 /** `approval:` asks people and goes where they say. */
 export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
   kind: "approval",
+  composite: "wait",
   schema: z.strictObject({
     approval: z.strictObject({
       title: z.string().min(1).describe("What is to be decided, in a few words."),
@@ -71,7 +76,7 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
       .describe("The node that comes after a rejection. Without it the run fails then."),
     on_expiry: z.string().optional()
       .describe("The node that comes when nobody decided in time. Without it the run fails then."),
-    ...common,
+    ...policies,
     ...next,
   }),
   templates: ({ approval }) =>
@@ -83,6 +88,9 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
       return value === undefined ? [] : [{ path: [edge], value }];
     }),
   compile(node, { approvals }) {
+    if (!approvals) {
+      throw new OrchestratorError("pipeline_invalid", "Cannot ask for approvals: they go nowhere.");
+    }
     const prepare = compileRequest(node);
     const edges = { approved: node.next, rejected: node.on_reject, expired: node.on_expiry };
     return {

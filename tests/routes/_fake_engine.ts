@@ -14,17 +14,22 @@ import {
 import type {
   Engine,
   EngineStats,
+  RestartRequest,
   RunListener,
   RunRecord,
   RunResult,
   StartRequest,
 } from "../../pipeline/kernel/runs.ts";
+import type { Commit } from "../../store/kv.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
 
 /** What a script sees of its run. */
 export interface Script {
   emit(event: EventBody): void;
   delta(step: string, text: string): void;
+  /** Suspends the run until a signal of this name comes; gives its payload. */
+  wait(name: string): Promise<Json>;
+  run_id: string;
   signal: AbortSignal;
   input: Json;
 }
@@ -38,6 +43,9 @@ interface FakeRun {
   listeners: Set<RunListener>;
   texts: Map<string, string>;
   abort: AbortController;
+  /** Signals that nobody has taken, and who waits for one. */
+  signals: { name: string; payload: Json }[];
+  waiter?: { name: string; resolve(payload: Json): void };
   result: Promise<RunResult>;
   ended?: RunResult;
 }
@@ -46,21 +54,26 @@ interface FakeRun {
 export interface FakeEngine extends Engine {
   /** What was started, in order. */
   readonly started: StartRequest[];
+  /** What was restarted, in order. */
+  readonly restarted: (RestartRequest & { id: string })[];
   /** How many listeners follow a run now. */
   followers(id: string): number;
   /** Changes what `stats` says and what `start` answers. */
   state: EngineStats & { fail?: OrchestratorError };
 }
 
-/** An engine that runs `scripts` by pipeline name. */
-export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeEngine {
+/** An engine that runs `scripts` by pipeline name; `commit` takes what comes with signals. */
+export function createFakeEngine(
+  scripts: Record<string, ScriptFunction>,
+  commit: (commit: Commit) => Promise<string | null> = () => Promise.resolve("1"),
+): FakeEngine {
   const runs = new Map<string, FakeRun>();
   const keys = new Map<string, { fingerprint: string; run: FakeRun }>();
   const started: StartRequest[] = [];
+  const restarted: FakeEngine["restarted"] = [];
   const state: FakeEngine["state"] = {
     running: 0,
     queued: 0,
-    waiting: 0,
     accepting: true,
     store_ok: true,
   };
@@ -94,7 +107,9 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
       const output = await script({
         input,
         signal,
+        run_id: run.record.id,
         emit: (event) => append(run, event),
+        wait: (name) => suspend(run, name),
         delta(step, text) {
           run.texts.set(step, (run.texts.get(step) ?? "") + text);
           publish(run, live(run, { type: "step.delta", step, text }));
@@ -115,6 +130,31 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
       return end(run, { type: "run.failed", error: json }, { status: "failed", error: json });
     }
   };
+  const suspend = (run: FakeRun, name: string): Promise<Json> => {
+    const at = run.signals.findIndex((signal) => signal.name === name);
+    if (at >= 0) return Promise.resolve(run.signals.splice(at, 1)[0]!.payload);
+    run.record.status = "waiting";
+    run.record.waiting_for = [{ step: "wait", signal: name }];
+    append(run, { type: "run.waiting", for: run.record.waiting_for });
+    return new Promise((resolve, reject) => {
+      run.waiter = { name, resolve };
+      run.abort.signal.addEventListener("abort", () => reject(run.abort.signal.reason));
+    });
+  };
+  const wake = (run: FakeRun) => {
+    const at = run.signals.findIndex(({ name }) => name === run.waiter?.name);
+    if (at < 0) return;
+    run.record.status = "running";
+    delete run.record.waiting_for;
+    append(run, { type: "run.resumed", reason: "signal", worker: "w1" });
+    run.waiter!.resolve(run.signals.splice(at, 1)[0]!.payload);
+    run.waiter = undefined;
+  };
+  const goingOn = (tenant: string, id: string, what: string): FakeRun => {
+    const run = find(tenant, id);
+    if (!run.ended) return run;
+    throw new OrchestratorError("conflict", `Cannot ${what}: the run has ended.`);
+  };
   const end = (run: FakeRun, event: EventBody, result: RunResult): RunResult => {
     Object.assign(run.record, { status: result.status, last_seq: run.journal.length + 1 });
     run.record.ended_at = at(run);
@@ -127,10 +167,7 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
   return {
     started,
     state,
-    signal: () => Promise.reject(new Error("not here")),
-    pause: () => Promise.reject(new Error("not here")),
-    resume: () => Promise.reject(new Error("not here")),
-    restart: () => Promise.reject(new Error("not here")),
+    restarted,
     followers: (id) => runs.get(id)?.listeners.size ?? 0,
 
     async start(request, listener) {
@@ -157,11 +194,13 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
           status: "running",
           created_at: new Date(1_700_000_000_000).toISOString(),
           ...(conversation_id ? { conversation_id } : {}),
+          ...(request.started_by ? { started_by: request.started_by } : {}),
         },
         journal: [],
         listeners: new Set(listener ? [listener] : []),
         texts: new Map(),
         abort: new AbortController(),
+        signals: [],
         result: undefined as unknown as Promise<RunResult>,
       };
       runs.set(run.record.id, run);
@@ -228,14 +267,62 @@ export function createFakeEngine(scripts: Record<string, ScriptFunction>): FakeE
       });
     },
 
+    async signal(tenant, id, name, payload, change) {
+      const run = goingOn(tenant, id, "signal");
+      if (change && await commit(change) === null) {
+        throw new OrchestratorError("conflict", "Cannot signal: a check refused it.");
+      }
+      append(run, { type: "signal.received", name, payload });
+      run.signals.push({ name, payload });
+      wake(run);
+    },
+
+    // deno-lint-ignore require-await -- so that a throw becomes a rejection
+    async pause(tenant, id, reason) {
+      const run = goingOn(tenant, id, "pause");
+      run.record.status = "paused";
+      append(run, { type: "run.paused", ...(reason ? { reason } : {}) });
+    },
+
+    // deno-lint-ignore require-await -- so that a throw becomes a rejection
+    async resume(tenant, id) {
+      const run = find(tenant, id);
+      if (run.record.status !== "paused") {
+        throw new OrchestratorError("conflict", "Cannot resume: it is not paused.");
+      }
+      run.record.status = "running";
+      append(run, { type: "run.resumed", reason: "unpaused", worker: "w1" });
+    },
+
+    // deno-lint-ignore require-await -- so that a throw becomes a rejection
+    async restart(tenant, id, request) {
+      const { record, journal } = find(tenant, id);
+      restarted.push({ id, ...request });
+      const first = journal[0] as Extract<JournalEvent, { type: "run.started" }>;
+      const { pipeline, version } = record;
+      const input = request.input ?? first.input;
+      return this.start({ tenant, pipeline, version, input, started_by: request.started_by });
+    },
+
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
     async cancel(tenant, id, reason) {
-      const run = find(tenant, id);
-      if (run.ended) throw new OrchestratorError("conflict", "Cannot cancel: it has ended.");
+      const run = goingOn(tenant, id, "cancel");
       run.abort.abort(new OrchestratorError("run_cancelled", reason ?? "cancelled"));
     },
 
-    redrive: () => Promise.reject(new Error("not scripted")),
+    // deno-lint-ignore require-await -- so that a throw becomes a rejection
+    async redrive(tenant, id) {
+      const run = find(tenant, id);
+      if (run.record.status !== "failed") {
+        throw new OrchestratorError("conflict", "Cannot redrive: it has not failed.");
+      }
+      const { error: _error, ended_at: _at, last_seq: _seq, ...record } = run.record;
+      run.record = { ...record, status: "running" };
+      run.ended = undefined;
+      append(run, { type: "run.resumed", reason: "redriven", worker: "w1" });
+      const first = run.journal[0] as Extract<JournalEvent, { type: "run.started" }>;
+      run.result = execute(run, scripts[record.pipeline]!, first.input);
+    },
     stats: () => ({ ...state }),
     open: () => Promise.resolve(),
     drain: () => Promise.resolve(),

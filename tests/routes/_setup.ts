@@ -3,7 +3,9 @@ import type { Hono } from "hono";
 import { OrchestratorError } from "../../errors.ts";
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
 import type { AppDeps, AppEnv } from "../../routes/deps.ts";
+import { createApprovals } from "../../pipeline/approvals/mod.ts";
 import { createApp } from "../../routes/mod.ts";
+import type { Store } from "../../store/mod.ts";
 import { createFakeEngine, type FakeEngine, type ScriptFunction } from "./_fake_engine.ts";
 
 /** A line that was logged. */
@@ -48,6 +50,9 @@ export function setup(options: {
   scripts?: Record<string, ScriptFunction>;
   settings?: Partial<AppDeps["settings"]>;
   deps?: Partial<AppDeps>;
+  /** Where approvals are; without it there are none. */
+  store?: Pick<Store, "get" | "list" | "commit">;
+  now?: () => number;
 } = {}): Fixture {
   let open = () => {};
   const gate = new Promise<void>((resolve) => open = resolve);
@@ -79,7 +84,7 @@ export function setup(options: {
     },
     echo: ({ input }) => input,
     ...options.scripts,
-  });
+  }, options.store && ((commit) => options.store!.commit(commit)));
   const known = ["compose", "gated", "failing", "echo", ...Object.keys(options.scripts ?? {})];
   const log: LogLine[] = [];
   const write = (level: LogLine["level"]) => (message: string, fields = {}) => {
@@ -90,19 +95,23 @@ export function setup(options: {
   const deps: AppDeps = {
     engine,
     catalog: {
-      resolve(name) {
-        if (known.includes(name)) return Promise.resolve({ version: `v-${name}` });
-        const message = `Cannot find the pipeline ${name}: there are ${known.join(", ")}.`;
-        return Promise.reject(new OrchestratorError("not_found", message));
-      },
-      validateInput(name, input) {
+      prepare(name, input) {
+        if (!known.includes(name)) {
+          const message = `Cannot find the pipeline ${name}: there are ${known.join(", ")}.`;
+          return Promise.reject(new OrchestratorError("not_found", message));
+        }
         const wrong = name === "echo" && typeof input === "object" && input !== null &&
           "wrong" in input;
-        return Promise.resolve(
-          wrong ? [{ location: "/wrong", message: "must not be there" }] : [],
-        );
+        if (!wrong) return Promise.resolve({ version: `v-${name}` });
+        const issues = [{ location: "/wrong", message: "must not be there" }];
+        const message = "Cannot run pipeline echo: the input does not fit.";
+        return Promise.reject(new OrchestratorError("validation_failed", message, { issues }));
       },
     },
+    approvals: createApprovals({
+      store: options.store ?? NOTHING,
+      now: options.now ?? (() => Date.now()),
+    }),
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {
       max_body_bytes: 1_000_000,
@@ -140,6 +149,13 @@ export function setup(options: {
     },
   };
 }
+
+/** A store that is empty and stays so. */
+const NOTHING: Pick<Store, "get" | "list" | "commit"> = {
+  get: () => Promise.resolve(null),
+  async *list() {},
+  commit: () => Promise.resolve("1"),
+};
 
 /** A user's message. */
 export function user(content: string): { role: "user"; content: string } {

@@ -36,6 +36,8 @@ Deno.test("POST /v1/chat answers with the unified response when the run ends", a
   });
   expect(engine.started).toEqual([{
     tenant: "default",
+    started_by: "local",
+    concurrency: { key: "conversation/demo-123", limit: 1, on_busy: "enqueue" },
     pipeline: "compose",
     version: "v-compose",
     conversation_id: "demo-123",
@@ -111,8 +113,13 @@ Deno.test("POST /v1/chat with Prefer: respond-async answers 202 at once", async 
   expect(response.status).toBe(202);
   expect(response.headers.get("location")).toBe("/v1/runs/run_0001");
   expect(response.headers.get("preference-applied")).toBe("respond-async");
-  expect(await response.json())
-    .toEqual({ conversation_id: "demo-123", run_id: "run_0001", status: "running" });
+  expect(await response.json()).toEqual({
+    conversation_id: "demo-123",
+    run_id: "run_0001",
+    status: "running",
+    approvals: [],
+    links: expect.objectContaining({ events: "/v1/runs/run_0001/events" }),
+  });
   open();
   const events = await (await app.request("/v1/runs/run_0001/events")).text();
   expect(parseSse(events).at(-1)?.event).toBe("run.completed");

@@ -32,10 +32,7 @@ async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
     sweep_ms: 1_000,
   });
   await engine.open();
-  const catalog = {
-    resolve: () => Promise.resolve({ version: "v1" }),
-    validateInput: () => Promise.resolve([]),
-  };
+  const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
   const fixture = setup({ deps: { engine, catalog } });
   return {
     ...fixture,

@@ -18,6 +18,7 @@ Deno.test("POST /v1/runs answers 202 with the run and where it is", async () => 
     status: "running",
     created_at: expect.any(String),
     conversation_id: "c",
+    started_by: "local",
     links: {
       self: "/v1/runs/run_0001",
       events: "/v1/runs/run_0001/events",

@@ -40,6 +40,7 @@ function connect(options: Parameters<typeof setup>[0] = {}) {
   const { socket, sent, message } = fakeSocket();
   const session = createChatSession(fixture.deps, socket, {
     tenant: "default",
+    actor: "ann",
     request_id: "req_ws",
   });
   const say = (message: unknown) => session.receive(JSON.stringify(message));

@@ -193,7 +193,7 @@ const CASES: [name: string, text: string, location: string, message: string | Re
     "a node that does nothing",
     document("  a: { description: x }"),
     "line 5, nodes.a",
-    /^the node does not say what it does: add one of agent, task, call, transform, choose, wait/,
+    /^the node does not say what it does: add one of agent, task, call, approval, transform, choose, wait/,
   ],
   [
     "a node that does two things",

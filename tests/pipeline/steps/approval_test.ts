@@ -150,3 +150,12 @@ Deno.test("approval's schema checks the schema of edited payloads", () => {
   expect(approval.schema.safeParse(wrong).error!.issues[0]!.path)
     .toEqual(["approval", "schema", "type"]);
 });
+
+Deno.test("approval needs a place where approvals are kept", () => {
+  expect(() => approval.compile(BARE, {})).toThrow("Cannot ask for approvals");
+});
+
+Deno.test("approval takes no cached decision", () => {
+  const cached = { ...BARE, cache: { ttl_seconds: 60 } };
+  expect(approval.schema.safeParse(cached).success).toBe(false);
+});

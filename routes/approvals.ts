@@ -1,0 +1,76 @@
+/**
+ * `/v1/approvals`: what runs ask people, and the only place where people answer.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { OrchestratorError } from "../errors.ts";
+import { type Approval, type ApprovalStatus, viewApproval } from "../pipeline/approvals/mod.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+import { readBody } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { badHeader, readCursor, readLimit } from "./headers.ts";
+import { callerOf, tenantOf } from "./identity.ts";
+import { approvalLinks } from "./run_view.ts";
+import { decideRequest, ID } from "./schemas.ts";
+
+const STATUSES: ApprovalStatus[] = ["pending", "approved", "rejected", "expired", "void"];
+
+/** The endpoints of approvals. */
+export function approvalRoutes({ approvals, engine, settings }: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+
+  app.get("/v1/approvals", async (c) => {
+    const page = await approvals.list(tenantOf(c), readQuery(c));
+    return c.json({
+      approvals: page.approvals.map(view),
+      next_cursor: page.next_cursor ?? null,
+    });
+  });
+
+  app.get("/v1/approvals/:id", async (c) => {
+    const id = c.req.param("id");
+    const approval = ID.test(id) ? await approvals.get(tenantOf(c), id) : null;
+    if (approval === null) throw notFound(id);
+    return c.json(view(approval));
+  });
+
+  app.post("/v1/approvals/:id/decide", async (c) => {
+    const max_bytes = settings.max_body_bytes;
+    const { payload, ...body } = await readBody(c, { schema: decideRequest, max_bytes });
+    const { tenant, actor: by } = callerOf(c);
+    const id = c.req.param("id");
+    if (!ID.test(id)) throw notFound(id);
+    const request = { by, ...body, ...(payload === undefined ? {} : { payload: payload as Json }) };
+    const send: AppDeps["engine"]["signal"] = (...signal) => engine.signal(...signal);
+    return c.json(view(await approvals.decide(tenant, id, request, send)));
+  });
+
+  return app;
+}
+
+function view(approval: Approval) {
+  return { ...viewApproval(approval), links: approvalLinks(approval) };
+}
+
+function readQuery(c: Context<AppEnv>) {
+  const { status, run, limit, cursor } = c.req.query();
+  if (status !== undefined && !STATUSES.includes(status as ApprovalStatus)) {
+    throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
+  }
+  if (run !== undefined && !ID.test(run)) throw badHeader("?run", "must be a run's id");
+  return {
+    status: status as ApprovalStatus | undefined,
+    run_id: run,
+    limit: readLimit(limit),
+    cursor: readCursor(cursor),
+  };
+}
+
+function notFound(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find the approval ${JSON.stringify(id)}: there is none with this id. ` +
+      "See GET /v1/approvals.",
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * What can be done to a run: cancel, redrive, pause, resume, restart it, send it a signal.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import type { Json } from "../pipeline/kernel/events.ts";
+import { readBody } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { findRun } from "./find_run.ts";
+import { callerOf, tenantOf } from "./identity.ts";
+import { viewRun } from "./run_view.ts";
+import { reasonRequest, restartRequest, signalRequest } from "./schemas.ts";
+
+/** The endpoints that change runs. Each answers 202: what is asked is on disk. */
+export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
+  const { engine } = deps;
+  const max_bytes = deps.settings.max_body_bytes;
+  const app = new Hono<AppEnv>();
+
+  const accepted = async (c: Context<AppEnv>, id: string) => {
+    c.header("Location", `/v1/runs/${id}`);
+    return c.json(viewRun(await findRun(engine, tenantOf(c), id)), 202);
+  };
+
+  app.post("/v1/runs/:id/cancel", async (c) => {
+    const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
+    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await engine.cancel(tenant, id, reason);
+    return accepted(c, id);
+  });
+
+  app.post("/v1/runs/:id/redrive", async (c) => {
+    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await engine.redrive(tenant, id);
+    return accepted(c, id);
+  });
+
+  app.post("/v1/runs/:id/signal", async (c) => {
+    const { name, payload } = await readBody(c, { schema: signalRequest, max_bytes });
+    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await engine.signal(tenant, id, name, (payload ?? null) as Json);
+    return accepted(c, id);
+  });
+
+  app.post("/v1/runs/:id/pause", async (c) => {
+    const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
+    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await engine.pause(tenant, id, reason);
+    return accepted(c, id);
+  });
+
+  app.post("/v1/runs/:id/resume", async (c) => {
+    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await engine.resume(tenant, id);
+    return accepted(c, id);
+  });
+
+  app.post("/v1/runs/:id/restart", async (c) => {
+    const body = await readBody(c, { schema: restartRequest, max_bytes });
+    const { tenant, actor: started_by } = callerOf(c);
+    const { id } = await findRun(engine, tenant, c.req.param("id"));
+    const { from, input, with: given } = body;
+    const { run } = await engine.restart(tenant, id, {
+      from,
+      started_by,
+      ...(input === undefined ? {} : { input: input as Json }),
+      ...(given === undefined ? {} : { with: given as Json }),
+    });
+    return accepted(c, run.id);
+  });
+
+  return app;
+}
