@@ -1,8 +1,8 @@
 /**
  * Keeps in mind which nodes with compensation began inside a node with graphs.
  *
- * A replay does not go into a group that has ended. So what began inside is recorded beside it, as
- * the step `KEY/began`, in the same commit as the group's end.
+ * A replay does not go into a group that has ended or was stopped. So what began inside is recorded
+ * beside it, as the step `KEY/began`, in the same commit as the group's end.
  *
  * @module
  */
@@ -29,9 +29,10 @@ async function record(
   around: Scope,
   begun: Begun[],
 ): Promise<Begun[]> {
-  // A run that is being stopped records nothing more; what is in memory counts.
-  if (ctx.signal.aborted) return begun;
-  const kept = await ctx.step(`${key}/began`, () => begun.map(pack), { effect: "none" });
+  // A cancelled run does not go in again either.
+  const kept = await ctx.cleanup((branch) =>
+    branch.step(`${key}/began`, () => begun.map(pack), { effect: "none" })
+  );
   return kept.map((item) => unpack(item as unknown as Begun, around));
 }
 

@@ -51,17 +51,24 @@ export function createProgram(
   };
 }
 
-/** What ends in another process is not put right here: shutdown, a lost claim, a store that is gone. */
+/** What goes on in another process is not put right here: shutdown, a lost claim, a lost store. */
 async function compensated(
   ctx: RunContext,
   graphs: ReadonlyMap<string, CompiledGraph>,
   walk: Walk,
   thrown: unknown,
 ): Promise<unknown> {
-  const error = toOrchestratorError(ctx.signal.aborted ? ctx.signal.reason : thrown);
+  const error = whyItEnds(ctx.signal, toOrchestratorError(thrown));
   const isOver = error.code === "run_cancelled" ||
     (error.kind !== "cancelled" && error.code !== "store_unavailable");
   return isOver ? await compensate(ctx, graphs, walk, error) : thrown;
+}
+
+/** As the kernel sees it: a failure that came before a cancel could stop anything is a failure. */
+function whyItEnds(signal: AbortSignal, error: OrchestratorError): OrchestratorError {
+  if (!signal.aborted) return error;
+  const reason = toOrchestratorError(signal.reason);
+  return reason.code === "run_cancelled" && error.kind !== "cancelled" ? error : reason;
 }
 
 /**

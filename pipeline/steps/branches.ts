@@ -23,8 +23,8 @@ export async function runBranches(
   return results.map((result) => {
     if (result.status === "fulfilled") return result.value;
     const error = toErrorJson(result.reason);
-    // Somebody asked to stop: that is no failure of the branch.
-    if (error.kind === "cancelled") throw result.reason;
+    // No failure of the branch: somebody asked to stop, or nothing can be recorded.
+    if (error.kind === "cancelled" || error.code === "store_unavailable") throw result.reason;
     return failure(error);
   });
 }

@@ -1,33 +1,17 @@
 import { expect } from "expect";
-import { createProgram, type ProgramDeps, validateInput } from "../../../pipeline/graph/mod.ts";
-import { parsePipeline } from "../../../pipeline/graph/parse.ts";
+import { createProgram, validateInput } from "../../../pipeline/graph/mod.ts";
 import type { Definition } from "../../../pipeline/graph/document.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Tasks } from "../../../pipeline/steps/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
+import { define, deps } from "./_define.ts";
 
 const tasks: Tasks = {
   echo: { run: (input) => input },
   count: { run: (input) => ((input as { n?: number } | null)?.n ?? 0) + 1, effect: "none" },
 };
-const deps: ProgramDeps = {
-  tasks,
-  models: {
-    provider: "none",
-    generate: () => Promise.reject(new Error("no model here")),
-    models: () => Promise.resolve([]),
-  },
-  model_retry: {},
-  tools: { specs: () => [], call: () => Promise.reject(new Error("no tool here")) },
-};
-
-async function define(nodes: string, rest = ""): Promise<Definition> {
-  const text = `name: demo\nversion: 1\nstart: a\n${rest}\nnodes:\n${nodes}\n`;
-  return { pipeline: await parsePipeline(text, "demo.yaml"), agents: {}, prompts: {} };
-}
-
 async function run(definition: Definition, input: Json, ctx = new FakeContext()) {
-  return { output: await createProgram(definition, deps)(ctx, input), ctx };
+  return { output: await createProgram(definition, deps(tasks))(ctx, input), ctx };
 }
 
 const LOOP = `
@@ -46,13 +30,16 @@ Deno.test("createProgram() walks the nodes and gives the last output", async () 
 Deno.test("createProgram() renders the output template over all nodes", async () => {
   const definition = await define(
     "  a: { transform: 1, next: b }\n  b: { transform: { x: 2 } }",
-    'output: { first: "${ nodes.a }", all: "${ $sum([nodes.a, nodes.b.x]) }", by: "${ run.id }" }',
+    {
+      rest:
+        'output: { first: "${ nodes.a }", all: "${ $sum([nodes.a, nodes.b.x]) }", by: "${ run.id }" }',
+    },
   );
   expect((await run(definition, null)).output).toEqual({ first: 1, all: 3, by: "run_1" });
 });
 
 Deno.test("createProgram() gives null when the output template leads nowhere", async () => {
-  const definition = await define("  a: { transform: 1 }", "output: ${ input.gone }");
+  const definition = await define("  a: { transform: 1 }", { rest: "output: ${ input.gone }" });
   expect((await run(definition, {})).output).toBe(null);
 });
 
@@ -82,7 +69,7 @@ Deno.test("createProgram() follows a recorded choice, not the condition", async 
 });
 
 Deno.test("createProgram() stops a run that visits too many nodes", async () => {
-  const definition = await define(LOOP, "max_steps: 4");
+  const definition = await define(LOOP, { rest: "max_steps: 4" });
   await expect(run(definition, { times: 99 })).rejects.toMatchObject({
     code: "step_limit_exceeded",
     kind: "terminal",
@@ -91,13 +78,15 @@ Deno.test("createProgram() stops a run that visits too many nodes", async () => 
 });
 
 Deno.test("createProgram() allows exactly max_steps visits", async () => {
-  expect((await run(await define(LOOP, "max_steps: 3"), { times: 1 })).output).toBe("counted 1");
+  expect((await run(await define(LOOP, { rest: "max_steps: 3" }), { times: 1 })).output).toBe(
+    "counted 1",
+  );
 });
 
 Deno.test("createProgram() refuses an input that does not fit before any step", async () => {
   const definition = await define(
     "  a: { transform: 1 }",
-    "input: { type: object, required: [q], properties: { q: { type: string } } }",
+    { rest: "input: { type: object, required: [q], properties: { q: { type: string } } }" },
   );
   const ctx = new FakeContext();
   await expect(run(definition, { q: 5 }, ctx)).rejects.toMatchObject({
@@ -110,14 +99,14 @@ Deno.test("createProgram() refuses an input that does not fit before any step", 
 });
 
 Deno.test("createProgram() fails a run whose output expression fails", async () => {
-  const definition = await define("  a: { transform: 1 }", "output: ${ $error('no') }");
+  const definition = await define("  a: { transform: 1 }", { rest: "output: ${ $error('no') }" });
   await expect(run(definition, null)).rejects.toMatchObject({ code: "expression_failed" });
 });
 
 Deno.test("createProgram() keeps nodes apart that are named like object members", async () => {
   const definition = await define(
     "  a: { transform: 1, next: constructor }\n  constructor: { transform: '${ nodes.toString }' }",
-    "output: ${ nodes }",
+    { rest: "output: ${ nodes }" },
   ).catch((error) => error.issues);
   expect(definition).toEqual([{
     location: "line 7, nodes.constructor.transform",
