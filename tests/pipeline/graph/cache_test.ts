@@ -1,0 +1,142 @@
+import { expect } from "expect";
+import { parseProfile } from "../../../pipeline/agent/profile.ts";
+import { createNodeCache } from "../../../pipeline/cache.ts";
+import type { Definition, NodeCache } from "../../../pipeline/graph/mod.ts";
+import type { Json } from "../../../pipeline/kernel/events.ts";
+import { openStore } from "../../../store/mod.ts";
+import { define, deps, once } from "./_define.ts";
+
+/** A cache in memory whose changes count as soon as they are asked for. */
+class MemoryCache implements NodeCache {
+  readonly kept = new Map<string, { output: Json; expires_at: number }>();
+  time = 1_000;
+  now = () => this.time;
+
+  get(tenant: string, hash: string) {
+    const found = this.kept.get(`${tenant}/${hash}`);
+    return Promise.resolve(found && found.expires_at > this.time ? found.output : undefined);
+  }
+
+  put(tenant: string, hash: string, output: Json, expires_at: number) {
+    this.kept.set(`${tenant}/${hash}`, { output, expires_at });
+    return { checks: [], mutations: [{ key: ["cache", hash], delete: true as const }] };
+  }
+}
+
+function runner(cache: NodeCache) {
+  let calls = 0;
+  const given = deps({ count: { run: () => ++calls } }, {
+    cache,
+    models: {
+      provider: "fake",
+      models: () => Promise.resolve([]),
+      generate: () =>
+        Promise.resolve({
+          text: `answer ${++calls}`,
+          tool_calls: [],
+          finish_reason: "stop",
+          usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+          model: "fake",
+        }),
+    },
+  });
+  return (definition: Definition, input: Json = null) => once({ definition, deps: given, input });
+}
+
+const NODE = "task: count, with: { q: '${ input.q }' }, cache: { ttl_seconds: 60 }";
+
+Deno.test("cache uses an output again for the same input, until its time is over", async () => {
+  const cache = new MemoryCache();
+  const run = runner(cache);
+  const definition = await define(`  a: { ${NODE}, next: b }\n  b: { transform: "\${ nodes.a }" }`);
+  const first = await run(definition, { q: 1 });
+  expect(first.ended).toEqual({ output: 1 });
+  expect(first.ctx.ran).toEqual(["a/cache", "a", "b"]);
+  expect(first.ctx.steps[0]!.options).toEqual({ effect: "none", kind: "cache" });
+  expect(first.ctx.changes).toHaveLength(1);
+  const second = await run(definition, { q: 1, other: true });
+  expect(second.ended).toEqual({ output: 1 });
+  expect(second.ctx.ran).toEqual(["a/cache", "b"]);
+  expect(second.ctx.events).toEqual([{ type: "step.skipped", step: "a", reason: "cached" }]);
+  expect((await run(definition, { q: 2 })).ended).toEqual({ output: 2 });
+  cache.time += 60_000;
+  expect((await run(definition, { q: 1 })).ended).toEqual({ output: 3 });
+});
+
+Deno.test("cache goes the recorded way on a replay and keeps nothing again", async () => {
+  const cache = new MemoryCache();
+  const definition = await define(`  a: { ${NODE} }`);
+  const given = deps({ count: { run: () => 1 } }, { cache });
+  const miss = await once({ definition, deps: given });
+  const replay = await once({ definition, deps: given }, miss.ctx.steps);
+  expect([replay.ended, replay.ctx.ran, replay.ctx.changes]).toEqual([{ output: 1 }, [], []]);
+  const hit = await once({ definition, deps: given });
+  cache.kept.clear();
+  const again = await once({ definition, deps: given }, hit.ctx.steps);
+  expect([again.ended, again.ctx.ran]).toEqual([{ output: 1 }, []]);
+});
+
+Deno.test("cache depends on the key, where there is one, and on the node", async () => {
+  const run = runner(new MemoryCache());
+  const keyed = (with_: number) =>
+    define(
+      `  a: { task: count, with: "\${ input }", cache: { ttl_seconds: 9, key: "\${ input.k }" }, retry: { max_attempts: ${with_} } }`,
+    );
+  expect((await run(await keyed(1), { k: 1, x: 1 })).ended).toEqual({ output: 1 });
+  expect((await run(await keyed(1), { k: 1, x: 2 })).ended).toEqual({ output: 1 });
+  expect((await run(await keyed(1), { k: 2, x: 1 })).ended).toEqual({ output: 2 });
+  expect((await run(await keyed(2), { k: 1, x: 1 })).ended).toEqual({ output: 3 });
+  const renamed = await define(
+    `  a: { transform: 0, next: b }\n  b: { task: count, with: "\${ input }", description: x, next: c, cache: { ttl_seconds: 9, key: "\${ input.k }" }, retry: { max_attempts: 1 } }\n  c: { transform: "\${ nodes.b }" }`,
+  );
+  expect((await run(renamed, { k: 1 })).ended).toEqual({ output: 1 });
+});
+
+Deno.test("cache of an agent depends on its profile, its prompt and what it remembers", async () => {
+  const run = runner(new MemoryCache());
+  const node = "  a: { agent: host, with: { q: 1 }, cache: { ttl_seconds: 9 } }";
+  const definition = (history: number, prompt: string) =>
+    define(node, {
+      agents: {
+        host: parseProfile(`---\nprompt: p\nhistory: ${history}\n---\nBe kind.\n`, "host"),
+      },
+      prompts: { p: prompt },
+    });
+  const said = (content: string) => ({ messages: [{ role: "user", content }] });
+  const forgetful = await definition(0, "Say {{ q }}");
+  expect((await run(forgetful, said("a"))).ended).toEqual({ output: "answer 1" });
+  expect((await run(forgetful, said("b"))).ended).toEqual({ output: "answer 1" });
+  expect((await run(await definition(0, "Tell {{ q }}"))).ended).toEqual({ output: "answer 2" });
+  const mindful = await definition(2, "Say {{ q }}");
+  expect((await run(mindful, said("a"))).ended).toEqual({ output: "answer 3" });
+  expect((await run(mindful, said("b"))).ended).toEqual({ output: "answer 4" });
+});
+
+Deno.test("cache without a place to keep outputs does nothing", async () => {
+  const definition = await define(`  a: { ${NODE} }`);
+  const { ctx } = await once({ definition, deps: deps({ count: { run: () => 1 } }) });
+  expect(ctx.ran).toEqual(["a"]);
+});
+
+Deno.test("createNodeCache() keeps outputs by tenant until their time is over", async () => {
+  let time = 5;
+  const { store, close } = await openStore(":memory:", {
+    worker: "w",
+    now: () => time,
+    sleep: () => Promise.resolve(),
+    lease_ms: 1_000,
+  });
+  try {
+    const cache = createNodeCache(store, () => time);
+    const large = "x".repeat(100_000);
+    await store.commit(cache.put("t", "h", { large }, 10));
+    expect(await cache.get("t", "h")).toEqual({ large });
+    expect(await cache.get("u", "h")).toBeUndefined();
+    expect(await cache.get("t", "other")).toBeUndefined();
+    time = 10;
+    expect(await cache.get("t", "h")).toBeUndefined();
+    expect(cache.now()).toBe(10);
+  } finally {
+    await close();
+  }
+});
