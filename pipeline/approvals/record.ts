@@ -1,7 +1,7 @@
 /** What an approval is, and how it is kept. @module */
 import { createHash } from "node:crypto";
 import type { JsonSchema } from "../../llm/model.ts";
-import { type Commit, keys, type Mutation, setJson, type Versioned } from "../../store/mod.ts";
+import { type Check, type Commit, keys, type Mutation, setJson } from "../../store/mod.ts";
 import { canonicalJson } from "../graph/canonical_json.ts";
 import type { Json } from "../kernel/events.ts";
 
@@ -100,7 +100,7 @@ export function createCommit(approval: Approval): Commit {
 }
 
 /** The commit that puts `next` in place of a record, unless somebody changed that in between. */
-export function changeCommit({ key, versionstamp }: Versioned<Approval>, next: Approval): Commit {
+export function changeCommit({ key, versionstamp }: Check, next: Approval): Commit {
   const pending = keys.pendingApproval(next.tenant, next.id);
   const left: Mutation[] = next.status === "pending" ? [] : [{ key: pending, delete: true }];
   return { checks: [{ key, versionstamp }], mutations: [...setJson(key, next), ...left] };

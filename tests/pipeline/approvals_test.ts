@@ -206,6 +206,23 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "an approval may expire in the commit that makes it",
+  atDesk(async ({ deps, store, approvals }) => {
+    const ctx = new FakeContext();
+    void requestApproval(ctx, "review", { ...REQUEST, expires_seconds: 0.001 }, deps);
+    await waits(ctx);
+    const both = [ctx.changes[0]!, await ctx.waits[0]!.options.settle!({ timed_out: true })];
+    const commit = {
+      checks: both.flatMap((one) => one!.checks),
+      mutations: both.flatMap((one) => one!.mutations),
+    };
+    expect(await store.commit(commit)).not.toBeNull();
+    expect((await approvals.get(T, "apr_0001"))!.status).toBe("expired");
+    expect((await approvals.list(T, { status: "pending" })).approvals).toEqual([]);
+  }),
+);
+
 for (const code of ["run_cancelled", "branch_stopped", "step_timeout"] as const) {
   Deno.test(
     `${code} makes a pending approval void and goes on`,
