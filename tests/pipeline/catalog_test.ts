@@ -263,7 +263,7 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
       agents: [`${root}agents`],
       prompts: [`${root}prompts`],
     },
-    tasks: ["merge_review"],
+    tasks: ["agent_state", "merge_review"],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });
