@@ -13,6 +13,7 @@ import type { Tools } from "./pipeline/agent/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
 import { createBudgetGate } from "./pipeline/budget.ts";
+import { createNodeCache } from "./pipeline/cache.ts";
 import { type Catalog, createCatalog } from "./pipeline/catalog.ts";
 import { createProgram, startOptions, validateInput } from "./pipeline/graph/mod.ts";
 import { createEngine, type Engine, realWorld, type World } from "./pipeline/kernel/mod.ts";
@@ -179,6 +180,7 @@ function createConfiguredCatalog(deps: {
 }): Catalog {
   const { config, store, models, tasks, conversations, approvals } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
+  const cache = createNodeCache(store, approvals.now);
   const services = configuredServices(config);
   return createCatalog({
     roots: definitionFolders(config.home),
@@ -199,6 +201,7 @@ function createConfiguredCatalog(deps: {
         services,
         tools: NO_TOOLS,
         approvals,
+        cache,
       });
       return remembering(program, conversations, config.runs.conversation_messages);
     },
