@@ -19,6 +19,7 @@ export type ErrorCode =
   | "upgrade_required"
   | "conflict"
   | "busy"
+  | "precondition_failed"
   | "forbidden"
   | "idempotency_in_flight"
   | "idempotency_mismatch"

@@ -1,29 +1,32 @@
 /**
  * The pipelines, agents and prompts on offer, and the definitions that runs were started with.
  *
- * Boundary: reads definition files, hands out definitions and compiled programs by version. Starts
- * no run.
+ * Boundary: hands out definitions and compiled programs by version. Starts no run.
  *
  * 1. A version names one content for ever: it is the hash of pipeline, agents and prompts together.
  * 2. A definition is in the store before anybody learns its version, another definition included.
- * 3. A file that was read is not read again before `reload()`.
- * 4. A broken file breaks only what uses it; it never falls back to the file that it overrides.
+ * 3. A file that was read is not read again before `reload()`. What another process stored is seen
+ *    within {@linkcode FRESH_MS}.
+ * 4. A broken definition breaks only what uses it; it never falls back to what it overrides.
  *
  * @module
  */
-import { basename } from "node:path";
-import { type ErrorCode, type Issue, OrchestratorError } from "../errors.ts";
-import { type AgentProfile, parseProfile } from "./agent/profile.ts";
-import { promptIssues } from "./agent/prompt.ts";
-import { listFiles, readText } from "./folders.ts";
+import { type Issue, OrchestratorError } from "../errors.ts";
+import { DefinitionFiles, type DefinitionRoots } from "./definition_files.ts";
 import { canonicalJson } from "./graph/canonical_json.ts";
-import type { Definition, Pipeline } from "./graph/document.ts";
-import { namesOf } from "./graph/nodes.ts";
-import { parsePipeline } from "./graph/parse.ts";
-import { unknownName } from "./graph/suggest.ts";
+import type { Definition } from "./graph/document.ts";
 import type { RunFunction } from "./kernel/context.ts";
+import { memo } from "./memo.ts";
+import { type CatalogEntry, type Document, type Resolved, Shelf } from "./shelf.ts";
+import type { Snapshot, StoredPipelines } from "./stored_pipelines.ts";
+
+export type { CatalogEntry, Document, Resolved, Source } from "./shelf.ts";
 
 const MAX_PROGRAMS = 100;
+/** How long stored pipelines are taken for current without a look, in milliseconds. */
+const FRESH_MS = 1_000;
+const DEFAULT_TENANT = "default";
+const NOTHING: Snapshot = { stamp: null, pipelines: new Map() };
 
 /** Where definitions are kept for the runs that were started with them. */
 export interface DefinitionStore {
@@ -33,33 +36,18 @@ export interface DefinitionStore {
 
 /** What a catalog needs. */
 export interface CatalogOptions {
-  /** Folders; a later one overrides an earlier one, file by file. */
-  roots: { pipelines: string[]; agents: string[]; prompts: string[] };
+  roots: DefinitionRoots;
   /** Names of the tasks there are. */
   tasks: string[];
   /** Names of the services there are; without them references are not checked. */
   services?: string[];
   definitions: DefinitionStore;
+  /** Pipelines besides the files. */
+  stored?: Pick<StoredPipelines, "snapshot">;
+  /** Milliseconds from any fixed point. */
+  now?: () => number;
   /** Makes a run function, as `createProgram` does. */
   compile(definition: Definition): RunFunction;
-}
-
-/** A definition with its version. */
-export interface Resolved {
-  /** `sha256:` and 32 hex digits. */
-  version: string;
-  definition: Definition;
-}
-
-/** One file of the catalog. */
-export interface CatalogEntry {
-  name: string;
-  file: string;
-  description?: string;
-  /** Of a pipeline that can run. */
-  version?: string;
-  /** Why it cannot be used, if so. */
-  issues?: Issue[];
 }
 
 /** Everything on offer, by name. */
@@ -76,230 +64,240 @@ export interface Catalog {
    *
    * @throws `not_found`, `pipeline_invalid`, `agent_invalid`, `prompt_invalid`
    */
-  resolve(name: string): Promise<Resolved>;
+  resolve(name: string, tenant?: string): Promise<Resolved>;
+  /** What `text` would be as pipeline `name`. @throws as `resolve` */
+  define(name: string, text: string, tenant?: string): Promise<Resolved>;
+  /** Stores a definition for the runs to come. @returns its version */
+  keep(resolved: Resolved, tenant?: string): Promise<string>;
+  /** A pipeline as it was written; `null` when there is none. */
+  document(name: string, tenant?: string): Promise<Document | null>;
   /** What a run was started with. @throws `not_found` */
   load(version: string): Promise<Definition>;
   /** The run function of a version; at once when it was used lately. @throws as `load` */
   program(version: string): RunFunction | Promise<RunFunction>;
-  list(): Promise<CatalogList>;
+  pipelines(tenant?: string): Promise<CatalogEntry[]>;
+  list(tenant?: string): Promise<CatalogList>;
+  /** Looks for changes of stored pipelines with the next call. */
+  refresh(): void;
   /** Forgets what was read; files are read again when they are needed. */
   reload(): void;
 }
 
 /** Makes a catalog. Nothing is read before it is needed. */
 export function createCatalog(options: CatalogOptions): Catalog {
-  const programs = new Map<string, RunFunction>();
-  const stored = new Set<string>();
-  let shelf = new Shelf(options);
-  let resolved = new Map<string, Promise<Resolved>>();
+  return new FileCatalog(options);
+}
 
-  const resolve = async (name: string, from = shelf): Promise<Resolved> => {
-    const result = await from.define(name);
-    if (stored.has(result.version)) return result;
-    for (const inner of Object.keys(result.definition.pipelines ?? {})) await resolve(inner, from);
-    await options.definitions.put(result.version, canonicalJson(result.definition));
-    stored.add(result.version);
-    return result;
-  };
-  const load = async (version: string): Promise<Definition> => {
-    const json = await options.definitions.get(version);
+/** What a tenant has. */
+interface View {
+  shelf: Shelf;
+  snapshot: Snapshot;
+  checked: number;
+  resolved: Map<string, Promise<Resolved>>;
+}
+
+class FileCatalog implements Catalog {
+  private readonly programs = new Map<string, RunFunction>();
+  private readonly written = new Set<string>();
+  private readonly now: () => number;
+  private files: DefinitionFiles;
+  private views = new Map<string, View>();
+  private looks = new Map<string, Promise<View>>();
+  /** Counts what makes a look that is under way too old. */
+  private turn = 0;
+
+  constructor(private readonly options: CatalogOptions) {
+    this.now = options.now ?? (() => performance.now());
+    this.files = new DefinitionFiles(options.roots);
+  }
+
+  resolve(name: string, tenant = DEFAULT_TENANT): Promise<Resolved> {
+    const view = this.fresh(tenant);
+    if (view) return this.resolveIn(view, name);
+    return this.look(tenant).then((looked) => this.resolveIn(looked, name));
+  }
+
+  async define(name: string, text: string, tenant = DEFAULT_TENANT): Promise<Resolved> {
+    const { snapshot } = await this.view(tenant);
+    const stored = new Map<string, { text: string }>(snapshot.pipelines).set(name, { text });
+    return await this.shelfOf(stored).define(name);
+  }
+
+  async keep(resolved: Resolved, tenant = DEFAULT_TENANT): Promise<string> {
+    const { shelf } = await this.view(tenant);
+    return (await this.writeAll(shelf, resolved)).version;
+  }
+
+  async document(name: string, tenant = DEFAULT_TENANT): Promise<Document | null> {
+    const { shelf, snapshot } = await this.view(tenant);
+    const text = await shelf.text(name);
+    if (text === null) return null;
+    const stored = snapshot.pipelines.get(name);
+    if (stored) return { source: "stored", text, stored };
+    const file = (await this.files.list()).pipelines.get(name)!;
+    return { source: this.sourceOf("pipelines", file), text };
+  }
+
+  async load(version: string): Promise<Definition> {
+    const json = await this.options.definitions.get(version);
     if (json !== null) return JSON.parse(json);
     throw new OrchestratorError(
       "not_found",
       `Cannot load definition ${version}: it is not in the store. Restore the store's backup.`,
     );
-  };
-  return {
-    load,
-    resolve: (name) => memo(resolved, name, () => resolve(name)),
-    program(version) {
-      const known = programs.get(version);
-      if (!known) {
-        return load(version).then((definition) =>
-          remember(programs, version, options.compile(definition))
-        );
-      }
-      return remember(programs, version, known);
-    },
-    list: () => shelf.list(),
-    reload() {
-      shelf = new Shelf(options);
-      resolved = new Map();
-    },
-  };
-}
-
-/** Keeps the {@linkcode MAX_PROGRAMS} programs that were used last. */
-function remember(programs: Map<string, RunFunction>, version: string, program: RunFunction) {
-  programs.delete(version);
-  programs.set(version, program);
-  if (programs.size > MAX_PROGRAMS) programs.delete(programs.keys().next().value!);
-  return program;
-}
-
-/** Keeps promises by key; one that fails is made again next time. */
-function memo<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  let promise = map.get(key);
-  if (!promise) {
-    promise = make();
-    map.set(key, promise);
-    promise.catch(() => map.delete(key));
-  }
-  return promise;
-}
-
-/** The definition files as they were found. */
-class Shelf {
-  #files?: Promise<Record<keyof CatalogList, Map<string, string>>>;
-  #pipelines = new Map<string, Promise<Pipeline>>();
-  #agents = new Map<string, Promise<AgentProfile>>();
-  #prompts = new Map<string, Promise<string>>();
-  #definitions = new Map<string, Promise<Resolved>>();
-
-  constructor(private readonly options: CatalogOptions) {}
-
-  /** A pipeline with the agents and prompts that it uses and the versions of the pipelines it runs. */
-  define(name: string): Promise<Resolved> {
-    return memo(this.#definitions, name, async () => {
-      const pipeline = await this.#pipeline(name);
-      await this.#refuseCycles([name], new Set());
-      const used = namesOf("agent", pipeline.nodes);
-      const profiles = await Promise.all(used.map((agent) => this.agent(agent)));
-      const prompts = profiles.flatMap(({ prompt }) => prompt === undefined ? [] : [prompt]);
-      const texts = await Promise.all(prompts.map((prompt) => this.prompt(prompt)));
-      const inner = namesOf("pipeline", pipeline.nodes);
-      const versions = await Promise.all(inner.map(async (child) => {
-        return [child, (await this.define(child)).version] as const;
-      }));
-      const definition: Definition = {
-        pipeline,
-        agents: Object.fromEntries(profiles.map((profile) => [profile.name, profile])),
-        prompts: Object.fromEntries(prompts.map((prompt, index) => [prompt, texts[index]!])),
-        ...(versions.length > 0 ? { pipelines: Object.fromEntries(versions) } : {}),
-      };
-      return { version: await versionOf(definition), definition };
-    });
   }
 
-  agent(name: string): Promise<AgentProfile> {
-    return memo(this.#agents, name, async () => {
-      const { agents, prompts } = await this.#list();
-      const file = agents.get(name)!;
-      return parseProfile(await text(file, "agent_invalid"), name, [...prompts.keys()]);
-    });
+  program(version: string): RunFunction | Promise<RunFunction> {
+    const known = this.programs.get(version);
+    if (known) return this.remember(version, known);
+    return this.load(version).then((definition) =>
+      this.remember(version, this.options.compile(definition))
+    );
   }
 
-  prompt(name: string): Promise<string> {
-    return memo(this.#prompts, name, async () => {
-      const file = (await this.#list()).prompts.get(name)!;
-      const prompt = await text(file, "prompt_invalid");
-      const issues = await promptIssues(prompt);
-      if (issues.length > 0) throw unusable("prompt_invalid", file, issues);
-      return prompt;
-    });
-  }
-
-  async list(): Promise<CatalogList> {
-    const { pipelines, agents, prompts } = await this.#list();
-    return {
-      pipelines: await entries(pipelines, async (name) => {
-        const { version, definition } = await this.define(name);
-        return { description: definition.pipeline.description, version };
-      }),
-      agents: await entries(agents, async (name) => {
-        return { description: (await this.agent(name)).description };
-      }),
-      prompts: await entries(prompts, async (name) => void await this.prompt(name)),
+  async pipelines(tenant = DEFAULT_TENANT): Promise<CatalogEntry[]> {
+    const { shelf, snapshot } = await this.view(tenant);
+    const { pipelines } = await this.files.list();
+    const entry = (name: string): CatalogEntry => {
+      const stored = snapshot.pipelines.get(name);
+      if (stored) return { name, source: "stored", number: stored.number };
+      const file = pipelines.get(name)!;
+      return { name, source: this.sourceOf("pipelines", file), file };
     };
+    return await Promise.all(
+      (await shelf.names()).map((name) =>
+        described(entry(name), async () => {
+          const { version, definition } = await shelf.define(name);
+          const { description, schedule } = definition.pipeline;
+          return { description, version, ...(schedule ? { schedule } : {}) };
+        })
+      ),
+    );
   }
 
-  #pipeline(name: string): Promise<Pipeline> {
-    return memo(this.#pipelines, name, () => this.#readPipeline(name));
-  }
-
-  /**
-   * Before pipelines are defined one within the other: one that contains itself would never end.
-   *
-   * @param path the pipelines around and the one to look into
-   * @param sound those that were looked into
-   * @throws `pipeline_invalid`
-   */
-  async #refuseCycles(path: string[], sound: Set<string>): Promise<void> {
-    const name = path.at(-1)!;
-    for (const inner of namesOf("pipeline", (await this.#pipeline(name)).nodes)) {
-      if (path.includes(inner)) {
-        const round = [...path.slice(path.indexOf(inner)), inner].join(" → ");
-        const message = `a pipeline must not contain itself: ${round}`;
-        throw unusable("pipeline_invalid", `${name}.yaml`, [{ location: "nodes", message }]);
-      }
-      if (!sound.has(inner)) await this.#refuseCycles([...path, inner], sound);
-    }
-    sound.add(name);
-  }
-
-  async #readPipeline(name: string): Promise<Pipeline> {
-    const { pipelines, agents } = await this.#list();
-    const file = pipelines.get(name);
-    if (file === undefined) {
-      throw new OrchestratorError(
-        "not_found",
-        `Cannot run pipeline "${name}": ${unknownName("pipeline", name, pipelines.keys())}`,
+  async list(tenant = DEFAULT_TENANT): Promise<CatalogList> {
+    const { files } = this;
+    const all = (kind: "agents" | "prompts", describe: (name: string) => Promise<About>) =>
+      files.list().then((found) =>
+        Promise.all(
+          [...found[kind]].map(([name, file]) =>
+            described({ name, source: this.sourceOf(kind, file), file }, () => describe(name))
+          ),
+        )
       );
-    }
-    const known = {
-      agents: [...agents.keys()],
-      tasks: this.options.tasks,
-      services: this.options.services,
-      pipelines: [...pipelines.keys()],
-      name,
+    return {
+      pipelines: await this.pipelines(tenant),
+      agents: await all("agents", async (name) => {
+        return { description: (await files.agent(name)).description };
+      }),
+      prompts: await all("prompts", async (name) => {
+        await files.prompt(name);
+        return {};
+      }),
     };
-    return parsePipeline(await text(file, "pipeline_invalid"), basename(file), known);
   }
 
-  #list() {
-    this.#files ??= (async () => {
-      const { pipelines, agents, prompts } = this.options.roots;
-      return {
-        pipelines: await listFiles(pipelines, ".yaml"),
-        agents: await listFiles(agents, ".md"),
-        prompts: await listFiles(prompts, ".md"),
-      };
-    })();
-    return this.#files;
+  refresh(): void {
+    this.turn++;
+    this.looks.clear();
+    for (const view of this.views.values()) view.checked = -Infinity;
   }
-}
 
-async function versionOf(definition: Definition): Promise<string> {
-  const bytes = new TextEncoder().encode(canonicalJson(definition));
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return `sha256:${new Uint8Array(digest, 0, 16).toHex()}`;
-}
+  reload(): void {
+    this.refresh();
+    this.files = new DefinitionFiles(this.options.roots);
+    this.views.clear();
+  }
 
-async function text(file: string, code: ErrorCode): Promise<string> {
-  const read = await readText(file);
-  if ("text" in read) return read.text;
-  throw unusable(code, file, [{ location: "line 1", message: read.problem }]);
-}
+  private resolveIn(view: View, name: string): Promise<Resolved> {
+    return memo(view.resolved, name, () => this.write(view.shelf, name));
+  }
 
-function unusable(code: ErrorCode, file: string, issues: Issue[]): OrchestratorError {
-  const [{ location, message }] = issues as [Issue];
-  return new OrchestratorError(
-    code,
-    `Cannot use ${basename(file)}: ${location}: ${message}. Mend the file.`,
-    { issues },
-  );
-}
+  /** Defines a pipeline and stores it, after those that it runs (invariant 2). */
+  private async write(shelf: Shelf, name: string): Promise<Resolved> {
+    return await this.writeAll(shelf, await shelf.define(name));
+  }
 
-function entries(
-  files: Map<string, string>,
-  describe: (name: string) => Promise<Partial<CatalogEntry> | void>,
-): Promise<CatalogEntry[]> {
-  return Promise.all([...files].map(async ([name, file]) => {
-    try {
-      return { name, file, ...await describe(name) };
-    } catch (error) {
-      if (!(error instanceof OrchestratorError)) throw error;
-      return { name, file, issues: error.issues ?? [{ location: file, message: error.message }] };
+  private async writeAll(shelf: Shelf, result: Resolved): Promise<Resolved> {
+    if (this.written.has(result.version)) return result;
+    for (const inner of Object.keys(result.definition.pipelines ?? {})) {
+      await this.write(shelf, inner);
     }
-  }));
+    await this.options.definitions.put(result.version, canonicalJson(result.definition));
+    this.written.add(result.version);
+    return result;
+  }
+
+  private async view(tenant: string): Promise<View> {
+    return this.fresh(tenant) ?? await this.look(tenant);
+  }
+
+  /** The view that can be used without a look at the store. */
+  private fresh(tenant: string): View | undefined {
+    const view = this.views.get(tenant);
+    return view && this.now() - view.checked < FRESH_MS ? view : undefined;
+  }
+
+  /** Looks whether stored pipelines have changed: once, however many ask. */
+  private look(tenant: string): Promise<View> {
+    const { looks } = this;
+    let look = looks.get(tenant);
+    if (!look) {
+      look = this.update(tenant).finally(() => {
+        if (looks.get(tenant) === look) looks.delete(tenant);
+      });
+      looks.set(tenant, look);
+    }
+    return look;
+  }
+
+  private async update(tenant: string): Promise<View> {
+    const { turn } = this;
+    const known = this.views.get(tenant);
+    const checked = this.now();
+    const snapshot = await this.options.stored?.snapshot(tenant, known?.snapshot) ?? NOTHING;
+    const view: View = known && known.snapshot === snapshot
+      ? known
+      : { shelf: this.shelfOf(snapshot.pipelines), snapshot, checked, resolved: new Map() };
+    if (turn === this.turn) this.views.set(tenant, Object.assign(view, { checked }));
+    return view;
+  }
+
+  private shelfOf(stored: ReadonlyMap<string, { text: string }>): Shelf {
+    const { tasks, services } = this.options;
+    return new Shelf({ files: this.files, tasks, services, stored });
+  }
+
+  private sourceOf(kind: keyof DefinitionRoots, file: string): "builtin" | "home" {
+    return this.files.isBuiltIn(kind, file) ? "builtin" : "home";
+  }
+
+  /** Keeps the {@linkcode MAX_PROGRAMS} programs that were used last. */
+  private remember(version: string, program: RunFunction): RunFunction {
+    const { programs } = this;
+    programs.delete(version);
+    programs.set(version, program);
+    if (programs.size > MAX_PROGRAMS) programs.delete(programs.keys().next().value!);
+    return program;
+  }
+}
+
+/** What a definition says of itself. */
+type About = Pick<CatalogEntry, "description" | "version" | "schedule">;
+
+/** An entry with what its definition says, or with what is wrong with that. */
+async function described(
+  entry: CatalogEntry,
+  describe: () => Promise<About>,
+): Promise<CatalogEntry> {
+  try {
+    return { ...entry, ...await describe() };
+  } catch (error) {
+    if (!(error instanceof OrchestratorError)) throw error;
+    return { ...entry, issues: error.issues ?? [issueOf(entry, error)] };
+  }
+}
+
+function issueOf({ file, name }: CatalogEntry, { message }: OrchestratorError): Issue {
+  return { location: file ?? name, message };
 }

@@ -36,6 +36,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   busy: 409,
   idempotency_in_flight: 409,
   run_cancelled: 409,
+  precondition_failed: 412,
   payload_too_large: 413,
   unsupported_media_type: 415,
   misdirected_request: 421,

@@ -24,6 +24,7 @@
  * | `conversation, tenant, conversation, run` | one exchange |
  * | `pipeline, tenant, name` | the current version of a pipeline put over the API |
  * | `pipeline_version, tenant, name, number` | each of its versions |
+ * | `pipeline_change, tenant` | written with each change of one, so that others notice |
  * | `schedule, tenant, name, index` | the last tick of a schedule that was handled |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
  * | `chunk, …key, n` | pieces of a value over 60 KB |
@@ -78,6 +79,7 @@ export const keys = {
   definition: (version: string): Key => ["definition", version],
   pipeline: (tenant: string, name: string): Key => ["pipeline", tenant, name],
   pipelines: (tenant: string): Key => ["pipeline", tenant],
+  pipelineChange: (tenant: string): Key => ["pipeline_change", tenant],
   pipelineVersion: (tenant: string, name: string, number: number): Key => [
     "pipeline_version",
     tenant,

@@ -180,7 +180,7 @@ for (const [what, user, code, issue] of BROKEN) {
       expect(pipelines.find(({ name }) => name === "other")!.issues).toBeUndefined();
       const [user_file] = Object.keys(user) as [string];
       const listed = [...pipelines, ...agents, ...prompts]
-        .find(({ file }) => file.endsWith(`user/${user_file}`));
+        .find(({ file }) => file!.endsWith(`user/${user_file}`));
       expect(listed!.issues).toEqual([issue]);
     });
   });
@@ -191,6 +191,7 @@ Deno.test("list() names everything on offer with descriptions and versions", asy
     const { pipelines, agents, prompts } = await catalog.list();
     expect(pipelines).toEqual([{
       name: "greet",
+      source: "builtin",
       file: `${world.root}/built-in/pipelines/greet.yaml`,
       description: "Greets.",
       version: (await catalog.resolve("greet")).version,
