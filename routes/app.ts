@@ -14,6 +14,7 @@ import { runControlRoutes } from "./run_control.ts";
 import { runRoutes } from "./runs.ts";
 import { securityHeaders } from "./security_headers.ts";
 import { createSessions } from "./sessions.ts";
+import { workflowRoutes } from "./workflow.ts";
 import { chatSocketRoutes } from "./ws.ts";
 
 const EXPOSED = [
@@ -46,6 +47,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", runControlRoutes(deps));
   app.route("/", approvalRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
+  app.route("/", workflowRoutes(deps));
   answerUnknown(app);
   return app;
 }

@@ -1,0 +1,51 @@
+/** What a run has come to, from its journal. @module */
+import type { JournalEvent, Json } from "../pipeline/kernel/events.ts";
+
+/** A run's state. */
+export interface RunState {
+  /** The latest output of each node of the pipeline that has run, by the node's name. */
+  nodes: Record<string, Json>;
+  /** Names of the nodes that are at work or wait. */
+  current_steps: string[];
+  /** Name of the node that began or ended last; absent before the first. */
+  last_step?: string;
+}
+
+/** Steps of nodes that are not within another one: `review`, `review#2`, `review~2`. */
+const NODE = /^([A-Za-z]\w*)(?:#\d+)?(?:~\d+)?$/;
+
+/** Reads a journal. Steps within nodes count as their node's work, never as an output. */
+export function runState(journal: JournalEvent[]): RunState {
+  const nodes: Record<string, Json> = {};
+  const open = new Set<string>();
+  let last_step: string | undefined;
+  for (const event of journal) {
+    if (!("step" in event) || event.step === undefined) continue;
+    const name = NODE.exec(event.step.split("/", 1)[0]!.replace(/\[.*$/, ""))?.[1];
+    if (name === undefined) continue;
+    last_step = name;
+    const isNode = NODE.test(event.step);
+    switch (event.type) {
+      case "step.completed":
+      case "agent.completed":
+        if (!isNode) break;
+        nodes[name] = event.output;
+        open.delete(name);
+        break;
+      case "step.failed":
+        if (isNode && event.retry_at === undefined) open.delete(name);
+        break;
+      case "step.started":
+      case "agent.started":
+      case "approval.requested":
+        open.add(name);
+    }
+  }
+  const current_steps = hasEnded(journal) ? [] : [...open];
+  return { nodes, current_steps, ...(last_step === undefined ? {} : { last_step }) };
+}
+
+function hasEnded(journal: JournalEvent[]): boolean {
+  const { type } = journal.at(-1) ?? { type: "" };
+  return type === "run.completed" || type === "run.failed" || type === "run.cancelled";
+}

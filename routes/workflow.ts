@@ -1,0 +1,115 @@
+/**
+ * `/workflow`: runs of the pipeline `data-science` under the names that its clients know. A
+ * workflow's id is its run's, with `wf-` in place of `run_`.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import type { Approval } from "../pipeline/approvals/mod.ts";
+import { readBody } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { badHeader, readCursor, readIdempotencyKey, readLimit } from "./headers.ts";
+import { callerOf, tenantOf } from "./identity.ts";
+import { workflowDecision, workflowRequest } from "./schemas.ts";
+import { startRequest } from "./start.ts";
+import { findWorkflow, listWorkflows, PIPELINE } from "./workflow_runs.ts";
+import {
+  isWorkflowStatus,
+  readWorkflow,
+  stateOf,
+  STATUSES,
+  statusView,
+  workflowId,
+} from "./workflow_view.ts";
+
+type C = Context<AppEnv>;
+
+/** The endpoints of workflows. */
+export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+
+  app.post("/workflow/start", (c) => start(c, deps));
+
+  app.get("/workflow/:id/status", async (c) => {
+    const run = await findWorkflow(deps.engine, tenantOf(c), c.req.param("id"));
+    return c.json(statusView(await readWorkflow(deps, run)));
+  });
+
+  app.get("/workflow/:id/state", async (c) => {
+    const run = await findWorkflow(deps.engine, tenantOf(c), c.req.param("id"));
+    return c.json(stateOf(await readWorkflow(deps, run)));
+  });
+
+  app.post("/workflow/:id/approve", (c) => decide(c, deps, "approve"));
+  app.post("/workflow/:id/reject", (c) => decide(c, deps, "reject"));
+
+  app.get("/workflows", async (c) => {
+    const { status, limit, cursor } = c.req.query();
+    if (status !== undefined && !isWorkflowStatus(status)) {
+      throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
+    }
+    const query = { status, limit: readLimit(limit), cursor: readCursor(cursor) };
+    return c.json(await listWorkflows(deps, tenantOf(c), query));
+  });
+
+  return app;
+}
+
+async function start(c: C, deps: AppDeps): Promise<Response> {
+  const rules = { schema: workflowRequest, max_bytes: deps.settings.max_body_bytes };
+  const input = await readBody(c, rules);
+  const key = c.req.raw.headers.get("idempotency-key");
+  const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body: input });
+  const asked = { pipeline: PIPELINE, input, idempotency };
+  const request = await startRequest(deps.catalog, callerOf(c), asked);
+  const { id, replayed } = await deps.engine.start(request)
+    .then(({ run, replayed }) => ({ id: run.id, replayed }), underWay);
+  if (replayed) c.header("Idempotency-Replayed", "true");
+  const workflow_id = workflowId(id);
+  c.header("Location", `/workflow/${workflow_id}/status`);
+  return c.json({ workflow_id, status: "started", message: "Workflow initialized and running" });
+}
+
+/** A repeated start has its answer, however far the workflow has come. */
+function underWay(thrown: unknown): { id: string; replayed: true } {
+  const { code, details } = toOrchestratorError(thrown);
+  if (code !== "idempotency_in_flight" || typeof details?.run_id !== "string") throw thrown;
+  return { id: details.run_id, replayed: true };
+}
+
+const WORDS = { approve: "approved", reject: "rejected" } as const;
+
+async function decide(c: C, deps: AppDeps, decision: "approve" | "reject"): Promise<Response> {
+  const max_bytes = deps.settings.max_body_bytes;
+  const rules = { schema: workflowDecision, max_bytes, when_empty: {} };
+  const { comment } = await readBody(c, rules);
+  const { tenant, actor: by } = callerOf(c);
+  const run = await findWorkflow(deps.engine, tenant, c.req.param("id")!);
+  const workflow = await readWorkflow(deps, run);
+  const { approval } = workflow;
+  if (!approval) throw nothingToDecide(statusView(workflow).status, WORDS[decision]);
+  const request = { by, decision, ...(comment ? { comment } : {}) };
+  const decided = await deps.approvals.decide(tenant, approval.id, request, deps.engine.signal);
+  return c.json({
+    workflow_id: workflowId(run.id),
+    status: decided.status === "pending" ? "awaiting_approval" : "running",
+    message: messageOf(decided),
+  });
+}
+
+function messageOf({ status, step, decisions, approvers }: Approval): string {
+  const name = step.replace(/#\d+$/, "");
+  if (status === "approved") return `Approved ${name}: the workflow goes on`;
+  if (status === "rejected") return `Rejected ${name}: the workflow goes back with your comment`;
+  return `Approved ${name} by ${decisions.length} of ${approvers} people`;
+}
+
+function nothingToDecide(status: string, word: string): OrchestratorError {
+  return new OrchestratorError(
+    "conflict",
+    `Cannot take this as ${word}: nothing waits for an approval; the workflow is ${status}. ` +
+      "See its status.",
+    { details: { status } },
+  );
+}

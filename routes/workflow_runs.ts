@@ -1,0 +1,71 @@
+/** Which runs are workflows, and which workflow is which run. @module */
+import { OrchestratorError } from "../errors.ts";
+import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
+import type { AppDeps } from "./deps.ts";
+import { ID } from "./schemas.ts";
+import { itemView, statusOf, type WorkflowStatus } from "./workflow_view.ts";
+
+/** The pipeline whose runs are workflows. */
+export const PIPELINE = "data-science";
+
+/** Pages of runs that one request looks through for workflows. */
+const MAX_PAGES = 50;
+
+/** @throws `not_found`, also for runs of other pipelines */
+export async function findWorkflow(
+  engine: Engine,
+  tenant: string,
+  id: string,
+): Promise<RunRecord> {
+  const run = ID.test(id) && id.startsWith("wf-")
+    ? await engine.get(tenant, `run_${id.slice(3)}`)
+    : null;
+  if (run?.pipeline === PIPELINE) return run;
+  throw new OrchestratorError(
+    "not_found",
+    `Cannot find the workflow ${
+      JSON.stringify(id)
+    }: there is none with this id. See GET /workflows.`,
+  );
+}
+
+/** Which workflows to list. */
+export interface WorkflowQuery {
+  status?: WorkflowStatus;
+  limit: number;
+  cursor?: string;
+}
+
+/** A page, newest first; it may hold less than `limit` although more follow. */
+export async function listWorkflows(
+  { engine }: Pick<AppDeps, "engine">,
+  tenant: string,
+  { status, limit, cursor }: WorkflowQuery,
+) {
+  const found: RunRecord[] = [];
+  let next = cursor;
+  for (let page = 0; page < MAX_PAGES && found.length < limit; page++) {
+    const { runs, next_cursor } = await engine.list(tenant, {
+      status: runStatus(status),
+      limit: limit - found.length,
+      ...(next === undefined ? {} : { cursor: next }),
+    });
+    found.push(
+      ...runs.filter((run) =>
+        run.pipeline === PIPELINE && (status === undefined || statusOf(run) === status)
+      ),
+    );
+    next = next_cursor;
+    if (next === undefined) break;
+  }
+  const workflows = await Promise.all(
+    found.map(async (run) => itemView(run, await engine.journal(tenant, run.id))),
+  );
+  return { workflows, next_cursor: next ?? null };
+}
+
+/** The status that runs are asked for; several kinds of runs are `running` workflows. */
+function runStatus(status: WorkflowStatus | undefined): RunStatus | undefined {
+  if (status === "running") return undefined;
+  return status === "awaiting_approval" ? "waiting" : status;
+}
