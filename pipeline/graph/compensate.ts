@@ -58,6 +58,7 @@ export async function compensate(
   return failed.length === 0 ? error : withDetails(error, failed);
 }
 
+/** Runs one node. It sees what came before the end, not what other compensation gave. */
 async function undo(
   ctx: RunContext,
   graphs: ReadonlyMap<string, CompiledGraph>,
@@ -67,7 +68,7 @@ async function undo(
   const { code, message } = error;
   const place = graphs.get(graph)!.places.get(name)!;
   try {
-    scope.nodes[name] = await place.run(ctx, key, { ...scope, error: { code, message } }, walk);
+    await place.run(ctx, key, { ...scope, error: { code, message } }, walk);
   } catch (thrown) {
     const why = failureOf(ctx, thrown);
     if (!why) throw thrown;

@@ -69,12 +69,14 @@ export class GraphCheck {
       readNode(name, graph.nodes[name], [...path, "nodes", name], problems)
     );
     const visible = { ...around, nodes: [...around.nodes, ...names] };
+    const seenBy = visibility(visible, nodes);
     problems.push(
       ...this.references(nodes),
       ...nodes.flatMap((node) => policyProblems(node, nodes, names)),
-      ...await expressionsProblems(graph, path, nodes, visible),
+      ...await expressionsProblems(nodes, seenBy),
+      ...await templateProblems([{ path: [...path, "output"], value: graph.output }], visible),
       ...edgeProblems(graph, path, nodes, around),
-      ...await this.inner(nodes, visible),
+      ...await this.inner(nodes, seenBy),
     );
     const isSound = problems.length === 0 && typeof graph.start === "string";
     return isSound ? pathProblems(graph.start, path, nodes) : problems;
@@ -94,14 +96,27 @@ export class GraphCheck {
     });
   }
 
-  private async inner(nodes: KnownNode[], { nodes: names, roots }: Visible): Promise<Problem[]> {
+  private async inner(nodes: KnownNode[], seenBy: SeenBy): Promise<Problem[]> {
     const problems: Problem[] = [];
-    for (const { path, value, variables = [] } of nodes.flatMap(({ graphs }) => graphs)) {
-      const visible = { nodes: names, roots: [...new Set([...roots, ...variables])] };
-      problems.push(...await this.problems(value, path, visible));
+    for (const known of nodes) {
+      const { nodes: names, roots } = seenBy(known);
+      for (const { path, value, variables = [] } of known.graphs) {
+        const visible = { nodes: names, roots: [...new Set([...roots, ...variables])] };
+        problems.push(...await this.problems(value, path, visible));
+      }
     }
     return problems;
   }
+}
+
+/** What the expressions of a node may use. */
+type SeenBy = (node: KnownNode) => Visible;
+
+/** Nodes that put things right also see the error. */
+function visibility(visible: Visible, nodes: KnownNode[]): SeenBy {
+  const undo = new Set(nodes.flatMap(undoing).map(({ value }) => value));
+  const withError = { ...visible, roots: [...visible.roots, "error"] };
+  return ({ name }) => undo.has(name) ? withError : visible;
 }
 
 function readNode(name: string, node: unknown, path: Path, problems: Problem[]): KnownNode[] {
@@ -200,19 +215,11 @@ function compensationProblem(
   return isTarget ? `${role}, so no edge may lead to it: remove that edge` : undefined;
 }
 
-async function expressionsProblems(
-  graph: Graph,
-  path: Path,
-  nodes: KnownNode[],
-  visible: Visible,
-): Promise<Problem[]> {
-  const undo = new Set(nodes.flatMap(undoing).map(({ value }) => value));
-  const found = await Promise.all(nodes.map((known) => {
-    const roots = undo.has(known.name) ? [...visible.roots, "error"] : visible.roots;
-    return templateProblems(templatesOf(known), { ...visible, roots });
-  }));
-  const output = [{ path: [...path, "output"], value: graph.output }];
-  return [...found.flat(), ...await templateProblems(output, visible)];
+async function expressionsProblems(nodes: KnownNode[], seenBy: SeenBy): Promise<Problem[]> {
+  const found = await Promise.all(
+    nodes.map((known) => templateProblems(templatesOf(known), seenBy(known))),
+  );
+  return found.flat();
 }
 
 function templatesOf({ node, kind, path }: KnownNode): Placed<unknown>[] {
