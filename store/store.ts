@@ -74,6 +74,11 @@ export class Store {
     return this.committer.heartbeat(idle_ms);
   }
 
+  /** True when no other process can have this store open. */
+  get isAlone(): boolean {
+    return this.options.alone ?? false;
+  }
+
   /** True once another worker has taken over. */
   get isFenced(): boolean {
     return this.committer.isFenced;

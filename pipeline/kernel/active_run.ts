@@ -25,6 +25,8 @@ export class ActiveRun {
   ended = false;
   /** True once it has left this process without having ended. */
   gone = false;
+  /** Version of its place, if this process gave it to the run. */
+  placed?: string;
   /** Somebody waits for its result. */
   awaited = false;
   /** Ids of the inbox messages that have been obeyed. */

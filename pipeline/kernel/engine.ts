@@ -5,20 +5,18 @@
  * what they do: their code comes from {@linkcode EngineOptions.programs}.
  *
  * Invariants
- * 1. `start` resolves after the run is on disk and never before.
- * 2. A run is created and claimed in one commit, so its first step needs no other.
- * 3. What others want of a run is in its inbox, on disk, before they are told that it is.
+ * 1. What others want of a run is in its inbox, on disk, before they are told that it is.
+ * 2. A message is sent to a run that is there: the commit is refused when the run has ended.
  *
  * @module
  */
-import { OrchestratorError, toErrorJson, toOrchestratorError } from "../../errors.ts";
-import { type Commit, keys, type Versioned } from "../../store/mod.ts";
+import { OrchestratorError, toErrorJson } from "../../errors.ts";
+import type { Commit } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
-import { timestamp } from "./clock.ts";
-import { emptyHistory, forgetFailures, readHistory } from "./history.ts";
 import type { JournalEvent, Json } from "./events.ts";
 import type { BudgetGate } from "./execution.ts";
 import { follow } from "./follow.ts";
+import { forgetFailures, readHistory } from "./history.ts";
 import { Inbox } from "./inbox.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
@@ -26,6 +24,7 @@ import { Runner, type RunnerOptions } from "./runner.ts";
 import type {
   Engine,
   EngineStats,
+  RestartRequest,
   RunListener,
   RunPage,
   RunRecord,
@@ -34,18 +33,15 @@ import type {
   StartedRun,
   StartRequest,
 } from "./runs.ts";
-import {
-  createRun,
-  type IdempotencyRecord,
-  type InboxMessage,
-  redriveRun,
-  releaseRun,
-  sendMessage,
-} from "./transitions.ts";
+import { shuttingDown } from "./shutting_down.ts";
+import { Slots } from "./slots.ts";
+import { Starter } from "./starter.ts";
+import { type InboxMessage, redriveRun, releaseRun, sendMessage } from "./transitions.ts";
 import { Waker } from "./waker.ts";
+import { Watching } from "./watching.ts";
 
 /** What an engine needs. */
-export interface EngineOptions extends RunnerOptions {
+export interface EngineOptions extends Omit<RunnerOptions, "slots"> {
   /** Runs that may wait for a slot; more are refused. */
   queue_limit: number;
   idempotency_ttl_ms: number;
@@ -59,9 +55,6 @@ export interface EngineOptions extends RunnerOptions {
   gate?: BudgetGate;
 }
 
-/** How long the commit that creates a run waits for the run's first step. */
-const FIRST_COMMIT_MS = 1;
-
 /** Makes an engine. Call `open` before anything else. */
 export function createEngine(options: EngineOptions): Engine {
   return new KernelEngine(options);
@@ -73,53 +66,62 @@ class KernelEngine implements Engine {
   private readonly recovery: Recovery;
   private readonly inbox: Inbox;
   private readonly waker: Waker;
+  private readonly slots: Slots;
+  private readonly starter: Starter;
   private readonly runDeps: ActiveRunDeps;
   private readonly closing = new AbortController();
   private accepting = false;
   private watch?: Promise<void>;
 
   constructor(private readonly options: EngineOptions) {
-    this.reader = new Reader(options.store);
-    this.runner = new Runner(options);
-    const { store, world, gate } = options;
-    const { reader, runner } = this;
+    const { store, world, gate, log } = options;
+    const slots = this.slots = new Slots(store);
+    const reader = this.reader = new Reader(store);
+    const runner = this.runner = new Runner({ ...options, slots });
     const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
-    this.runDeps = { store, world, gate, ring };
+    const runDeps = this.runDeps = { store, world, gate, ring };
     const inbox = this.inbox = new Inbox({ store, reader, runner });
-    const { runDeps } = this;
-    const waker = this.waker = new Waker({ ...options, reader, runner, inbox, runDeps });
+    const waker = this.waker = new Waker({ ...options, reader, runner, inbox, slots, runDeps });
     this.recovery = new Recovery({ ...options, reader, runner, waker });
-    runner.onGone = (run) => run.awaited && void this.outcome(run);
+    const watching = new Watching({
+      log,
+      closing: this.closing.signal,
+      follow: (tenant, id, rest, listener) => this.follow(tenant, id, rest, listener),
+      result: (tenant, id) => this.result(tenant, id),
+    });
+    this.starter = new Starter({
+      ...options,
+      reader,
+      runner,
+      slots,
+      watching,
+      runDeps,
+      admit: () => this.admit(),
+      cancel: (tenant, id, reason) => this.cancel(tenant, id, reason),
+    });
+    runner.onGone = (run) => watching.gone(run);
     runner.onAside = (run, due) => waker.aside(run, due);
-    runner.onEnd = ({ parent, tenant }) => parent && ring(tenant, parent.run);
+    runner.onEnd = ({ parent, tenant }, next) => {
+      if (parent) ring(tenant, parent.run);
+      if (next) ring(tenant, next);
+    };
   }
 
   async open(): Promise<void> {
     const resumed = await this.recovery.sweep();
     if (resumed > 0) this.options.log.info("runs resumed", { runs: resumed });
     this.accepting = true;
-    await this.inbox.round((tenant, id) => this.waker.ring(tenant, id));
+    await this.lookAround();
     const time = this.waker.keepTime(this.closing.signal);
     this.watch = Promise.all([this.keepWatch(), time]).then(() => {});
   }
 
-  async start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
-    const known = request.idempotency && await this.known(request);
-    if (known && known.value.expires_at > this.options.world.clock.now()) {
-      return await this.replay(request, known.value);
-    }
-    this.admit();
-    const run = this.create(request, known ?? undefined, listener);
-    try {
-      await run.journal.begun;
-    } catch (thrown) {
-      this.runner.orphans.delete(run.name);
-      const error = toOrchestratorError(thrown);
-      const raced = error.code === "conflict" && request.idempotency && await this.known(request);
-      if (raced) return await this.replay(request, raced.value);
-      throw error;
-    }
-    return this.started(run);
+  start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
+    return this.starter.start(request, listener);
+  }
+
+  restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun> {
+    return this.starter.restart(tenant, id, request);
   }
 
   async get(tenant: string, id: string): Promise<RunRecord | null> {
@@ -229,10 +231,6 @@ class KernelEngine implements Engine {
     this.runner.take(run);
   }
 
-  restart(): Promise<StartedRun> {
-    throw new Error("not yet");
-  }
-
   stats(): EngineStats {
     return {
       running: this.runner.runningCount,
@@ -256,7 +254,7 @@ class KernelEngine implements Engine {
     await settled;
     const left = held.filter((run) => !run.ended); // some were just writing their end
     for (const run of left) {
-      run.result.resolve({ status: "failed", error: shuttingDownJson(run.record.id) });
+      run.result.resolve({ status: "failed", error: toErrorJson(shuttingDown(run.record.id)) });
     }
     await this.release(left);
     await store.release();
@@ -272,89 +270,6 @@ class KernelEngine implements Engine {
     for (const result of await Promise.allSettled(left.map(release))) {
       if (result.status === "rejected") log.warn("run not released", { error: result.reason });
     }
-  }
-
-  private create(
-    request: StartRequest,
-    known: Versioned<IdempotencyRecord> | undefined,
-    listener?: RunListener,
-  ): ActiveRun {
-    const { store, world, idempotency_ttl_ms } = this.options;
-    const record = this.newRecord(request);
-    const run = new ActiveRun(record, emptyHistory(request.input), this.runDeps);
-    if (listener) this.tell(run, listener);
-    const idempotency = request.idempotency && {
-      request: request.idempotency,
-      expires_at: world.clock.now() + idempotency_ttl_ms,
-    };
-    run.journal.change(createRun(record, store.worker, idempotency, known));
-    const { pipeline, version, input, conversation_id } = request;
-    run.journal.append({ type: "run.started", pipeline, version, input, conversation_id });
-    this.runner.take(run);
-    this.commitSoon(run);
-    return run;
-  }
-
-  /**
-   * What a run does at once, or after a quick read, goes into the commit that creates it: its first
-   * step asks for that commit. One that waits or takes its time is committed without.
-   */
-  private commitSoon({ record, journal }: ActiveRun): void {
-    if (journal.isFlushing) return;
-    const { clock } = this.options.world;
-    const soon = record.status === "queued" ? Promise.resolve() : clock.sleep(FIRST_COMMIT_MS);
-    soon.then(() => journal.flush()).catch(() => {});
-  }
-
-  /** Tells `listener` of everything, also after the run has left this process for a while. */
-  private tell({ record, feed, journal }: ActiveRun, listener: RunListener): void {
-    const { signal } = this.closing;
-    const { tenant, id } = record;
-    const go = () => this.follow(tenant, id, { after: journal.last, signal }, listener);
-    const lost = (error: unknown) => {
-      if (toOrchestratorError(error).code === "not_found") return; // it was never made
-      this.options.log.warn("a run could not be followed any more", { run_id: id, error });
-    };
-    feed.join(listener, () => void go().catch(lost));
-  }
-
-  private started(run: ActiveRun): StartedRun {
-    const outcome = () => this.outcome(run);
-    return {
-      run: run.record,
-      replayed: false,
-      get result() {
-        if (!run.awaited && run.gone) void outcome();
-        run.awaited = true;
-        return run.result.promise;
-      },
-    };
-  }
-
-  /** Waits for the end of a run that has left this process and settles its result. */
-  private async outcome({ record: { tenant, id }, result }: ActiveRun): Promise<void> {
-    const { signal } = this.closing;
-    try {
-      await this.follow(tenant, id, { signal }, () => {});
-      const end = await this.reader.result(tenant, id);
-      result.resolve(end ?? { status: "failed", error: shuttingDownJson(id) });
-    } catch (error) {
-      result.resolve({ status: "failed", error: toErrorJson(error) });
-    }
-  }
-
-  private newRecord(request: StartRequest): RunRecord {
-    const { world } = this.options;
-    const record: RunRecord = {
-      id: `run_${world.newId()}`,
-      tenant: request.tenant,
-      pipeline: request.pipeline,
-      version: request.version,
-      status: this.runner.hasSlot ? "running" : "queued",
-      created_at: timestamp(world.clock.now()),
-    };
-    if (request.conversation_id) record.conversation_id = request.conversation_id;
-    return record;
   }
 
   private admit(): void {
@@ -373,26 +288,11 @@ class KernelEngine implements Engine {
     );
   }
 
-  private known(request: StartRequest): Promise<Versioned<IdempotencyRecord> | null> {
-    const { tenant, idempotency } = request;
-    return this.options.store.get(keys.idempotency(tenant, idempotency!.key));
-  }
-
-  private async replay(request: StartRequest, known: IdempotencyRecord): Promise<StartedRun> {
-    if (known.fingerprint !== request.idempotency!.fingerprint) {
-      throw new OrchestratorError(
-        "idempotency_mismatch",
-        "Cannot use this Idempotency-Key: it was sent with another request. Use a new key for a new request.",
-      );
-    }
-    const run = await this.reader.mustRun(request.tenant, known.run);
-    const result = await this.reader.result(request.tenant, known.run);
-    if (result) return { run, replayed: true, result: Promise.resolve(result) };
-    throw new OrchestratorError(
-      "idempotency_in_flight",
-      `Cannot answer yet: the first request with this Idempotency-Key is still being worked on as run ${run.id}. Ask again later.`,
-      { kind: "retryable", retry_after_ms: 1000, details: { run_id: run.id } },
-    );
+  /** What nobody rang for: messages of other processes, places that were handed over in a crash. */
+  private async lookAround(): Promise<void> {
+    const { waker } = this;
+    await this.inbox.round((tenant, id) => waker.ring(tenant, id));
+    for (const { tenant, run } of await this.slots.forgotten()) await waker.ring(tenant, run);
   }
 
   private async keepWatch(): Promise<void> {
@@ -401,7 +301,7 @@ class KernelEngine implements Engine {
       try {
         await world.clock.sleep(sweep_ms, this.closing.signal);
         await this.recovery.sweep();
-        await this.inbox.round((tenant, id) => this.waker.ring(tenant, id));
+        await this.lookAround();
         await this.waker.timers(this.closing.signal);
         this.runner.storeOk = true;
       } catch (error) {
@@ -431,21 +331,4 @@ function isEnd(status: RunStatus): boolean {
 
 function conflict(message: string): OrchestratorError {
   return new OrchestratorError("conflict", message);
-}
-
-function shuttingDown(id: string): OrchestratorError {
-  return new OrchestratorError("shutting_down", shuttingDownJson(id).message, {
-    kind: "cancelled",
-  });
-}
-
-function shuttingDownJson(id: string) {
-  return {
-    code: "shutting_down" as const,
-    kind: "retryable" as const,
-    message:
-      `Cannot wait for run ${id}: the server is stopping. The run is on disk and goes on after the restart: read it at /v1/runs/${id}.`,
-    retry_after_ms: 2000,
-    details: { run_id: id },
-  };
 }

@@ -14,7 +14,14 @@
  * @module
  */
 import { OrchestratorError } from "../../errors.ts";
-import { type Check, type Commit, keys, type Mutation, setText, type Store } from "../../store/mod.ts";
+import {
+  type Check,
+  type Commit,
+  keys,
+  type Mutation,
+  setText,
+  type Store,
+} from "../../store/mod.ts";
 import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
@@ -39,7 +46,7 @@ export class RunJournal {
   private scheduled?: Promise<void>;
   private underWay?: Promise<void>;
   private failure?: unknown;
-  private readonly first = Promise.withResolvers<void>();
+  private readonly first = Promise.withResolvers<string>();
 
   /** @param seq sequence number of the last event that is on disk */
   constructor(
@@ -79,8 +86,8 @@ export class RunJournal {
     return this.seq;
   }
 
-  /** Settles as the first commit does. */
-  get begun(): Promise<void> {
+  /** Settles as the first commit does; its versionstamp. */
+  get begun(): Promise<string> {
     return this.first.promise;
   }
 
@@ -93,7 +100,9 @@ export class RunJournal {
   flush(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     if (this.scheduled) return this.scheduled;
-    if (this.events.length + this.mutations.length + this.checks.length === 0) return this.underWay ?? DONE;
+    if (this.events.length + this.mutations.length + this.checks.length === 0) {
+      return this.underWay ?? DONE;
+    }
     const next = (this.underWay ?? DONE).then(() => this.commit());
     next.catch(() => {});
     return this.scheduled = next;
@@ -112,18 +121,19 @@ export class RunJournal {
     this.checks = [];
     this.underWay = scheduled;
     this.scheduled = undefined;
+    let stamp: string | null;
     try {
       if (this.failure) throw this.failure;
       const all = this.encode(events);
       for (const mutation of mutations) all.push(mutation);
-      const stamp = await this.deps.store.commit({ checks, mutations: all });
+      stamp = await this.deps.store.commit({ checks, mutations: all });
       if (stamp === null) throw refused(this.run);
     } catch (error) {
       this.failure ??= error;
       this.first.reject(error);
       throw error;
     }
-    this.first.resolve();
+    this.first.resolve(stamp);
     if (this.underWay === scheduled) this.underWay = undefined;
     for (const { event, json } of events) this.deps.feed.publish(event, json);
   }

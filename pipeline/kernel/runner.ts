@@ -24,6 +24,7 @@ import type { ChildEnd } from "./branch.ts";
 import { type EventBody, isTerminal, type Json } from "./events.ts";
 import type { RunListener, RunRecord, RunResult } from "./runs.ts";
 import { ReadyQueue } from "./ready_queue.ts";
+import type { Slots } from "./slots.ts";
 import { beginRun, endRun, suspendRun } from "./transitions.ts";
 
 /** Finds the code of a run. */
@@ -42,6 +43,7 @@ export interface RunnerOptions {
   world: World;
   programs: Programs;
   log: KernelLog;
+  slots: Slots;
   /** Runs driven at once. */
   concurrency: number;
 }
@@ -64,10 +66,13 @@ export class Runner {
   /** False since the store last failed to take a commit. */
   storeOk = true;
   stopped = false;
-  /** Called when a run has left this process, was put aside, has ended. Must not throw. */
+  /**
+   * Called when a run has left this process, was put aside, has ended (`next`: whose turn it is).
+   * Must not throw.
+   */
   onGone: (run: ActiveRun) => void = () => {};
   onAside: (run: RunRecord, due?: number) => void = () => {};
-  onEnd: (run: RunRecord) => void = () => {};
+  onEnd: (run: RunRecord, next?: string) => void = () => {};
 
   constructor(private readonly options: RunnerOptions) {}
 
@@ -210,6 +215,8 @@ export class Runner {
 
   private async end(run: ActiveRun, result: RunResult): Promise<void> {
     const { record, journal } = run;
+    const left = record.slot && await this.options.slots.leave(run);
+    if (left) journal.change(left.commit);
     const { seq, at } = journal.append(endEvent(result));
     journal.change(endRun(record, result, at, seq));
     if (record.parent) this.tellParent(run, result);
@@ -218,7 +225,7 @@ export class Runner {
     run.ended = true;
     this.active.delete(run.name);
     run.result.resolve(result);
-    this.onEnd(record);
+    this.onEnd(record, left?.next);
   }
 
   /** The end of a run within a run is a signal to the one around it, in the same commit. */

@@ -44,27 +44,37 @@ export type InboxMessage =
   /** Something that happened in a run within this one. */
   | { type: "event"; event: EventBody };
 
-/** A new run, claimed in the same commit. `known` is an expired idempotency record to replace. */
+/** The record of an idempotency key; `known` is an expired one to replace. */
+export interface IdempotencyRequest {
+  request: NonNullable<StartRequest["idempotency"]>;
+  expires_at: number;
+}
+
+/** A new run, claimed in the same commit. */
 export function createRun(
   run: RunRecord,
   worker: string,
-  idempotency?: { request: NonNullable<StartRequest["idempotency"]>; expires_at: number },
+  idempotency?: IdempotencyRequest,
   known?: Versioned<IdempotencyRecord>,
 ): Commit {
-  return withIdempotency({ checks: [], mutations: putLive({ run, worker }) }, run, {
-    idempotency,
-    known,
-  });
+  const commit: Commit = { checks: [], mutations: putLive({ run, worker }) };
+  return withIdempotency(commit, run, idempotency, known);
 }
 
-/** Adds the record that says which run an idempotency key made. */
-export function withIdempotency(
+/** A new run that is put aside until a message wakes it or its turn comes. */
+export function parkRun(
+  run: RunRecord,
+  idempotency?: IdempotencyRequest,
+  known?: Versioned<IdempotencyRecord>,
+): Commit {
+  return withIdempotency({ checks: [], mutations: putWaiting({ run }) }, run, idempotency, known);
+}
+
+function withIdempotency(
   { checks, mutations }: Commit,
   run: RunRecord,
-  { idempotency, known }: {
-    idempotency?: { request: NonNullable<StartRequest["idempotency"]>; expires_at: number };
-    known?: Versioned<IdempotencyRecord>;
-  },
+  idempotency?: IdempotencyRequest,
+  known?: Versioned<IdempotencyRecord>,
 ): Commit {
   if (!idempotency) return { checks, mutations };
   const key = keys.idempotency(run.tenant, idempotency.request.key);
@@ -75,11 +85,6 @@ export function withIdempotency(
   };
   mutations.push(...setJson(key, record));
   return { checks: [...checks, { key, versionstamp: known?.versionstamp ?? null }], mutations };
-}
-
-/** A new run that is put aside at once: `turn` says that it waits for a slot. */
-export function parkNewRun(run: RunRecord): Commit {
-  return { checks: [], mutations: putWaiting({ run }) };
 }
 
 /** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */

@@ -24,6 +24,7 @@ import { cancelled, type Inbox } from "./inbox.ts";
 import type { Reader } from "./reader.ts";
 import type { KernelLog, Runner } from "./runner.ts";
 import type { RunRecord } from "./runs.ts";
+import type { Slots } from "./slots.ts";
 import { claimRun, type LiveRun, type WaitingRun, wakeRun } from "./transitions.ts";
 
 /** What waking needs. */
@@ -33,6 +34,7 @@ export interface WakerOptions {
   reader: Reader;
   runner: Runner;
   inbox: Inbox;
+  slots: Slots;
   log: KernelLog;
   /** What every run needs. */
   runDeps: ActiveRunDeps;
@@ -130,24 +132,36 @@ export class Waker {
   }
 
   private async look(tenant: string, id: string): Promise<void> {
-    const { runner, reader, inbox, world } = this.options;
+    const { runner, reader, inbox, slots, world } = this.options;
     const active = runner.active.get(runName(tenant, id));
     if (active) return await inbox.obey(active);
     const { live, waiting } = await reader.holder(tenant, id);
     if (live?.value.worker === "") return await this.adopt(live, false);
     if (!waiting) return;
     const { run, due } = waiting.value;
+    if (run.slot && run.slot.index === undefined) {
+      const index = await slots.given(run);
+      if (index !== undefined) return await this.wake(waiting, "signal", index);
+    }
     if (due !== undefined && due <= world.clock.now()) return await this.wake(waiting, "timer");
     if (await inbox.wakes(tenant, id, run.status)) await this.wake(waiting, "signal");
   }
 
-  private async wake(waiting: Versioned<WaitingRun>, reason: ResumeReason): Promise<void> {
-    const { store, runner } = this.options;
+  private async wake(
+    waiting: Versioned<WaitingRun>,
+    reason: ResumeReason,
+    index?: number,
+  ): Promise<void> {
+    const { store, runner, slots } = this.options;
     const { waiting_for: _for, status, ...rest } = waiting.value.run;
     const fresh = status === "queued";
     const next = fresh && !runner.hasSlot ? "queued" as const : "running" as const;
     const run = await this.load({ ...rest, status: next });
+    if (index !== undefined) run.record.slot = { ...run.record.slot!, index };
     run.journal.change(wakeRun(waiting, run.record, store.worker));
+    if (index !== undefined) {
+      run.journal.change({ checks: [], mutations: slots.accept(run.record, run.record.slot!) });
+    }
     if (!fresh) run.journal.append({ type: "run.resumed", reason, worker: store.worker });
     await this.start(run);
   }

@@ -1,5 +1,11 @@
 /** Simulated processes that each run an engine on one shared database. */
-import { createEngine, type Engine, type RunFunction } from "../../pipeline/kernel/mod.ts";
+import {
+  createEngine,
+  type Engine,
+  type RunContext,
+  type RunFunction,
+  type StepScope,
+} from "../../pipeline/kernel/mod.ts";
 import { Store } from "../../store/mod.ts";
 import { type Faults, NO_FAULTS, SimDatabase, SimKv } from "./kv.ts";
 import { SimProcess, type SimWorld } from "./world.ts";
@@ -87,36 +93,35 @@ export class Cluster {
   /** The program with its calls recorded. */
   private instrumented(process: SimProcess): RunFunction {
     const program = this.program(process);
-    return (ctx, input) =>
-      program({
-        run: ctx.run,
-        signal: ctx.signal,
-        emit: (event) => ctx.emit(event),
-        change: (commit) => ctx.change(commit),
-        wait: (key, options) => ctx.wait(key, options),
-        group: (key, fn, options) => ctx.group(key, fn, options),
-        all: (branches, options) => ctx.all(branches, options),
-        child: (key, request) => ctx.child(key, request),
-        cleanup: (fn) => ctx.cleanup(fn),
-        step: (key, fn, options) =>
-          ctx.step(key, (scope) => {
-            if (options?.effect !== "none") {
-              const { attempt, idempotency_key } = scope;
-              const run = ctx.run.id;
-              const late = this.isDone(run, key);
-              const call = {
-                run,
-                step: key,
-                attempt,
-                idempotency_key,
-                process: process.name,
-                late,
-              };
-              this.calls.push(call);
-            }
-            return fn(scope);
-          }, options),
-      }, input);
+    return (ctx, input) => program(this.watched(ctx, process), input);
+  }
+
+  /** A branch, and those inside it, with their calls recorded. */
+  private watched(ctx: RunContext, process: SimProcess): RunContext {
+    const inside = <T>(fn: (ctx: RunContext) => Promise<T>) => (inner: RunContext) =>
+      fn(this.watched(inner, process));
+    return {
+      run: ctx.run,
+      signal: ctx.signal,
+      emit: (event) => ctx.emit(event),
+      change: (commit) => ctx.change(commit),
+      wait: (key, options) => ctx.wait(key, options),
+      group: (key, fn, options) => ctx.group(key, inside(fn), options),
+      all: (branches, options) => ctx.all(branches.map(inside), options),
+      child: (key, request) => ctx.child(key, request),
+      cleanup: (fn) => ctx.cleanup(inside(fn)),
+      step: (key, fn, options) =>
+        ctx.step(key, (scope) => {
+          if (options?.effect !== "none") this.record(ctx.run.id, scope, process);
+          return fn(scope);
+        }, options),
+    };
+  }
+
+  private record(run: string, scope: StepScope, process: SimProcess): void {
+    const { key: step, attempt, idempotency_key } = scope;
+    const late = this.isDone(run, step);
+    this.calls.push({ run, step, attempt, idempotency_key, process: process.name, late });
   }
 
   private isDone(run: string, step: string): boolean {

@@ -18,7 +18,9 @@ export function runsOf(db: SimDatabase): RunRecord[] {
   const ended = db.list({ prefix: ["run", "t"] }).map(({ value }) => decode<RunRecord>(value));
   const live = db.list({ prefix: ["live", "t"] })
     .map(({ value }) => decode<{ run: RunRecord }>(value).run);
-  return [...ended, ...live].sort((a, b) => a.id < b.id ? -1 : 1);
+  const waiting = db.list({ prefix: ["waiting", "t"] })
+    .map(({ value }) => decode<{ run: RunRecord }>(value).run);
+  return [...ended, ...live, ...waiting].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
 /** Throws when an invariant does not hold. `acknowledged`: runs whose `start` has resolved. */
@@ -52,6 +54,7 @@ function checkJournal(run: RunRecord, events: JournalEvent[]): void {
 
 function checkIndexes(db: SimDatabase, run: RunRecord): void {
   assert.equal(db.get(["live", "t", run.id]), null, `I7: ${run.id} has ended and is live`);
+  assert.equal(db.get(["waiting", "t", run.id]), null, `I7: ${run.id} has ended and waits`);
   assert.equal(db.list({ prefix: ["inbox", "t", run.id] }).length, 0, `I7: ${run.id} has an inbox`);
   for (const status of ["failed", "cancelled"]) {
     const there = db.get(["ended", "t", status, run.id]) !== null;

@@ -1,0 +1,80 @@
+/** What a run that repeats another one from a step on keeps of it. @module */
+import { OrchestratorError } from "../../errors.ts";
+import type { EventBody, JournalEvent } from "./events.ts";
+import type { RestartRequest } from "./runs.ts";
+
+/**
+ * The results that were recorded before step `from` began.
+ *
+ * An approval is for what was shown: a restart that changes the input may not keep one.
+ *
+ * @throws `validation_failed` when the run has no such step, or when an approval would be kept
+ */
+export function keptEvents(
+  run: string,
+  events: JournalEvent[],
+  { from, input, with: given }: RestartRequest,
+): EventBody[] {
+  const at = events.findIndex((event) => "step" in event && isWithin(event.step, from));
+  if (at < 0) throw unknownStep(run, from, events);
+  const before = events.slice(0, at);
+  const done = new Set(
+    before.flatMap((event) => event.type === "step.completed" ? [event.step] : []),
+  );
+  const agents = new Set(
+    before.flatMap((event) => event.type === "agent.completed" ? [event.step] : []),
+  );
+  const kept = before.filter((event) => {
+    switch (event.type) {
+      case "step.started":
+      case "step.completed":
+      case "step.failed":
+      case "tool.called":
+      case "tool.returned":
+        return done.has(event.step);
+      case "agent.started":
+      case "agent.completed":
+        return agents.has(event.step);
+      default:
+        return false;
+    }
+  });
+  if (input !== undefined || given !== undefined) refuseApprovals(run, kept);
+  return kept.map(toBody);
+}
+
+/** Without the envelope, and without the signal that a wait took: it is not in the new journal. */
+function toBody({ run_id: _run, seq: _seq, at: _at, ...body }: JournalEvent): EventBody {
+  if (body.type !== "step.completed") return body;
+  const { signal: _signal, ...rest } = body;
+  return rest;
+}
+
+function isWithin(step: string, node: string): boolean {
+  return step === node || step.startsWith(`${node}/`);
+}
+
+function refuseApprovals(run: string, kept: JournalEvent[]): void {
+  const approval = kept.find((event) =>
+    event.type === "step.completed" && event.kind === "approval"
+  );
+  if (approval?.type !== "step.completed") return;
+  throw new OrchestratorError(
+    "validation_failed",
+    `Cannot restart run ${run} with another input: ${approval.step} was approved for the old one. Restart from ${approval.step} or before.`,
+    { issues: [{ location: "/from", message: `must be ${approval.step} or a step before it` }] },
+  );
+}
+
+function unknownStep(run: string, from: string, events: JournalEvent[]): OrchestratorError {
+  const steps = [
+    ...new Set(events.flatMap((event) => "step" in event ? [event.step.split("/")[0]!] : [])),
+  ];
+  return new OrchestratorError(
+    "validation_failed",
+    `Cannot restart run ${run} from ${from}: it has no such step. Its steps are ${
+      steps.slice(0, 20).join(", ")
+    }.`,
+    { issues: [{ location: "/from", message: "must be a step of the run" }] },
+  );
+}

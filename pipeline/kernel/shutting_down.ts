@@ -1,0 +1,10 @@
+import { OrchestratorError } from "../../errors.ts";
+
+/** Why a run that is on disk cannot be waited for here. */
+export function shuttingDown(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "shutting_down",
+    `Cannot wait for run ${id}: the server is stopping. The run is on disk and goes on after the restart: read it at /v1/runs/${id}.`,
+    { kind: "cancelled", retry_after_ms: 2000, details: { run_id: id } },
+  );
+}

@@ -1,0 +1,140 @@
+/**
+ * Places among runs with the same concurrency key, and whose turn it is.
+ *
+ * Boundary: says what a commit has to check and change; commits nothing but what heals.
+ *
+ * Invariants
+ * 1. A place is free only while nobody waits for it: the commit that ends its holder hands it over.
+ * 2. Who gets in line rewrites every place, so that a holder that did not see it cannot end without
+ *    noticing: its commit checks the version of its place.
+ * 3. Turns are in the order of run ids.
+ *
+ * @module
+ */
+import { type Commit, keys, type Mutation, setJson, type Store } from "../../store/mod.ts";
+import type { Versioned } from "../../store/mod.ts";
+import type { ActiveRun } from "./active_run.ts";
+import type { RunRecord, Slot } from "./runs.ts";
+
+/** Who has a place. `promoted`: it was handed over and its run may not know yet. */
+interface Place {
+  run: string;
+  promoted?: true;
+}
+
+/** The places of a key as they are now. */
+export interface Places {
+  held: Versioned<Place>[];
+  /** Runs that wait, in order. */
+  turns: string[];
+  /** The first place that nobody has. */
+  free?: number;
+}
+
+/** Hands out places. */
+export class Slots {
+  /** Keys that somebody got in line for since this process began. */
+  private readonly wanted = new Set<string>();
+
+  constructor(private readonly store: Store) {}
+
+  /** Reads the places of a key. */
+  async read(tenant: string, { key, limit }: Slot, most_turns: number): Promise<Places> {
+    const held: Versioned<Place>[] = [];
+    for await (const place of this.store.list<Place>({ prefix: keys.slotsOf(tenant, key) })) {
+      held.push(place);
+    }
+    const turns: string[] = [];
+    const line = this.store.kv.list({ prefix: keys.turnsOf(tenant, key) }, { limit: most_turns });
+    for await (const entry of line) turns.push(entry.key.at(-1) as string);
+    const taken = new Set(held.map((place) => place.key.at(-1)));
+    const free = Array.from({ length: limit }, (_, n) => n).find((n) => !taken.has(n));
+    return { held, turns, ...(free === undefined || turns.length > 0 ? {} : { free }) };
+  }
+
+  /** Takes place `index` for a new run. */
+  take({ tenant, id }: RunRecord, { key }: Slot, index: number): Commit {
+    const place = keys.slot(tenant, key, index);
+    return {
+      checks: [{ key: place, versionstamp: null }],
+      mutations: setJson(place, { run: id }),
+    };
+  }
+
+  /** Gets in line behind those who have the places (invariant 2). */
+  queue({ tenant, id }: RunRecord, { key }: Slot, { held }: Places): Commit {
+    this.wanted.add(`${tenant}/${key}`);
+    return {
+      checks: held.map(({ key, versionstamp }) => ({ key, versionstamp })),
+      mutations: [
+        ...held.flatMap(({ key, value }) => setJson(key, value)),
+        ...setJson(keys.turn(tenant, key, id), {}),
+      ],
+    };
+  }
+
+  /** The place that a waiting run was given. */
+  async given({ tenant, id, slot }: RunRecord): Promise<number | undefined> {
+    for await (
+      const { key, value } of this.store.list<Place>({ prefix: keys.slotsOf(tenant, slot!.key) })
+    ) if (value.run === id) return key.at(-1) as number;
+  }
+
+  /** A run knows that it has been given its place. */
+  accept({ tenant, id }: RunRecord, { key, index }: Slot): Mutation[] {
+    return setJson(keys.slot(tenant, key, index!), { run: id });
+  }
+
+  /**
+   * What the end of a run changes: its place goes to the next in line, or is free.
+   *
+   * @returns the commit, and the run whose turn it is now
+   */
+  async leave(run: ActiveRun): Promise<{ commit: Commit; next?: string }> {
+    const { tenant, id, slot } = run.record;
+    const { key, index } = slot!;
+    if (index === undefined) {
+      return {
+        commit: { checks: [], mutations: [{ key: keys.turn(tenant, key, id), delete: true }] },
+      };
+    }
+    const place = keys.slot(tenant, key, index);
+    const name = `${tenant}/${key}`;
+    if (run.placed && this.store.isAlone && !this.wanted.has(name)) {
+      const checks = [{ key: place, versionstamp: run.placed }];
+      return { commit: { checks, mutations: [{ key: place, delete: true }] } };
+    }
+    const [found] = await this.store.getMany<Place>([place]);
+    const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
+    const [turn] = await this.turns(tenant, key, 1);
+    if (!turn) {
+      this.wanted.delete(name);
+      return { commit: { checks, mutations: [{ key: place, delete: true }] } };
+    }
+    const next = turn.key.at(-1) as string;
+    checks.push({ key: turn.key, versionstamp: turn.versionstamp });
+    const mutations = [...promote(place, next), { key: turn.key, delete: true as const }];
+    return { commit: { checks, mutations }, next };
+  }
+
+  /** Runs that were given a place and were not woken: their process died in that moment. */
+  async forgotten(): Promise<{ tenant: string; run: string }[]> {
+    const found = [];
+    for await (const { key, value } of this.store.list<Place>({ prefix: keys.slots() })) {
+      if (value.promoted) found.push({ tenant: key[1] as string, run: value.run });
+    }
+    return found;
+  }
+
+  private async turns(tenant: string, key: string, limit: number) {
+    const found = [];
+    const line = this.store.kv.list({ prefix: keys.turnsOf(tenant, key) }, { limit });
+    for await (const entry of line) found.push(entry);
+    return found;
+  }
+}
+
+function promote(place: Mutation["key"], run: string): Mutation[] {
+  const value: Place = { run, promoted: true };
+  return setJson(place, value);
+}

@@ -1,0 +1,67 @@
+/** Those who wait for a run, also while it is not in this process's memory. @module */
+import { toErrorJson, toOrchestratorError } from "../../errors.ts";
+import type { ActiveRun } from "./active_run.ts";
+import type { KernelLog } from "./runner.ts";
+import type { Engine, RunListener, RunResult, StartedRun } from "./runs.ts";
+import { shuttingDown } from "./shutting_down.ts";
+
+/** What watching needs. */
+export interface WatchingDeps {
+  log: KernelLog;
+  follow: Engine["follow"];
+  result: Engine["result"];
+  /** Aborted when the engine closes. */
+  closing: AbortSignal;
+}
+
+/** Keeps listeners and results going while a run leaves and comes back. */
+export class Watching {
+  constructor(private readonly deps: WatchingDeps) {}
+
+  /** Tells `listener` of everything, also after the run has left this process for a while. */
+  tell({ record, feed, journal }: ActiveRun, listener: RunListener): void {
+    const { follow, log, closing: signal } = this.deps;
+    const { tenant, id } = record;
+    const lost = (error: unknown) => {
+      if (toOrchestratorError(error).code === "not_found") return; // it was never made
+      log.warn("a run could not be followed any more", { run_id: id, error });
+    };
+    feed.join(listener, () => {
+      follow(tenant, id, { after: journal.last, signal }, listener).catch(lost);
+    });
+  }
+
+  /** A run as its starter sees it. */
+  started(run: ActiveRun): StartedRun {
+    const settle = () => this.settle(run);
+    return {
+      run: run.record,
+      replayed: false,
+      get result() {
+        if (!run.awaited && run.gone) void settle();
+        run.awaited = true;
+        return run.result.promise;
+      },
+    };
+  }
+
+  /** A run has left this process: whoever awaits its result gets it all the same. */
+  gone(run: ActiveRun): void {
+    if (run.awaited) void this.settle(run);
+  }
+
+  private async settle({ record: { tenant, id }, result }: ActiveRun): Promise<void> {
+    result.resolve(await this.outcome(tenant, id));
+  }
+
+  private async outcome(tenant: string, id: string): Promise<RunResult> {
+    const { follow, result, closing: signal } = this.deps;
+    try {
+      await follow(tenant, id, { signal }, () => {});
+      const end = await result(tenant, id);
+      return end ?? { status: "failed", error: toErrorJson(shuttingDown(id)) };
+    } catch (error) {
+      return { status: "failed", error: toErrorJson(error) };
+    }
+  }
+}
