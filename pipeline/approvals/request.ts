@@ -45,7 +45,7 @@ export interface ApprovalRequest {
 
 /** What asking needs. */
 export interface ApprovalDeps {
-  store: Pick<Store, "get" | "commit">;
+  store: Pick<Store, "get" | "list" | "commit">;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Sortable by time. */
@@ -73,52 +73,64 @@ const VOIDING = new Set(["run_cancelled", "branch_stopped", "step_timeout"]);
  * @throws `payload_too_large`; what ends a wait early (`run_cancelled`, `branch_stopped`, …): the
  *   approval is void then
  */
-export function requestApproval(
+export async function requestApproval(
   ctx: RunContext,
   key: string,
   request: ApprovalRequest,
   deps: ApprovalDeps,
 ): Promise<ApprovalOutcome> {
-  return ctx.group(key, async (ctx) => {
-    mustFit(request.payload);
-    const asked = await ctx.step<Asked>(
-      `${key}/asked`,
-      () => ({ id: `apr_${deps.newId()}`, at: iso(deps.now()) }),
-      { effect: "none", kind: "approval" },
-    );
-    const approval = newApproval(ctx.run, key, request, asked);
-    const { id, title, expires_at } = approval;
-    const expiry = expires_at === undefined ? {} : { expires_at };
-    ctx.emit({ type: "approval.requested", step: key, approval: id, title, ...expiry });
-    const outcome = outcomeOf(await decision(ctx, key, approval, deps), approval);
-    if (outcome.decision !== "expired") await mustMatch(approval, outcome, deps);
-    const { payload: _payload, ...decided } = outcome;
-    ctx.emit({ type: "approval.decided", step: key, approval: id, ...decided });
-    return outcome;
-  }, { kind: "approval" });
-}
-
-async function decision(
-  ctx: RunContext,
-  key: string,
-  approval: Approval,
-  deps: ApprovalDeps,
-): Promise<WaitOutcome> {
-  const { id, expires_at } = approval;
+  mustFit(request.payload);
   try {
-    return await ctx.wait(`${key}/decision`, {
-      kind: "approval",
-      signal: signalOf(id),
-      ...(expires_at === undefined ? {} : { until: Date.parse(expires_at) }),
-      enter: () => createCommit(approval),
-      settle: (outcome) => "timed_out" in outcome ? expire(approval, deps) : undefined,
-    });
+    return await ctx.group(key, (ctx) => ask(ctx, key, request, deps), { kind: "approval" });
   } catch (error) {
     if (error instanceof OrchestratorError && VOIDING.has(error.code)) {
-      await abandon(ctx, key, approval, deps);
+      await abandon(ctx, key, deps);
     }
     throw error;
   }
+}
+
+/** Asks, and asks anew when the run was started again after an approval became void. */
+async function ask(
+  ctx: RunContext,
+  key: string,
+  request: ApprovalRequest,
+  deps: ApprovalDeps,
+): Promise<ApprovalOutcome> {
+  for (let n = 1;; n++) {
+    const step = n === 1 ? key : `${key}/${n}`;
+    const asked = await ctx.step<Asked>(
+      `${step}/asked`,
+      () => ({ id: `apr_${deps.newId()}`, at: iso(deps.now()) }),
+      { effect: "none", kind: "approval" },
+    );
+    const record = await deps.store.get<Approval>(keys.approval(ctx.run.tenant, asked.id));
+    if (record?.value.status === "void") continue;
+    const approval = newApproval(ctx.run, step, request, asked);
+    const { id, title, expires_at } = approval;
+    const expiry = expires_at === undefined ? {} : { expires_at };
+    ctx.emit({ type: "approval.requested", step, approval: id, title, ...expiry });
+    const outcome = outcomeOf(await decision(ctx, approval, deps), approval);
+    if (outcome.decision !== "expired") await mustMatch(approval, outcome, deps);
+    const { payload: _payload, ...decided } = outcome;
+    ctx.emit({ type: "approval.decided", step, approval: id, ...decided });
+    return outcome;
+  }
+}
+
+function decision(
+  ctx: RunContext,
+  approval: Approval,
+  deps: ApprovalDeps,
+): Promise<WaitOutcome> {
+  const { id, step, expires_at } = approval;
+  return ctx.wait(`${step}/decision`, {
+    kind: "approval",
+    signal: signalOf(id),
+    ...(expires_at === undefined ? {} : { until: Date.parse(expires_at) }),
+    enter: () => createCommit(approval),
+    settle: (outcome) => "timed_out" in outcome ? expire(approval, deps) : undefined,
+  });
 }
 
 /** Marks a pending approval as expired; refuses the end of the wait when it was decided just now. */
@@ -138,19 +150,22 @@ async function expire(
   }
 }
 
-/** Marks a pending approval as void. What was decided in the same moment stays as it is. */
-async function abandon(
-  ctx: RunContext,
-  step: string,
-  { tenant, id }: Approval,
-  { store, now }: ApprovalDeps,
-): Promise<void> {
-  for (;;) {
-    const entry = await store.get<Approval>(keys.approval(tenant, id));
-    if (entry?.value.status !== "pending") return;
-    const gone: Approval = { ...entry.value, status: "void", decided_at: iso(now()) };
-    if (await store.commit(changeCommit(entry, gone)) === null) continue;
-    return ctx.emit({ type: "approval.decided", step, approval: id, decision: "void" });
+/**
+ * Marks what the run asks under `key` as void. A run that stops does not get as far as to ask again,
+ * so the approvals are looked up. What is decided in the same moment stays as it is.
+ */
+async function abandon(ctx: RunContext, key: string, { store, now }: ApprovalDeps): Promise<void> {
+  const { tenant, id: run } = ctx.run;
+  for await (const { key: index } of store.list({ prefix: keys.approvalsOf(tenant, run) })) {
+    for (;;) {
+      const entry = await store.get<Approval>(keys.approval(tenant, index.at(-1) as string));
+      if (entry?.value.status !== "pending" || entry.value.run_id !== run) break;
+      const { id: approval, step } = entry.value;
+      if (step !== key && !step.startsWith(`${key}/`)) break;
+      const gone: Approval = { ...entry.value, status: "void", decided_at: iso(now()) };
+      if (await store.commit(changeCommit(entry, gone)) === null) continue;
+      ctx.emit({ type: "approval.decided", step, approval, decision: "void" });
+    }
   }
 }
 

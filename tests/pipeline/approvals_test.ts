@@ -72,7 +72,7 @@ const REQUEST: ApprovalRequest = { title: "Publish?", payload: { text: "hello", 
 
 /** Until the run waits for its approval. */
 async function waits(ctx: FakeContext): Promise<void> {
-  while (ctx.waits.length === 0) await Promise.resolve();
+  while (ctx.waits.length === 0) await new Promise((resolve) => setTimeout(resolve));
 }
 
 function refused(): OrchestratorError {

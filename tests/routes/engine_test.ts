@@ -3,14 +3,23 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import { createConversations } from "../../knowledge/conversations.ts";
 import { createEngine, type Json, realWorld, type RunFunction } from "../../pipeline/kernel/mod.ts";
+import {
+  type ApprovalDeps,
+  createApprovals,
+  requestApproval,
+} from "../../pipeline/approvals/mod.ts";
 import { remembering } from "../../pipeline/remember.ts";
+import { createChatSession } from "../../routes/ws_session.ts";
 import { openStore } from "../../store/mod.ts";
 import { agentDone, expectProblem, parseSse, setup, user } from "./_setup.ts";
 
 const ASK = { conversation_id: "c1", messages: [user("hi")] };
 
 /** A fresh app over a fresh engine that runs `programs`. */
-async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
+async function serve(
+  programs: Record<string, RunFunction> | ((asking: ApprovalDeps) => Record<string, RunFunction>),
+  concurrency = 10,
+) {
   const world = realWorld();
   const opened = await openStore(":memory:", {
     worker: "w1",
@@ -19,11 +28,13 @@ async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
     lease_ms: 10_000,
   });
   const conversations = createConversations(opened.store);
+  const asking = { store: opened.store, now: world.clock.now, newId: world.newId };
+  const known = typeof programs === "function" ? programs(asking) : programs;
   const silent = { info() {}, warn() {}, error() {} };
   const engine = createEngine({
     store: opened.store,
     world,
-    programs: ({ pipeline }) => remembering(programs[pipeline]!, conversations, 10),
+    programs: ({ pipeline }) => remembering(known[pipeline]!, conversations, 10),
     log: silent,
     concurrency,
     queue_limit: 2,
@@ -33,7 +44,7 @@ async function serve(programs: Record<string, RunFunction>, concurrency = 10) {
   });
   await engine.open();
   const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
-  const fixture = setup({ deps: { engine, catalog } });
+  const fixture = setup({ deps: { engine, catalog, approvals: createApprovals(asking) } });
   return {
     ...fixture,
     engine,
@@ -197,4 +208,125 @@ Deno.test("POST /v1/runs/{id}/redrive goes on where a failed run failed", async 
   expect((await (await t.app.request(`/v1/runs/${id}`)).json()).output).toBe("mended");
   await expectProblem(await t.post(`/v1/runs/${id}/redrive`, {}), 409, "conflict");
   await expectProblem(await t.post("/v1/runs/run_none/redrive", {}), 404, "not_found");
+});
+
+/** Programs that ask before they answer, by themselves or in a run within. */
+const asking = (deps: ApprovalDeps): Record<string, RunFunction> => ({
+  async asks(ctx) {
+    const request = { title: "Answer?", payload: { content: "yes" } };
+    const { decision, payload } = await requestApproval(ctx, "check", request, deps);
+    return decision === "approved" ? payload : decision;
+  },
+  async around(ctx) {
+    const result = await ctx.child("inner", { pipeline: "asks", version: "v1", input: {} });
+    return result.status === "completed" ? result.output : result.status;
+  },
+});
+
+for (const pipeline of ["asks", "around"]) {
+  Deno.test(`a chat turn of ${pipeline} waits for people, and its run ends as they say`, async () => {
+    await using t = await serve(asking);
+    const turn = await t.post("/v1/chat", { ...ASK, pipeline });
+    const { run_id, status, approvals } = await turn.json();
+    expect([turn.status, status, approvals.length]).toEqual([202, "waiting", 1]);
+    const [{ title, links }] = approvals;
+    expect(title).toBe("Answer?");
+    const events = t.app.request(`/v1/runs/${run_id}/events`);
+
+    const view = await (await t.app.request(`/v1/runs/${run_id}`)).json();
+    expect(view.pending_approvals).toEqual(approvals);
+    expect(view.children.length).toBe(pipeline === "around" ? 1 : 0);
+
+    const decided = await t.post(links.decide, { decision: "approve" }, { "x-user": "ann" });
+    expect(decided.status).toBe(200);
+    const told = parseSse(await (await events).text());
+    expect(told.at(-1)).toMatchObject({
+      event: "run.completed",
+      data: { output: { content: "yes" } },
+    });
+    expect(told.filter(({ event }) => event?.startsWith("approval.")).map(({ event }) => event))
+      .toEqual(["approval.requested", "approval.decided"]);
+    await expectProblem(await t.post(links.decide, { decision: "reject" }), 409, "conflict");
+  });
+
+  Deno.test(`cancelling a waiting run of ${pipeline} makes its approval void`, async () => {
+    await using t = await serve(asking);
+    const { run_id, approvals: [{ links }] } =
+      await (await t.post("/v1/chat", { ...ASK, pipeline })).json();
+    expect((await t.post(`/v1/runs/${run_id}/cancel`, {})).status).toBe(202);
+    await (await t.app.request(`/v1/runs/${run_id}/events`)).text();
+    await (await t.app.request(`${links.run}/events`)).text();
+    expect((await (await t.app.request(links.self)).json()).status).toBe("void");
+    await expectProblem(await t.post(links.decide, { decision: "approve" }), 409, "conflict");
+    expect((await (await t.app.request("/v1/approvals?status=pending")).json()).approvals)
+      .toEqual([]);
+  });
+}
+
+Deno.test("a redriven run asks anew what became void when it failed", async () => {
+  let broken = true;
+  await using t = await serve((deps) => ({
+    both: (ctx) =>
+      ctx.group("both", async (ctx) => {
+        const request = { title: "Go?", payload: 1 };
+        const [asked] = await ctx.all<Json>([
+          async (ctx) => (await requestApproval(ctx, "check", request, deps)).decision,
+          async (ctx) => {
+            const asked = await ctx.wait("start", { signal: "start" });
+            return await ctx.step("other", () => {
+              if (broken) throw new OrchestratorError("tool_failed", "Cannot go on: broken.");
+              return "signal" in asked;
+            });
+          },
+        ]);
+        return asked!.status === "fulfilled" ? asked!.value : "failed";
+      }),
+  }));
+  const { id } = await (await t.post("/v1/runs", { pipeline: "both" })).json();
+  const pending = async () => {
+    const { approvals } = await (await t.app.request(`/v1/approvals?run=${id}`)).json();
+    return approvals.filter(({ status }: { status: string }) => status === "pending");
+  };
+  while ((await pending()).length === 0) await new Promise((resolve) => setTimeout(resolve));
+  await t.post(`/v1/runs/${id}/signal`, { name: "start" });
+  await (await t.app.request(`/v1/runs/${id}/events`)).text();
+  expect((await t.engine.get("default", id))?.error?.code).toBe("tool_failed");
+  expect(await pending()).toEqual([]);
+
+  broken = false;
+  expect((await t.post(`/v1/dead-letters/${id}/redrive`, {})).status).toBe(202);
+  while ((await pending()).length === 0) await new Promise((resolve) => setTimeout(resolve));
+  const [{ links, step }] = await pending();
+  expect(step).toBe("check/2");
+  expect((await t.post(links.decide, { decision: "approve" })).status).toBe(200);
+  await (await t.app.request(`/v1/runs/${id}/events`)).text();
+  expect(await t.engine.result("default", id)).toMatchObject({ output: "approved" });
+});
+
+Deno.test("a WebSocket turn that waits for people completes when they decided", async () => {
+  await using t = await serve(asking);
+  const sent: { type: string; approval?: string; status?: string }[] = [];
+  const seen = Promise.withResolvers<string>();
+  const over = Promise.withResolvers<void>();
+  const socket = {
+    readyState: WebSocket.OPEN,
+    bufferedAmount: 0,
+    close() {},
+    send(text: string) {
+      const message = JSON.parse(text);
+      sent.push(message);
+      if (message.type === "approval.requested") seen.resolve(message.approval);
+      if (message.type === "complete") over.resolve();
+    },
+  };
+  const session = createChatSession(t.deps, socket, {
+    tenant: "default",
+    actor: "ann",
+    request_id: "req_1",
+  });
+  session.receive(JSON.stringify({ ...ASK, pipeline: "asks" }));
+  await t.post(`/v1/approvals/${await seen.promise}/decide`, { decision: "reject" });
+  await over.promise;
+  expect(sent.map(({ type }) => type)).toContain("run.waiting");
+  expect(sent.at(-1)).toMatchObject({ type: "complete", status: "completed" });
 });

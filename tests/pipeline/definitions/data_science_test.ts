@@ -26,14 +26,16 @@ interface Decision {
 /** Runs the built-in pipeline; `decisions` are made one after the other. */
 async function dataScience(decisions: Decision[], services: Services = standIns) {
   const ctx = new FakeContext();
-  let verdict: { decision: string; payload: Json; by: string[]; comment?: string };
+  let verdict: { decision: string; payload: Json; by: string[]; comment?: string } | undefined;
   const approvals: ApprovalDeps = {
     store: {
       get: () => {
+        if (!verdict) return Promise.resolve(null);
         const value = { status: verdict.decision, payload_hash: payloadHash(verdict.payload) };
         // deno-lint-ignore no-explicit-any -- only what is looked at after a decision
         return Promise.resolve({ value } as any);
       },
+      async *list() {},
       commit: () => Promise.resolve("1"),
     },
     now: () => 0,
