@@ -92,11 +92,16 @@ export class Slots {
    */
   async leave(run: ActiveRun): Promise<{ commit: Commit; next?: string }> {
     const { tenant, id, slot } = run.record;
-    const { key, index } = slot!;
+    const { key } = slot!;
+    let { index } = slot!;
     if (index === undefined) {
-      return {
-        commit: { checks: [], mutations: [{ key: keys.turn(tenant, key, id), delete: true }] },
-      };
+      const turn = await this.store.kv.get(keys.turn(tenant, key, id));
+      if (turn) {
+        const checks = [{ key: turn.key, versionstamp: turn.versionstamp }];
+        return { commit: { checks, mutations: [{ key: turn.key, delete: true }] } };
+      }
+      index = await this.given(run.record); // it was given a place while it was being cancelled
+      if (index === undefined) return { commit: { checks: [], mutations: [] } };
     }
     const place = keys.slot(tenant, key, index);
     const name = `${tenant}/${key}`;

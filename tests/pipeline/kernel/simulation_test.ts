@@ -3,7 +3,7 @@
  * `SIM_SEED=<seed> deno test -P tests/pipeline/kernel/simulation_test.ts`.
  */
 import { OrchestratorError } from "../../../errors.ts";
-import type { RunFunction } from "../../../pipeline/kernel/mod.ts";
+import type { Engine, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
@@ -12,11 +12,26 @@ const SEEDS = Number(Deno.env.get("SIM_SEEDS") ?? 10_000);
 const FIRST = Number(Deno.env.get("SIM_SEED") ?? 1);
 const COUNT = Deno.env.get("SIM_SEED") ? 1 : SEEDS;
 
-/** Steps of every kind: quick, slow and failing, pure, parallel, at most once. */
+/**
+ * Steps of every kind: quick, slow and failing, pure, parallel, at most once. By its input a run
+ * also waits for a signal or a time, has a run within it, or branches.
+ */
 const programOf = (world: SimWorld) => (process: SimProcess): RunFunction => {
-  return async (ctx) => {
+  return async (ctx, input) => {
     const retry = { max_attempts: 4, interval_ms: 100 };
     await ctx.step("a", () => 1, { retry });
+    const way = ctx.run.parent ? 0 : Number(input) % 4;
+    if (way === 1) await ctx.wait("gate", { signal: "go", timeout_ms: 2500 });
+    if (way === 2) await ctx.child("sub", { pipeline: "p", version: "v", input: 0 });
+    if (way === 3) {
+      await ctx.group("fan", async (inner) => {
+        await inner.all<unknown>([
+          (branch) => branch.wait("fan[0]", { signal: "go", timeout_ms: 1800 }),
+          (branch) => branch.step("fan[1]", () => 1, { retry }),
+        ]);
+        return null;
+      });
+    }
     await ctx.step("b", ({ signal }) => {
       if (world.chance(0.3)) {
         throw new OrchestratorError("model_unavailable", "simulated", { kind: "retryable" });
@@ -49,15 +64,37 @@ async function simulate(seed: number): Promise<void> {
     latency_ms: world.chance(0.3) ? 60 : 5,
   };
   const some = () => cluster.nodes[world.int(0, cluster.nodes.length)];
+  const meddle = (id: string) => {
+    const at = (ms: number, act: (engine: Engine) => Promise<void>) =>
+      world.at(world.int(0, ms), undefined, () => {
+        const node = some();
+        if (node?.open) act(node.engine).catch(() => {});
+      });
+    if (world.chance(0.5)) at(2500, (engine) => engine.signal("t", id, "go", 1));
+    if (!world.chance(0.15)) return;
+    at(1500, (engine) => engine.pause("t", id));
+    paused.push(id);
+  };
+  const paused: string[] = [];
   const request = (n: number) => {
     const node = some();
     if (!node?.open) return;
     asked++;
+    const concurrency = n % 3 ? undefined : { key: "k", limit: 1, on_busy: "enqueue" as const };
     const idempotency = n % 2 ? { key: `key${n % 3}`, fingerprint: "f" } : undefined;
-    node.engine.start({ tenant: "t", pipeline: "p", version: "v", input: n, idempotency }).then(
+    const request = {
+      tenant: "t",
+      pipeline: "p",
+      version: "v",
+      input: n,
+      idempotency,
+      concurrency,
+    };
+    node.engine.start(request).then(
       ({ run }) => {
         acknowledged.push(run.id);
         answered++;
+        meddle(run.id);
         if (!world.chance(0.15)) return;
         world.at(world.int(0, 600), undefined, () => {
           some()?.engine.cancel("t", run.id).catch(() => {});
@@ -89,12 +126,21 @@ async function simulate(seed: number): Promise<void> {
   }
   await world.run(3000, () => false);
   cluster.faults = { ...cluster.faults, before: 0, after: 0, lied: 0, read: 0 };
+  const resume = () => {
+    for (const id of paused) some()?.engine.resume("t", id).catch(() => {});
+    world.at(3000, undefined, resume);
+  };
+  resume();
   const quiet = () =>
     asked > 0 && runsOf(cluster.db).every((run) => run.last_seq !== undefined) &&
     cluster.db.list({ prefix: ["inbox"] }).length === 0;
-  await world.run(30_000, quiet);
+  await world.run(60_000, quiet);
   checkInvariants(cluster.db, acknowledged, cluster.calls);
-  const keys = runsOf(cluster.db).length;
+  for (const prefix of ["timer", "slot", "turn"]) {
+    const left = cluster.db.list({ prefix: [prefix] }).length;
+    if (left > 0) throw new Error(`I7: ${left} ${prefix} left`);
+  }
+  const keys = runsOf(cluster.db).filter(({ parent }) => !parent).length;
   if (keys > asked) throw new Error(`more runs (${keys}) than requests (${asked})`);
   void answered;
 }
