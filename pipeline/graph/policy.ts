@@ -70,10 +70,14 @@ export function caught(
   return { output: { error: { code: error.code, message: error.message } }, next: way.next };
 }
 
-/** An error that belongs to the pipeline. Nothing when the run was stopped or cannot be recorded. */
+/**
+ * An error that belongs to the pipeline. Nothing when the branch was stopped or nothing can be
+ * recorded. A cancelled run that is replayed still takes the ways that it took, so an error counts
+ * for what it is, not for the state of the branch.
+ */
 export function failureOf(ctx: RunContext, thrown: unknown): OrchestratorError | undefined {
   const error = toOrchestratorError(thrown);
-  const isForeign = ctx.signal.aborted || error.kind === "cancelled" ||
+  const isForeign = thrown === ctx.signal.reason || error.kind === "cancelled" ||
     error.code === "store_unavailable";
   return isForeign ? undefined : error;
 }

@@ -2,7 +2,6 @@ import { expect } from "expect";
 import { type ErrorCode, type ErrorKind, OrchestratorError } from "../../../errors.ts";
 import type { Tasks } from "../../../pipeline/steps/mod.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
-import { FakeContext } from "../_fake_context.ts";
 import { define, deps, once, type Trial, twice } from "./_define.ts";
 
 function failing(code: ErrorCode, kind: ErrorKind = "terminal", times = Infinity): Tasks {
@@ -137,16 +136,35 @@ Deno.test("catch leaves alone what ends the run in this process", async () => {
   });
 });
 
-Deno.test("catch does nothing in a branch that is stopped already", async () => {
-  const definition = await define(CATCH("all"));
-  const ctx = new FakeContext();
-  ctx.controller.abort(new OrchestratorError("step_timeout", "over", { kind: "retryable" }));
+Deno.test("catch does nothing in a branch whose time is over", async () => {
+  const reason = new OrchestratorError("step_timeout", "over", { kind: "retryable" });
   const { ended } = await once({
-    definition,
-    deps: deps(failing("step_timeout", "retryable")),
-    prepare: (fresh) => fresh.controller.abort(ctx.signal.reason),
+    definition: await define(CATCH("all")),
+    prepare: (ctx) => {
+      ctx.controller.abort(reason);
+      ctx.step = () => Promise.reject(ctx.signal.reason);
+    },
+    deps: deps(failing("internal")),
   });
   expect(ended).toMatchObject({ error: { code: "step_timeout" } });
+});
+
+Deno.test("catch and retry go the recorded way in a run that is cancelled meanwhile", async () => {
+  const retry = GROUP("retry: { errors: [all], max_attempts: 2 }");
+  const definition = await define(
+    `${retry}\n    catch: [{ errors: [all], next: c }]\n  c: { transform: 1 }`,
+  );
+  const trial = { definition, deps: deps(failing("tool_failed")), prepare: timeIsOver };
+  const { ctx } = await once(trial);
+  const cancelled = new OrchestratorError("run_cancelled", "enough", { kind: "cancelled" });
+  const back = await once({
+    ...trial,
+    prepare: (ctx) => {
+      timeIsOver?.(ctx);
+      ctx.controller.abort(cancelled);
+    },
+  }, ctx.steps);
+  expect([back.ended, back.ctx.ran]).toEqual([{ output: 1 }, []]);
 });
 
 Deno.test("catch comes after the last retry, also of a node with branches", async () => {
