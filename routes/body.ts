@@ -29,7 +29,11 @@ export interface BodyRules<T> {
  */
 export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Promise<T> {
   const request = c.req.raw;
-  if (request.body === null && rules.when_empty !== undefined) return rules.when_empty;
+  const bytes = rules.when_empty === undefined
+    ? undefined
+    : await readBytes(request, rules.max_bytes);
+  // Clients that send nothing name no type for it either.
+  if (bytes?.length === 0) return rules.when_empty!;
   const type = request.headers.get("content-type");
   if (type === null || !JSON_TYPE.test(type)) {
     throw new OrchestratorError(
@@ -38,8 +42,7 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
         "Send JSON with that Content-Type.",
     );
   }
-  const text = decode(await readBytes(request, rules.max_bytes));
-  if (text === "" && rules.when_empty !== undefined) return rules.when_empty;
+  const text = decode(bytes ?? await readBytes(request, rules.max_bytes));
   return validate(rules.schema, parseJson(text));
 }
 

@@ -90,7 +90,8 @@ async function decide(c: C, deps: AppDeps, decision: "approve" | "reject"): Prom
   const { approval } = workflow;
   if (!approval) throw nothingToDecide(statusView(workflow).status, WORDS[decision]);
   const request = { by, decision, ...(comment ? { comment } : {}) };
-  const decided = await deps.approvals.decide(tenant, approval.id, request, deps.engine.signal);
+  const send: AppDeps["engine"]["signal"] = (...signal) => deps.engine.signal(...signal);
+  const decided = await deps.approvals.decide(tenant, approval.id, request, send);
   return c.json({
     workflow_id: workflowId(run.id),
     status: decided.status === "pending" ? "awaiting_approval" : "running",
