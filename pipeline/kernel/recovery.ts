@@ -85,9 +85,11 @@ export class Recovery {
     for (const [name, run] of [...runner.orphans]) {
       const { tenant, id } = run.record;
       const live = await reader.live(tenant, id);
-      runner.orphans.delete(name);
-      if (live?.value.worker !== store.worker || runner.active.has(name)) continue;
-      await waker.adopt(live, false);
+      if (live?.value.worker !== store.worker || runner.active.has(name)) {
+        runner.orphans.delete(name);
+        continue;
+      }
+      await waker.adopt(live, false); // it stays an orphan until it is held again
       adopted++;
     }
     return adopted;
