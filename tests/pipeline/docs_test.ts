@@ -1,8 +1,17 @@
 import { expect } from "expect";
 import { parseProfile } from "../../pipeline/agent/profile.ts";
 import { createPrompt } from "../../pipeline/agent/prompt.ts";
-import { createProgram, type Definition, parsePipeline } from "../../pipeline/graph/mod.ts";
+import {
+  createProgram,
+  type Definition,
+  parsePipeline,
+  startOptions,
+} from "../../pipeline/graph/mod.ts";
+import type { Tasks } from "../../pipeline/steps/mod.ts";
+import { OrchestratorError } from "../../errors.ts";
+import { NO_USAGE } from "../../telemetry/usage.ts";
 import { FakeContext, RUN } from "./_fake_context.ts";
+import { deps, once, type Trial } from "./graph/_define.ts";
 
 const DOCS = await Deno.readTextFile(new URL("../../docs/pipelines.md", import.meta.url));
 
@@ -34,27 +43,116 @@ Deno.test("the pipeline of docs/pipelines.md runs until the editor is content", 
   };
   const run = async (scores: number[]) => {
     let round = 0;
-    const program = createProgram(definition, {
-      tasks: {},
-      tools: { specs: () => [], call: () => Promise.reject(new Error("no tools")) },
-      model_retry: {},
-      models: {
-        provider: "scripted",
-        models: () => Promise.resolve([]),
-        generate: ({ agent }) =>
-          Promise.resolve({
-            text: agent!.name === "editor"
-              ? JSON.stringify({ score: scores[round++], remarks: ["longer"] })
-              : `draft ${round + 1}`,
-            tool_calls: [],
-            finish_reason: "stop",
-            usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
-            model: "scripted",
-          }),
-      },
-    });
+    const program = createProgram(
+      definition,
+      deps({}, {
+        models: {
+          provider: "scripted",
+          models: () => Promise.resolve([]),
+          generate: ({ agent }) =>
+            Promise.resolve({
+              text: agent!.name === "editor"
+                ? JSON.stringify({ score: scores[round++], remarks: ["longer"] })
+                : `draft ${round + 1}`,
+              tool_calls: [],
+              finish_reason: "stop",
+              usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+              model: "scripted",
+            }),
+        },
+      }),
+    );
     return await program(new FakeContext(), { topic: "tea" });
   };
   expect(await run([5, 9])).toEqual({ text: "draft 2", rounds: 2 });
   expect(await run([1, 2, 3])).toEqual({ text: "draft 3", rounds: 3 });
+});
+
+/** The pipelines of the documentation, by name. */
+const PIPELINES = new Map(
+  [...DOCS.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => [
+    /^name: (.*)$/m.exec(text)![1]!,
+    text,
+  ]),
+);
+
+const broken: string[] = [];
+const tasks: Tasks = {
+  book: {
+    run: (input) => {
+      const { what } = input as { what: string };
+      if (broken.includes(what)) throw new OrchestratorError("call_failed", "It is full.");
+      return `${what} 7`;
+    },
+  },
+  cancel: { run: (input) => input },
+  forecast: {
+    run: () => {
+      throw new OrchestratorError("call_failed", "No forecast.");
+    },
+  },
+};
+
+async function documented(name: string): Promise<Definition> {
+  const known = {
+    agents: [],
+    tasks: Object.keys(tasks),
+    pipelines: [...PIPELINES.keys()],
+    name,
+  };
+  const pipeline = await parsePipeline(PIPELINES.get(name)!, `${name}.yaml`, known);
+  return { pipeline, agents: {}, prompts: {}, pipelines: { survey: "sha256:1" } };
+}
+
+async function runDocumented(name: string, trial: Omit<Trial, "definition">) {
+  return await once({ definition: await documented(name), deps: deps(tasks), ...trial });
+}
+
+Deno.test("the pipelines of docs/pipelines.md wait, branch and run others as it says", async () => {
+  const invoice = async (outcome: { signal: { by: string } } | { timed_out: true }) =>
+    (await runDocumented("invoice", {
+      input: { invoice: 7 },
+      prepare: (ctx) => void (ctx.onWait = () => outcome),
+    })).ended;
+  expect(await invoice({ signal: { by: "Ada" } })).toEqual({ output: "paid by Ada" });
+  expect(await invoice({ timed_out: true })).toEqual({ output: "invoice 7 is not paid" });
+  const input = { cities: [{ name: "Graz" }, { name: "Linz" }, {}] };
+  const survey = await runDocumented("survey", { input });
+  const cities = ["1. GRAZ", "2. LINZ", "3. "];
+  expect(survey.ended).toEqual({ output: { facts: 3, cities } });
+  expect(survey.ctx.ran).toContain("look.cities/each[1]/name");
+  const digest = async (fails: boolean) =>
+    (await runDocumented("digest", {
+      input,
+      prepare: (ctx) =>
+        void (ctx.onChild = () =>
+          fails
+            ? { status: "cancelled", reason: "Enough.", usage: NO_USAGE }
+            : { status: "completed", output: { cities }, usage: NO_USAGE }),
+    })).ended;
+  expect(await digest(false)).toEqual({ output: cities });
+  expect(await digest(true)).toEqual({ output: expect.stringMatching(/^no survey: .*Enough/) });
+});
+
+Deno.test("the policies of docs/pipelines.md do what it says", async () => {
+  const good = await runDocumented("trip", { input: { to: "Rome" } });
+  expect(good.ended).toEqual({ output: "hotel 7" });
+  broken.push("hotel");
+  const bad = await runDocumented("trip", { input: { to: "Rome" } });
+  broken.pop();
+  expect(bad.ended).toMatchObject({ error: { code: "call_failed", message: "It is full." } });
+  expect(bad.ctx.steps.at(-1)).toMatchObject({
+    key: "undo/cancel_flight",
+    outcome: { output: { booking: "flight 7", why: "call_failed" } },
+  });
+});
+
+Deno.test("the starts of docs/pipelines.md are read as it says", async () => {
+  expect(await startOptions(await documented("nightly"), { customer: "acme" })).toEqual({
+    priority: -10,
+    concurrency: { key: "report-acme", limit: 1, on_busy: "enqueue" },
+    budget: { tokens: 200_000, cost_usd: 2, seconds: 86_400, on_exceeded: "approval" },
+  });
+  const { ended } = await runDocumented("nightly", { input: { customer: "acme" } });
+  expect(ended).toEqual({ output: "report for acme" });
 });
