@@ -47,6 +47,7 @@ function commandLine(): Command {
     write,
     progress: { write: writeError, terminal: Deno.stderr.isTerminal() },
     readStdin: () => new Response(Deno.stdin.readable).text(),
+    readLine: Deno.stdin.isTerminal() && Deno.stderr.isTerminal() ? readLine : undefined,
     exit: Deno.exit,
   });
   addCheck(program, io, {
@@ -55,6 +56,13 @@ function commandLine(): Command {
   });
   addNewAgent(program, io);
   return program;
+}
+
+/** A terminal gives a line at a time. */
+async function readLine(): Promise<string | null> {
+  const buffer = new Uint8Array(4096);
+  const read = await Deno.stdin.read(buffer);
+  return read === null ? null : new TextDecoder().decode(buffer.subarray(0, read)).trimEnd();
 }
 
 /** `run` owns the terminal: it logs to stderr, and only what went wrong. */

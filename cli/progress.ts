@@ -51,6 +51,10 @@ export function showProgress({ write, terminal }: ProgressOutput): Progress {
           return settle(doneLine(event));
         case "step.failed":
           return settle(`✗ ${event.step} failed (${event.error.code})${retryText(event.retry_at)}`);
+        case "approval.requested":
+          return settle(`… asks for approval: ${event.title}`);
+        case "approval.decided":
+          return settle(`✓ approval ${event.decision}${byText(event.by)}`);
         case "run.failed":
           return settle(`✗ run ${event.run_id} failed: ${event.error.code}`);
         case "run.completed":
@@ -59,6 +63,7 @@ export function showProgress({ write, terminal }: ProgressOutput): Progress {
     },
     end() {
       clearInterval(timer);
+      timer = undefined;
       if (terminal && agent) write(CLEAR);
     },
   };
@@ -68,6 +73,10 @@ function doneLine(event: Extract<RunEvent, { type: "agent.completed" }>): string
   const { agent, duration_ms, usage, model } = event;
   const seconds = (duration_ms / 1000).toFixed(1);
   return `✓ ${agent} ${seconds} s, ${usage.output_tokens} tokens, ${model}`;
+}
+
+function byText(by: string[] = []): string {
+  return by.length > 0 ? ` by ${by.join(", ")}` : "";
 }
 
 function retryText(retry_at?: string): string {

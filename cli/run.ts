@@ -5,11 +5,17 @@ import type { Config } from "../config.ts";
 import { OrchestratorError } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { JournalEvent, Json, RunResult } from "../pipeline/kernel/mod.ts";
+import { startOptions } from "../pipeline/graph/mod.ts";
+import type { RunRecord } from "../pipeline/kernel/mod.ts";
 import { unifiedResponse } from "../routes/response.ts";
+import { watchWaiting } from "../routes/waiting.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { askPeople, LOCAL_USER } from "./ask.ts";
 import { type Progress, showProgress } from "./progress.ts";
 
 const TENANT = "default";
+/** Exit code when the run waits for something that this command cannot give it. */
+const WAITING = 4;
 
 /** What running needs from the entry. */
 export interface RunDeps {
@@ -21,6 +27,8 @@ export interface RunDeps {
   /** Standard error: a terminal gets live progress. */
   progress: { write(text: string): void; terminal: boolean };
   readStdin(): Promise<string>;
+  /** One line that somebody types, `null` at the end of input; absent where nobody sits. */
+  readLine?: () => Promise<string | null>;
   exit(code: number): void;
 }
 
@@ -61,14 +69,18 @@ async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promis
     deps.exit(130);
   };
   Deno.addSignalListener("SIGINT", stop);
-  let ended: Ended;
+  let ended: Ended | Left;
   try {
-    ended = await runToEnd(service, pipeline, input, options, progress);
+    ended = await runToEnd(service, { pipeline, input, options, progress, deps });
   } finally {
     progress?.end();
     Deno.removeSignalListener("SIGINT", stop);
     await service.close();
     log.flush();
+  }
+  if ("waits_for" in ended) {
+    deps.progress.write(leftText(ended, config));
+    return deps.exit(WAITING);
   }
   if (ended.result.status !== "completed") throw failure(ended.result);
   const response = unifiedResponse(ended.run, ended.events);
@@ -80,29 +92,60 @@ async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promis
 }
 
 interface Ended {
-  run: Parameters<typeof unifiedResponse>[0];
+  run: RunRecord;
   events: JournalEvent[];
   result: RunResult;
 }
 
+/** The run is on disk and waits. */
+interface Left {
+  run: RunRecord;
+  waits_for: string[];
+}
+
 async function runToEnd(
-  { engine, catalog }: Orchestrator,
-  pipeline: string,
-  input: Json,
-  options: RunOptions,
-  progress?: Progress,
-): Promise<Ended> {
-  const { version } = await catalog.resolve(pipeline);
+  service: Orchestrator,
+  { pipeline, input, options, progress, deps }: {
+    pipeline: string;
+    input: Json;
+    options: RunOptions;
+    progress?: Progress;
+    deps: RunDeps;
+  },
+): Promise<Ended | Left> {
+  const { engine, catalog } = service;
+  const { version, definition } = await catalog.resolve(pipeline);
   const events: JournalEvent[] = [];
+  let held = Promise.withResolvers<void>();
+  const watch = watchWaiting(() => held.resolve());
   const conversation_id = options.conversation;
-  const started = await engine.start(
-    { tenant: TENANT, pipeline, version, input, conversation_id },
-    (event) => {
-      if ("seq" in event) events.push(event);
-      progress?.show(event);
-    },
-  );
-  return { run: started.run, events, result: await started.result };
+  const { run, result } = await engine.start({
+    tenant: TENANT,
+    pipeline,
+    version,
+    input,
+    conversation_id,
+    started_by: LOCAL_USER,
+    ...await startOptions(definition, input),
+  }, (event) => {
+    if ("seq" in event) events.push(event);
+    watch(event);
+    progress?.show(event);
+  });
+  for (;;) {
+    const ended = await Promise.race([result, held.promise]);
+    if (ended) return { run, events, result: ended };
+    held = Promise.withResolvers();
+    progress?.end();
+    const waits_for = await askPeople(service, run, { ...deps, write: deps.progress.write });
+    if (waits_for.length > 0) return { run, waits_for };
+  }
+}
+
+function leftText({ run, waits_for }: Left, { server }: Config): string {
+  return `The run ${run.id} waits for ${waits_for.join(", ")}.\n` +
+    "It is on disk. Start `orchestrator serve` and look there how to let it go on:\n" +
+    `  curl http://localhost:${server.port}/v1/runs/${run.id}\n`;
 }
 
 async function inputOf(options: RunOptions, deps: RunDeps): Promise<Json> {

@@ -32,7 +32,8 @@ export function watchWaiting(onWaiting: () => void): (event: RunEvent) => void {
   };
 }
 
-function needsSomebody({ signal, until }: WaitingFor, at: string): boolean {
+/** True unless it ends by itself soon after `at`, RFC 3339. */
+export function needsSomebody({ signal, until }: WaitingFor, at: string): boolean {
   if (signal !== undefined) return !signal.startsWith("child/");
   return until !== undefined && Date.parse(until) - Date.parse(at) > PATIENCE_MS;
 }

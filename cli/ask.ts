@@ -1,0 +1,83 @@
+/** What a run of the command line waits for: asks whoever sits there, or says how to go on. @module */
+import { toOrchestratorError } from "../errors.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import type { Approval } from "../pipeline/approvals/mod.ts";
+import type { RunRecord } from "../pipeline/kernel/mod.ts";
+import { needsSomebody } from "../routes/waiting.ts";
+
+/** Who starts and decides on the command line. */
+export const LOCAL_USER = "local";
+
+/** The terminal, as asking needs it. */
+export interface AskIo {
+  /** Standard error. */
+  write(text: string): void;
+  /** One line from the terminal, `null` at its end; absent where nobody sits. */
+  readLine?: () => Promise<string | null>;
+}
+
+/**
+ * Asks for the decisions that a run waits for.
+ *
+ * @returns what it still waits for that cannot be answered here; empty when it can go on
+ */
+export async function askPeople(
+  { approvals, engine }: Pick<Orchestrator, "approvals" | "engine">,
+  { tenant, id }: RunRecord,
+  io: AskIo,
+): Promise<string[]> {
+  const page = await approvals.list(tenant, { run_id: id, status: "pending" });
+  const left: string[] = [];
+  for (const approval of page.approvals) {
+    if (!await decide(approval)) left.push(`the approval ${approval.id}: ${approval.title}`);
+  }
+  return left.length > 0 || page.approvals.length > 0 ? left : await otherReasons();
+
+  async function decide(approval: Approval): Promise<boolean> {
+    const answer = await readAnswer(approval, io);
+    if (!answer) return false;
+    const { payload_hash } = approval;
+    const request = { by: LOCAL_USER, payload_hash, ...answer };
+    try {
+      const send: typeof engine.signal = (...signal) => engine.signal(...signal);
+      return (await approvals.decide(tenant, approval.id, request, send)).status !== "pending";
+    } catch (thrown) {
+      const error = toOrchestratorError(thrown);
+      io.write(`${error.message}\n`);
+      if (error.code === "conflict") return true;
+      if (error.code === "forbidden") return false;
+      throw error;
+    }
+  }
+
+  /** Signals, the end of a pause, a time that is far away. */
+  async function otherReasons(): Promise<string[]> {
+    const run = await engine.get(tenant, id);
+    if (run?.status === "paused") return ["the end of its pause"];
+    const now = new Date().toISOString();
+    return (run?.status === "waiting" ? run.waiting_for ?? [] : [])
+      .filter((one) => needsSomebody(one, now) && !one.signal?.startsWith("approval/"))
+      .map(({ signal, until }) => signal === undefined ? until! : `the signal ${signal}`);
+  }
+}
+
+interface Answer {
+  decision: "approve" | "reject";
+  comment?: string;
+}
+
+/** Nothing when nobody answers. */
+async function readAnswer(approval: Approval, io: AskIo): Promise<Answer | undefined> {
+  if (!io.readLine) return undefined;
+  io.write(`\n${approval.title}\n\n${approval.preview.trimEnd()}\n\n`);
+  for (;;) {
+    io.write("Approve? y or n, and a comment if you like: ");
+    const line = await io.readLine();
+    if (line === null) return undefined;
+    const match = /^\s*(y|yes|n|no)(?:[\s,:]+(.*))?$/i.exec(line.trimEnd());
+    if (!match) continue;
+    const comment = match[2]?.trim().slice(0, 2_000);
+    const decision = match[1]!.toLowerCase().startsWith("y") ? "approve" : "reject";
+    return { decision, ...(comment ? { comment } : {}) };
+  }
+}

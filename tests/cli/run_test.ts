@@ -1,0 +1,87 @@
+import { Command } from "commander";
+import { expect } from "expect";
+import { addRun } from "../../cli/mod.ts";
+import { readConfig } from "../../config.ts";
+import { createOrchestrator } from "../../orchestrator.ts";
+import { createLogger } from "../../telemetry/log.ts";
+
+const NODES = {
+  one: `
+  check:
+    approval: { title: "Publish?", payload: "\${ input.text }" }
+    on_reject: shelve
+    next: publish
+  shelve: { transform: { content: "shelved: \${ nodes.check.comment }" } }`,
+  two: `
+  check:
+    approval: { title: "Publish?", payload: "\${ input.text }", approvers: 2 }
+    next: publish`,
+  others: `
+  check:
+    approval: { title: "Publish?", allowed: [ann] }
+    next: publish`,
+  signal: `
+  check:
+    wait: { signal: go }
+    next: publish`,
+};
+
+/** Runs a pipeline that waits, with these lines typed; without lines nobody sits there. */
+async function run(kind: keyof typeof NODES, lines?: (string | null)[]) {
+  const home = await Deno.makeTempDir();
+  const seen = { out: "", err: "", code: 0 };
+  try {
+    await Deno.mkdir(`${home}/pipelines`);
+    const document = `name: ask
+version: 1
+start: check
+nodes:${NODES[kind]}
+  publish: { transform: { content: "published \${ input.text }" } }
+`;
+    await Deno.writeTextFile(`${home}/pipelines/ask.yaml`, document);
+    const program = new Command("orchestrator").exitOverride();
+    addRun(program, {
+      config: () => readConfig({ ORCHESTRATOR_HOME: home }),
+      log: () => createLogger({ level: "error", format: "json", write: () => {} }),
+      create: createOrchestrator,
+      write: (text) => void (seen.out += text),
+      progress: { write: (text) => void (seen.err += text), terminal: false },
+      readStdin: () => Promise.resolve(""),
+      ...(lines ? { readLine: () => Promise.resolve(lines.shift() ?? null) } : {}),
+      exit: (code) => void (seen.code = code),
+    });
+    await program.parseAsync(["run", "ask", "-i", '{"text":"timber"}'], { from: "user" });
+    return seen;
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+Deno.test("run asks on a terminal and goes on with the decision", async () => {
+  const { out, err, code } = await run("one", ["what?", "y, fine"]);
+  expect([out, code]).toEqual(["published timber\n", 0]);
+  expect(err).toContain("Publish?\n\ntimber\n\nApprove?");
+  expect(err).toContain("✓ approval approved by local");
+});
+
+Deno.test("run takes a rejection with its comment", async () => {
+  expect((await run("one", ["no too short"])).out).toBe("shelved: too short\n");
+});
+
+for (
+  const [kind, lines, what] of [
+    ["one", undefined, "the approval apr_"],
+    ["one", [null], "the approval apr_"],
+    ["two", ["yes"], "the approval apr_"],
+    ["others", ["y"], "the approval apr_"],
+    ["signal", ["y"], "the signal go"],
+  ] as const
+) {
+  const typed = lines ? JSON.stringify(lines) : "nobody";
+  Deno.test(`run leaves what it cannot decide (${kind}, ${typed}) with code 4`, async () => {
+    const { out, err, code } = await run(kind, lines && [...lines]);
+    expect([out, code]).toEqual(["", 4]);
+    expect(err).toContain(`waits for ${what}`);
+    expect(err).toMatch(/curl http:\/\/localhost:\d+\/v1\/runs\/run_/);
+  });
+}
