@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import { parsePipeline } from "../../../pipeline/graph/mod.ts";
 import type { Scope } from "../../../pipeline/graph/scope.ts";
 import { approval } from "../../../pipeline/steps/approval.ts";
 import type { WaitOutcome } from "../../../pipeline/kernel/context.ts";
@@ -158,4 +159,11 @@ Deno.test("approval needs a place where approvals are kept", () => {
 Deno.test("approval takes no cached decision", () => {
   const cached = { ...BARE, cache: { ttl_seconds: 60 } };
   expect(approval.schema.safeParse(cached).success).toBe(false);
+});
+
+Deno.test("the pipeline of docs/approvals.md is one", async () => {
+  const docs = await Deno.readTextFile(new URL("../../../docs/approvals.md", import.meta.url));
+  const [, document] = /```yaml\n([\s\S]*?)```/.exec(docs)!;
+  const { nodes } = await parsePipeline(document!, "publish.yaml", { agents: ["writer"] });
+  expect(nodes.check).toMatchObject({ on_reject: "write", on_expiry: "shelve", next: "done" });
 });
