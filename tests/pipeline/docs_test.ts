@@ -156,3 +156,17 @@ Deno.test("the starts of docs/pipelines.md are read as it says", async () => {
   const { ended } = await runDocumented("nightly", { input: { customer: "acme" } });
   expect(ended).toEqual({ output: "report for acme" });
 });
+
+Deno.test("the call of docs/pipelines.md asks the service", async () => {
+  const asked: Request[] = [];
+  const fetch = (url: URL, init: RequestInit) => {
+    asked.push(new Request(url, init));
+    return Promise.resolve(Response.json({ id: 7 }));
+  };
+  const services = { billing: { url: "http://billing.test", timeout_ms: 1_000 } };
+  const program = createProgram(await documented("charge"), { ...deps(tasks), services, fetch });
+  const input = { customer: "c1", amount: 5, dry_run: true };
+  expect(await program(new FakeContext(), input)).toEqual({ id: 7 });
+  expect(asked[0]!.url).toBe("http://billing.test/customers/c1/charges?dry_run=true");
+  expect(await asked[0]!.json()).toEqual({ amount: 5 });
+});
