@@ -1,21 +1,8 @@
 /** Budgets that are spent: the run fails, or people are asked for more. @module */
 import { OrchestratorError } from "../errors.ts";
 import { type ApprovalDeps, requestApproval } from "./approvals/mod.ts";
-import type { RunContext } from "./kernel/context.ts";
 import type { Budget } from "./kernel/events.ts";
-
-/** A budget that the run's next call would exceed. */
-export interface Exceeded {
-  /** Step key to ask under; another one each time. */
-  key: string;
-  budget: keyof Budget;
-  limit: number;
-  spent: number;
-  on_exceeded: "fail" | "approval";
-}
-
-/** Decides how a run with a spent budget goes on. */
-export type BudgetGate = (ctx: RunContext, exceeded: Exceeded) => Promise<Budget>;
+import type { BudgetGate, Exceeded } from "./kernel/execution.ts";
 
 /**
  * Makes the gate that the kernel asks before a call that the budget does not allow.
@@ -36,7 +23,9 @@ export function createBudgetGate(deps: ApprovalDeps): BudgetGate {
       schema: raiseSchema(budget, least),
       editable: true,
     }, deps);
-    if (decision === "approved") return (payload as { raise: Budget & Record<string, number> }).raise;
+    if (decision === "approved") {
+      return (payload as { raise: Budget & Record<string, number> }).raise;
+    }
     throw spentUp(exceeded, { decision, by, ...(comment ? { comment } : {}) });
   };
 }

@@ -8,6 +8,7 @@ import {
   createApprovals,
   requestApproval,
 } from "../../pipeline/approvals/mod.ts";
+import { createBudgetGate } from "../../pipeline/budget.ts";
 import { remembering } from "../../pipeline/remember.ts";
 import { createChatSession } from "../../routes/ws_session.ts";
 import { openStore } from "../../store/mod.ts";
@@ -36,6 +37,7 @@ async function serve(
     world,
     programs: ({ pipeline }) => remembering(known[pipeline]!, conversations, 10),
     log: silent,
+    gate: createBudgetGate(asking),
     concurrency,
     queue_limit: 2,
     idempotency_ttl_ms: 60_000,
@@ -302,6 +304,35 @@ Deno.test("a redriven run asks anew what became void when it failed", async () =
   await (await t.app.request(`/v1/runs/${id}/events`)).text();
   expect(await t.engine.result("default", id)).toMatchObject({ output: "approved" });
 });
+
+for (
+  const [decision, raise, end] of [
+    ["approve", 20, { status: "completed", output: "done" }],
+    ["reject", undefined, { status: "failed", error: { code: "budget_exceeded" } }],
+  ] as const
+) {
+  Deno.test(`a run that spent its budget goes on as people say: ${decision}`, async () => {
+    const spent: string[] = [];
+    await using t = await serve({
+      async thinks(ctx) {
+        const usage = () => ({ input_tokens: 4, output_tokens: 4, cost_usd: 0 });
+        for (const key of ["a", "b"]) await ctx.step(key, () => spent.push(key), { usage });
+        return "done";
+      },
+    });
+    const budget = { tokens: 8, on_exceeded: "approval" };
+    const turn = await t.post("/v1/chat", { ...ASK, pipeline: "thinks", budget });
+    const { run_id, approvals: [{ title, links }] } = await turn.json();
+    expect([title, spent]).toEqual(["Raise the budget of tokens?", ["a"]]);
+    const payload = raise === undefined ? {} : { payload: { raise: { tokens: raise } } };
+    const shown = await (await t.app.request(links.self)).json();
+    expect([shown.payload, shown.editable]).toEqual([{ raise: { tokens: 16 } }, true]);
+    expect((await t.post(links.decide, { decision, ...payload })).status).toBe(200);
+    await (await t.app.request(`/v1/runs/${run_id}/events`)).text();
+    expect(await t.engine.result("default", run_id)).toMatchObject(end);
+    expect(spent).toEqual(decision === "approve" ? ["a", "b"] : ["a"]);
+  });
+}
 
 Deno.test("a WebSocket turn that waits for people completes when they decided", async () => {
   await using t = await serve(asking);
