@@ -1,5 +1,6 @@
 /** A run that this process holds. @module */
 import type { Store } from "../../store/mod.ts";
+import { Branch } from "./branch.ts";
 import type { World } from "./clock.ts";
 import { type BudgetGate, Execution } from "./execution.ts";
 import { Feed } from "./feed.ts";
@@ -44,6 +45,7 @@ export class ActiveRun {
       feed,
       gate,
       ring,
+      branch: (execution, controller) => new Branch(execution, controller),
     });
   }
 

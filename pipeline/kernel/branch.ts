@@ -84,10 +84,10 @@ export class Branch implements RunContext {
     fn: (ctx: RunContext) => Promise<T>,
     options: GroupOptions = {},
   ): Promise<T> {
-    const known = this.recall(key);
+    const known = this.recall(key, true);
     if (known?.done) return known.done.output as T;
     const { execution } = this;
-    if (execution.isGated) await execution.pass(this, key, false);
+    if (execution.isGated && !known) await execution.pass(this, key, false);
     const began = this.begin(key, known, { kind: options.kind });
     const inner = this.fork();
     const disarm = this.arm(key, inner, began, options.timeout_ms);
@@ -118,15 +118,19 @@ export class Branch implements RunContext {
     const { execution } = this;
     const inner = this.fork();
     const results: PromiseSettledResult<T>[] = [];
+    const { signal } = inner.branch;
+    // Stopped already: a replay, in which branches get as far as they did before.
+    const isReplay = signal.aborted;
     let next = 0, failures = 0, finished = 0, fatal: unknown;
     const work = async () => {
-      while (next < branches.length && !inner.branch.signal.aborted) {
+      while (next < branches.length && (isReplay ? fatal === undefined : !signal.aborted)) {
         const at = next++;
         try {
           results[at] = { status: "fulfilled", value: await branches[at]!(inner.branch) };
         } catch (reason) {
           results[at] = { status: "rejected", reason };
-          const stopped = toOrchestratorError(reason).kind === "cancelled";
+          const stopped = reason === signal.reason ||
+            toOrchestratorError(reason).kind === "cancelled";
           if (!stopped && ++failures <= tolerate) continue;
           fatal ??= reason;
           inner.stop(branchStopped());
@@ -186,13 +190,14 @@ export class Branch implements RunContext {
   }
 
   /** What is recorded under a key. @throws a recorded final failure; why the branch was stopped */
-  private recall(key: string): StepRecord | undefined {
+  private recall(key: string, isGroup = false): StepRecord | undefined {
     const { execution } = this;
     execution.use(key);
     const known = execution.history.steps.get(key);
     if (known?.done) return known;
     if (known?.failed && !known.failed.retry_at) throw fromErrorJson(known.failed.error);
-    this.signal.throwIfAborted();
+    // What began in a group is known again only by going inside.
+    if (!isGroup || !known?.open) this.signal.throwIfAborted();
     return known;
   }
 

@@ -14,13 +14,13 @@ import { OrchestratorError, toErrorJson } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import type { JournalEvent, Json } from "./events.ts";
-import type { BudgetGate } from "./execution.ts";
 import { follow } from "./follow.ts";
 import { forgetFailures, readHistory } from "./history.ts";
 import { Inbox } from "./inbox.ts";
+import type { EngineOptions } from "./options.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
-import { Runner, type RunnerOptions } from "./runner.ts";
+import { Runner } from "./runner.ts";
 import type {
   Engine,
   EngineStats,
@@ -39,21 +39,6 @@ import { Starter } from "./starter.ts";
 import { type InboxMessage, redriveRun, releaseRun, sendMessage } from "./transitions.ts";
 import { Waker } from "./waker.ts";
 import { Watching } from "./watching.ts";
-
-/** What an engine needs. */
-export interface EngineOptions extends Omit<RunnerOptions, "slots"> {
-  /** Runs that may wait for a slot; more are refused. */
-  queue_limit: number;
-  idempotency_ttl_ms: number;
-  /** A worker that showed no life for this long is dead. */
-  lease_ms: number;
-  /** Pause between two sweeps. */
-  sweep_ms: number;
-  /** Called once when another worker has taken over from this one. */
-  onFenced?: () => void;
-  /** Asks for more when a run has spent its budget. Without it such a run fails. */
-  gate?: BudgetGate;
-}
 
 /** Makes an engine. Call `open` before anything else. */
 export function createEngine(options: EngineOptions): Engine {
@@ -194,7 +179,8 @@ class KernelEngine implements Engine {
   ): Promise<void> {
     const { store, world } = this.options;
     const message = world.newId();
-    for (let seen: string | undefined;;) {
+    let seen: string | undefined;
+    while (true) {
       const { live, waiting } = await this.reader.holder(tenant, id);
       const holder = live ?? waiting;
       if (!holder) {

@@ -22,7 +22,6 @@ import {
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
 import { addUsage, type Usage } from "../../telemetry/usage.ts";
-import { Branch } from "./branch.ts";
 import { timestamp, type World } from "./clock.ts";
 import type { RunContext, RunFunction } from "./context.ts";
 import type { Budget, EventBody, Json, WaitingFor } from "./events.ts";
@@ -52,6 +51,8 @@ export interface ExecutionDeps {
   feed: Feed;
   /** Without it a spent budget fails the run. */
   gate?: BudgetGate;
+  /** Makes a branch that `controller` stops. */
+  branch: (execution: Execution, controller: AbortController) => RunContext;
   /** Looks after a run that was just made or sent a message. Never throws. */
   ring: (tenant: string, run: string) => void;
 }
@@ -80,7 +81,7 @@ const KEEP_MS = 1_000;
 
 /** Advances one run. */
 export class Execution {
-  readonly root: Branch;
+  readonly root: RunContext;
   readonly world: World;
   readonly journal: RunJournal;
   readonly feed: Feed;
@@ -113,7 +114,7 @@ export class Execution {
     this.calls = history.calls;
     this.paused = history.paused;
     if (run.budget) this.limits = { ...run.budget, ...history.raised };
-    this.root = new Branch(this, this.cancelled);
+    this.root = deps.branch(this, this.cancelled);
   }
 
   /** True once nothing can be appended any more. */
@@ -257,7 +258,7 @@ export class Execution {
   }
 
   /** Waits while the run is paused; lets no call through that the budget does not allow. */
-  async pass(branch: Branch, key: string, calls: boolean): Promise<void> {
+  async pass(branch: RunContext, key: string, calls: boolean): Promise<void> {
     while (this.paused) await this.park(branch, { step: key, gated: true });
     if (!calls || !this.limits) return;
     for (let n = 1;; n++) {
@@ -273,7 +274,7 @@ export class Execution {
   }
 
   /** Waits in memory until something resolves it; lets the run leave memory when all branches wait. */
-  park(branch: Branch, what: Omit<Parked, "resolve">): Promise<void> {
+  park(branch: RunContext, what: Omit<Parked, "resolve">): Promise<void> {
     const { signal } = branch;
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -326,7 +327,7 @@ export class Execution {
   async cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T> {
     this.cleanups++;
     try {
-      return await fn(new Branch(this, this.evicted));
+      return await fn(this.deps.branch(this, this.evicted));
     } finally {
       this.cleanups--;
     }
@@ -370,7 +371,10 @@ export class Execution {
   private judge(error: OrchestratorError): RunResult {
     const { evicted, cancelled } = this;
     if (evicted.signal.aborted) error = toOrchestratorError(evicted.signal.reason);
-    else if (cancelled.signal.aborted && error.kind === "cancelled") {
+    else if (
+      // One that says so already may tell what could not be put right.
+      cancelled.signal.aborted && error.kind === "cancelled" && error.code !== "run_cancelled"
+    ) {
       error = toOrchestratorError(cancelled.signal.reason);
     }
     if (error.code === "run_cancelled") {

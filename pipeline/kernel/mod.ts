@@ -1,6 +1,8 @@
 /** Durable execution: runs, steps, journal, claims. Knows no agent and no HTTP. @module */
-export { createEngine, type EngineOptions } from "./engine.ts";
+export { createEngine } from "./engine.ts";
+export type { EngineOptions } from "./options.ts";
 export type { KernelLog, Programs } from "./runner.ts";
+export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
 export type { Clock, World } from "./clock.ts";
 export { realWorld, systemClock } from "./clock.ts";
 export type {

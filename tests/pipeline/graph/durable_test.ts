@@ -13,7 +13,9 @@ import { define, deps } from "./_define.ts";
 const tasks: Tasks = {
   act: {
     run: (input) => {
-      if (input === "break") throw new OrchestratorError("call_failed", "It broke.");
+      if (input === "break") {
+        throw new OrchestratorError("call_failed", "It broke.");
+      }
       return input;
     },
   },
@@ -43,7 +45,11 @@ const NODES = `
   gate: { wait: { signal: go, seconds: 30 }, next: last }
   last: { task: act, with: break }`;
 
-type World = { world: SimWorld; cluster: Cluster; end: () => JournalEvent | undefined };
+type World = {
+  world: SimWorld;
+  cluster: Cluster;
+  end: () => JournalEvent | undefined;
+};
 
 /** Runs the pipeline to its end; `crash` says at which commit the process is killed, and when. */
 async function play(
@@ -57,7 +63,9 @@ async function play(
   await world.run(2000, () => node.open);
   let count = 0, crashed = false;
   node.kv.onCommit = (when) => {
-    if (when !== crash?.moment || ++count !== crash.n || node.process.dead) return;
+    if (when !== crash?.moment || ++count !== crash.n || node.process.dead) {
+      return;
+    }
     crashed = true;
     cluster.crash(node, 10);
   };
@@ -75,7 +83,10 @@ async function play(
   return { events: journalOf(cluster.db, run.id), crashed };
 }
 
-function outputs(events: JournalEvent[], keys: RegExp): Record<string, unknown> {
+function outputs(
+  events: JournalEvent[],
+  keys: RegExp,
+): Record<string, unknown> {
   return Object.fromEntries(
     events.flatMap((event) =>
       event.type === "step.completed" && keys.test(event.step) ? [[event.step, event.output]] : []
@@ -92,8 +103,14 @@ const UNDONE = {
 function checkFailed(events: JournalEvent[]): void {
   const last = events.at(-1)!;
   assert.equal(last.type === "run.failed" && last.error.code, "call_failed");
-  assert.deepEqual(Object.entries(outputs(events, /^undo\//)), Object.entries(UNDONE));
-  assert.deepEqual(outputs(events, /pay$/), { "each[0]/pay": "x0", "each[1]/pay": "y1" });
+  assert.deepEqual(
+    Object.entries(outputs(events, /^undo\//)),
+    Object.entries(UNDONE),
+  );
+  assert.deepEqual(outputs(events, /pay$/), {
+    "each[0]/pay": "x0",
+    "each[1]/pay": "y1",
+  });
   const failed = events.flatMap((e) => e.type === "step.failed" && !e.retry_at ? [e.step] : []);
   assert.deepEqual(failed, [
     "flaky.bad/bang",
@@ -111,7 +128,10 @@ async function program(definition?: Definition): Promise<RunFunction> {
 Deno.test("a run that waits, branches, tries again and fails puts right what it did", async () => {
   const { events } = await play(await program());
   checkFailed(events);
-  assert(events.some(({ type }) => type === "run.waiting"), "it never left memory");
+  assert(
+    events.some(({ type }) => type === "run.waiting"),
+    "it never left memory",
+  );
 });
 
 for (const moment of ["before", "after"] as const) {
@@ -128,7 +148,10 @@ for (const moment of ["before", "after"] as const) {
 }
 
 /** Cancels the run while it waits at `gate`, after everything inside nodes has ended. */
-async function cancelAtGate({ world, cluster }: World, run: string): Promise<void> {
+async function cancelAtGate(
+  { world, cluster }: World,
+  run: string,
+): Promise<void> {
   const waits = () => runsOf(cluster.db)[0]?.waiting_for?.[0]?.step === "gate";
   await world.run(60_000, waits);
   const node = cluster.nodes.find(({ open }) => open);
@@ -143,4 +166,35 @@ Deno.test("a cancelled run that left memory puts right what it did, also inside 
     ...UNDONE,
     "undo/undo_a": "undo a run_cancelled",
   });
+});
+
+Deno.test("a run that is cancelled inside a node puts right what began there", async () => {
+  const { events } = await play(
+    await program(),
+    undefined,
+    async ({ world, cluster }, run) => {
+      const waits = () =>
+        runsOf(cluster.db)[0]?.waiting_for?.some(({ step }) => step === "each[1]/rest/wait") ??
+          false;
+      await world.run(60_000, waits);
+      assert(waits(), "it never waited inside the map");
+      await settle(world, cluster.nodes[0]!.engine.cancel("t", run));
+    },
+  );
+  assert.equal(events.at(-1)!.type, "run.cancelled");
+  assert.deepEqual(
+    Object.keys(outputs(events, /^undo\//)),
+    Object.keys(UNDONE),
+  );
+  assert.deepEqual(outputs(events, /pay$/), {});
+});
+
+Deno.test("a cancelled run tells what could not be put right", async () => {
+  const definition = await define(`
+  a: { task: act, with: a, on_cancel: [undo], next: gate }
+  undo: { task: act, with: break }
+  gate: { wait: { signal: go } }`);
+  const { events } = await play(await program(definition), undefined, cancelAtGate);
+  assert.equal(events.at(-1)!.type, "run.cancelled");
+  assert.match(JSON.stringify(events.at(-1)), /"compensation_errors":\[\{"node":"undo"/);
 });

@@ -1,0 +1,17 @@
+import type { BudgetGate } from "./execution.ts";
+import type { RunnerOptions } from "./runner.ts";
+
+/** What an engine needs. */
+export interface EngineOptions extends Omit<RunnerOptions, "slots"> {
+  /** Runs that may wait for a slot; more are refused. */
+  queue_limit: number;
+  idempotency_ttl_ms: number;
+  /** A worker that showed no life for this long is dead. */
+  lease_ms: number;
+  /** Pause between two sweeps. */
+  sweep_ms: number;
+  /** Called once when another worker has taken over from this one. */
+  onFenced?: () => void;
+  /** Asks for more when a run has spent its budget. Without it such a run fails. */
+  gate?: BudgetGate;
+}
