@@ -60,6 +60,8 @@ export interface Config {
     readonly queue_limit: number;
     readonly conversation_messages: number;
     readonly idempotency_ttl_ms: number;
+    /** How long an ended run is kept; 0: for ever. */
+    readonly retention_ms: number;
   };
 }
 
@@ -108,7 +110,7 @@ export function readConfig(env: Env): Config {
   const models = readModels(values, (path) => readFileSync(path, "utf8"));
   // A malformed variable counts as not set in what follows: only its own issue is worth telling.
   const told = new Set(malformed.map(({ location }) => location));
-  const further = [...models.issues, ...refusedHost(values.HOST)];
+  const further = [...models.issues, ...refusedHost(values.HOST), ...refusedRetention(values)];
   const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
   if (issues.length > 0) throw invalid(issues);
   return shapeConfig(env, values, models.config);
@@ -152,6 +154,16 @@ function refusedHost(host: string): Issue[] {
   }];
 }
 
+/** A remembered key must not name a run that is gone. */
+function refusedRetention({ RUN_RETENTION, IDEMPOTENCY_TTL_HOURS: hours }: Values): Issue[] {
+  if (RUN_RETENTION === 0 || RUN_RETENTION >= hours * 3_600_000) return [];
+  return [{
+    location: "RUN_RETENTION",
+    message: `must be at least as long as IDEMPOTENCY_TTL_HOURS, which is ${hours}. Keep runs ` +
+      "longer, or set IDEMPOTENCY_TTL_HOURS to less",
+  }];
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" ||
     /^127(\.\d{1,3}){3}$/.test(host);
@@ -182,6 +194,7 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       queue_limit: values.RUN_QUEUE_LIMIT,
       conversation_messages: values.CONVERSATION_MESSAGES,
       idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+      retention_ms: values.RUN_RETENTION,
     },
   });
 }

@@ -84,7 +84,10 @@ function deployment(): Deployment {
     const config = loadConfig();
     // An isolate that slept past its lease was replaced: the next request makes a new service.
     const onFenced = () => service = undefined;
-    return await create({ config, log: createStreamLogger(config.log, Deno.stdout), onFenced });
+    const log = createStreamLogger(config.log, Deno.stdout);
+    const made = await create({ config, log, onFenced });
+    made.keepWatch();
+    return made;
   };
   return {
     async fetch(request) {

@@ -14,17 +14,26 @@ import { agentStateTask } from "./pipeline/agent_state.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
 import { createBudgetGate } from "./pipeline/budget.ts";
 import { createNodeCache } from "./pipeline/cache.ts";
+import { createAuthoring } from "./pipeline/authoring.ts";
 import { type Catalog, createCatalog } from "./pipeline/catalog.ts";
 import { createProgram, startOptions, validateInput } from "./pipeline/graph/mod.ts";
-import { createEngine, type Engine, realWorld, type World } from "./pipeline/kernel/mod.ts";
+import {
+  createEngine,
+  createRetention,
+  type Engine,
+  realWorld,
+  type World,
+} from "./pipeline/kernel/mod.ts";
 import { remembering } from "./pipeline/remember.ts";
+import { createSchedules } from "./pipeline/schedules.ts";
+import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
 import type { Services } from "./pipeline/services.ts";
 import { standIns } from "./pipeline/stand_ins.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Tasks } from "./pipeline/steps/mod.ts";
 import { root } from "./resources.ts";
 import { createApp } from "./routes/app.ts";
-import type { AppDeps, AppEnv, HealthParts } from "./routes/deps.ts";
+import type { AppDeps, AppEnv, CatalogPort, HealthParts } from "./routes/deps.ts";
 import { keys, openStore, setText, type Store } from "./store/mod.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { version } from "./version.ts";
@@ -40,6 +49,8 @@ export interface Orchestrator {
   readonly engine: Engine;
   readonly catalog: Catalog;
   readonly approvals: Approvals;
+  /** Starts scheduled runs and removes old ones from now on, as a server does. */
+  keepWatch(): void;
   /** Lets runs reach a commit, gives the rest back and closes the store. */
   close(): Promise<void>;
 }
@@ -82,9 +93,11 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const tasks = { ...BUILT_IN, ...options.tasks };
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
   const approvals = createApprovals({ store, now: world.clock.now });
+  const stored = createStoredPipelines(store, world.clock.now);
   const catalog = createConfiguredCatalog({
     config,
     store,
+    stored,
     models,
     tasks,
     conversations,
@@ -104,17 +117,30 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     onFenced: options.onFenced,
   });
   await engine.open();
+  const { clock } = world;
+  const prepare = preparing(catalog);
+  const schedules = createSchedules({ catalog, engine, prepare, store, clock, log });
+  const keep_ms = config.runs.retention_ms;
+  const retention = createRetention({ store, clock, log, keep_ms });
   const shutdown = new AbortController();
-  const app = createApp(
-    appDeps({ config, log, engine, catalog, approvals, world, shutdown: shutdown.signal }),
-  );
+  const app = createApp({
+    ...appDeps({ config, log, engine, approvals, world, shutdown: shutdown.signal }),
+    catalog: { prepare },
+    pipelines: createAuthoring(catalog, stored),
+    schedules,
+  });
   return {
     app,
     engine,
     catalog,
     approvals,
+    keepWatch() {
+      schedules.start();
+      retention.start();
+    },
     async close() {
       shutdown.abort();
+      await Promise.all([schedules.stop(), retention.stop()]);
       await engine.drain(config.server.drain_timeout_ms);
       await close();
     },
@@ -173,12 +199,13 @@ function definitionFolders(home: string) {
 function createConfiguredCatalog(deps: {
   config: Config;
   store: Store;
+  stored: StoredPipelines;
   models: ModelClient;
   tasks: Tasks;
   conversations: Conversations;
   approvals: ApprovalDeps;
 }): Catalog {
-  const { config, store, models, tasks, conversations, approvals } = deps;
+  const { config, store, stored, models, tasks, conversations, approvals } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
   const cache = createNodeCache(store, approvals.now);
   const services = configuredServices(config);
@@ -186,6 +213,7 @@ function createConfiguredCatalog(deps: {
     roots: definitionFolders(config.home),
     tasks: Object.keys(tasks),
     services: Object.keys(services),
+    stored,
     definitions: {
       get: async (wanted) => (await store.get<string>(keys.definition(wanted)))?.value ?? null,
       put: async (wanted, json) => {
@@ -208,26 +236,27 @@ function createConfiguredCatalog(deps: {
   });
 }
 
+/** What starting a run needs of its pipeline, its input checked. */
+function preparing(catalog: Catalog): CatalogPort["prepare"] {
+  return async (name, input) => {
+    const { version, definition } = await catalog.resolve(name);
+    validateInput(definition, input);
+    return { version, ...await startOptions(definition, input) };
+  };
+}
+
 function appDeps(deps: {
   config: Config;
   log: Logger;
   engine: Engine;
-  catalog: Catalog;
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
-}): AppDeps {
-  const { config, log, engine, catalog, approvals, world, shutdown } = deps;
+}): Omit<AppDeps, "catalog" | "pipelines" | "schedules"> {
+  const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {
     engine,
-    catalog: {
-      prepare: async (name, input) => {
-        const { version, definition } = await catalog.resolve(name);
-        validateInput(definition, input);
-        return { version, ...await startOptions(definition, input) };
-      },
-    },
     approvals,
     log,
     settings: {

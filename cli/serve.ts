@@ -45,6 +45,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     deps.banner?.(bannerText(config, url));
     log.info("listening", { url, model: config.models.provider });
   });
+  service.keepWatch();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stopping.resolve(0));
   }

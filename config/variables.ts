@@ -38,6 +38,13 @@ const integer = (min: number, max: number) =>
   z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max))
     .meta({ type: `a whole number from ${min} to ${max}` });
 
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Text such as `30d` to milliseconds. */
+const duration = z.string().toLowerCase().regex(/^(0|[1-9]\d{0,5}[smhd])$/)
+  .transform((value) => parseInt(value) * (UNITS[value.at(-1) as keyof typeof UNITS] ?? 0))
+  .meta({ type: "a number with s, m, h or d (30d, 12h), or 0" });
+
 const oneOf = <const T extends Record<string, string>>(words: T) =>
   z.string().toLowerCase().refine((value) => Object.hasOwn(words, value))
     .transform((value) => words[value] as T[keyof T])
@@ -313,6 +320,13 @@ export const VARIABLES = z.object({
     default: "24",
     description: "How long an `Idempotency-Key` is remembered.",
     example: "24",
+  }),
+  RUN_RETENTION: required(duration, {
+    group: runs,
+    default: "30d",
+    description:
+      "How long a run is kept after its end, with its journal and approvals; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
+    example: "30d",
   }),
   MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
     group: runs,

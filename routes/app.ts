@@ -8,6 +8,7 @@ import type { AppDeps, AppEnv } from "./deps.ts";
 import { healthRoutes } from "./health.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
 import { originGuard } from "./origin_guard.ts";
+import { pipelineRoutes } from "./pipelines.ts";
 import { onError } from "./problem.ts";
 import { requestId } from "./request_id.ts";
 import { runControlRoutes } from "./run_control.ts";
@@ -19,6 +20,7 @@ import { chatSocketRoutes } from "./ws.ts";
 
 const EXPOSED = [
   "X-Request-Id",
+  "ETag",
   "Location",
   "Retry-After",
   "Preference-Applied",
@@ -48,6 +50,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", approvalRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
   app.route("/", workflowRoutes(deps));
+  app.route("/", pipelineRoutes(deps));
   answerUnknown(app);
   return app;
 }

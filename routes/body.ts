@@ -10,7 +10,8 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import type { AppEnv } from "./deps.ts";
 import { parseJson } from "./json.ts";
 
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
+/** Media types of JSON. */
+export const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
 
 /** A body and what it must be. */
 export interface BodyRules<T> {
@@ -78,6 +79,11 @@ function pointer(path: PropertyKey[]): string {
   return path.map((part) => "/" + String(part).replaceAll("~", "~0").replaceAll("/", "~1")).join(
     "",
   );
+}
+
+/** A body as text, of whatever type. @throws `payload_too_large`, `invalid_request` (not UTF-8) */
+export async function readText(c: Context<AppEnv>, max_bytes: number): Promise<string> {
+  return decode(await readBytes(c.req.raw, max_bytes));
 }
 
 function decode(bytes: Uint8Array): string {

@@ -6,8 +6,10 @@
  */
 import type { Issue } from "../errors.ts";
 import type { Approvals } from "../pipeline/approvals/mod.ts";
+import type { Authoring } from "../pipeline/authoring.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
+import type { Schedules } from "../pipeline/schedules.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">;
@@ -64,6 +66,8 @@ export interface AppDeps {
   engine: Engine;
   catalog: CatalogPort;
   approvals: Approvals;
+  pipelines: Authoring;
+  schedules: Pick<Schedules, "list">;
   log: Log;
   settings: RouteSettings;
   about: About;

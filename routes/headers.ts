@@ -77,6 +77,20 @@ export function readIdempotencyKey(
   return { key: header, fingerprint: createHash("sha256").update(text).digest("hex") };
 }
 
+/**
+ * Reads the entity tags of `If-Match` and `If-None-Match` without their quotes; `*` stays as it is.
+ *
+ * @throws `invalid_request`
+ */
+export function readTags(header: string | null, name: string): string[] | undefined {
+  if (header === null) return undefined;
+  const tags = header.split(",").map((tag) =>
+    /^(?:W\/)?"([\x21\x23-\x7e]*)"$|^\*$/.exec(tag.trim())
+  );
+  if (tags.some((tag) => tag === null)) throw badHeader(name, 'must be * or a list of "tags"');
+  return tags.map((tag) => tag![1] ?? "*");
+}
+
 /** Reads a whole number between `min` and `max`, or `fallback` when there is none. */
 export function readInteger(
   text: string | null | undefined,

@@ -22,7 +22,7 @@ import { findRun } from "./find_run.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { replayAndFollow } from "./replay.ts";
 import { endedRun, pendingApprovals, viewRun, viewRunDetail } from "./run_view.ts";
-import { runRequest } from "./schemas.ts";
+import { type RunRequest, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink } from "./sse.ts";
 import { startRequest } from "./start.ts";
@@ -47,7 +47,10 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   const { engine } = deps;
   const app = new Hono<AppEnv>();
 
-  app.post("/v1/runs", (c) => startRun(c, deps));
+  app.post("/v1/runs", async (c) => {
+    const max_bytes = deps.settings.max_body_bytes;
+    return await startRun(c, deps, await readBody(c, { schema: runRequest, max_bytes }));
+  });
 
   app.get("/v1/runs", async (c) => {
     const { runs, next_cursor } = await engine.list(tenantOf(c), readListQuery(c));
@@ -76,10 +79,9 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   return app;
 }
 
-async function startRun(c: C, deps: AppDeps): Promise<Response> {
+/** Starts the run that `body` asks for, and answers as the request prefers. */
+export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<Response> {
   const { headers } = c.req.raw;
-  const rules = { schema: runRequest, max_bytes: deps.settings.max_body_bytes };
-  const body = await readBody(c, rules);
   const idempotency = readIdempotencyKey(headers.get("idempotency-key"), {
     method: "POST",
     path: "/v1/runs",

@@ -76,13 +76,17 @@ export const chatRequest = z.strictObject({
 /** A checked chat request. */
 export type ChatRequest = z.infer<typeof chatRequest>;
 
+const run = { input: z.unknown().optional(), conversation_id: id.optional(), ...control };
+
 /** `POST /v1/runs`. */
-export const runRequest = z.strictObject({
-  pipeline: name,
-  input: z.unknown().optional(),
-  conversation_id: id.optional(),
-  ...control,
-}).superRefine(busyNeedsConversation);
+export const runRequest = z.strictObject({ pipeline: name, ...run })
+  .superRefine(busyNeedsConversation);
+
+/** A checked request for a run. */
+export type RunRequest = z.infer<typeof runRequest>;
+
+/** `POST /v1/pipelines/{name}/runs`. */
+export const pipelineRunRequest = z.strictObject(run).superRefine(busyNeedsConversation);
 
 const reason = z.string().max(1000).optional();
 

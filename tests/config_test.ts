@@ -51,6 +51,7 @@ Deno.test("readConfig() of an empty environment gives the defaults and the offli
     queue_limit: 10_000,
     conversation_messages: 20,
     idempotency_ttl_ms: 86_400_000,
+    retention_ms: 30 * 86_400_000,
   });
 });
 
@@ -291,4 +292,16 @@ Deno.test("readConfig() gathers the services that pipelines may call", () => {
   for (const SERVICES of ["no json", "[]", '{"a":"ftp://x"}', '{"Big Name":"http://x"}']) {
     expect(issueOf({ SERVICES }, "SERVICES")).toHaveLength(1);
   }
+});
+
+Deno.test("readConfig() reads how long runs are kept", () => {
+  const kept = (RUN_RETENTION: string, IDEMPOTENCY_TTL_HOURS = "1") =>
+    readConfig({ RUN_RETENTION, IDEMPOTENCY_TTL_HOURS }).runs.retention_ms;
+  expect(["0", "3600s", "90m", "12H", "30d"].map((text) => kept(text)))
+    .toEqual([0, 3_600_000, 5_400_000, 43_200_000, 2_592_000_000]);
+  for (const wrong of ["30", "0d", "1.5d", "-1d", "30 d", "1w", "for ever"]) {
+    expect(() => kept(wrong)).toThrow(/RUN_RETENTION must be a number with s, m, h or d/);
+  }
+  expect(() => kept("12h", "24")).toThrow(/RUN_RETENTION must be at least as long as IDEMPOTENCY/);
+  expect(kept("0", "24")).toBe(0);
 });

@@ -112,6 +112,8 @@ export function setup(options: {
       store: options.store ?? NOTHING,
       now: options.now ?? (() => Date.now()),
     }),
+    pipelines: unused("pipelines"),
+    schedules: unused("schedules"),
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {
       max_body_bytes: 1_000_000,
@@ -151,6 +153,14 @@ export function setup(options: {
 }
 
 /** A store that is empty and stays so. */
+/** Stands for a part that a test gives itself if it needs it. */
+function unused<T extends object>(name: string): T {
+  const refuse = () => {
+    throw new Error(`this test has no ${name}`);
+  };
+  return new Proxy({} as T, { get: () => refuse });
+}
+
 const NOTHING: Pick<Store, "get" | "list" | "commit"> = {
   get: () => Promise.resolve(null),
   async *list() {},

@@ -1,0 +1,129 @@
+/**
+ * `/v1/pipelines`: look at pipelines, check, put and delete documents, start runs of them.
+ * `/v1/schedules`: when they start by themselves.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { stringify } from "yaml";
+import { OrchestratorError } from "../errors.ts";
+import type { PipelineDetail, PipelineVersion } from "../pipeline/authoring.ts";
+import type { CatalogEntry } from "../pipeline/catalog.ts";
+import { JSON_TYPE, readBody, readText, validationFailed } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { readInteger, readTags } from "./headers.ts";
+import { actorOf, tenantOf } from "./identity.ts";
+import { parseJson } from "./json.ts";
+import { startRun } from "./runs.ts";
+import { pipelineRunRequest } from "./schemas.ts";
+
+type C = Context<AppEnv>;
+
+const YAML_TYPE = /^(?:application|text)\/(?:x-)?yaml[ \t]*(?:;|$)/i;
+
+/** The endpoints of pipelines and schedules. */
+export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
+  const { pipelines, schedules, settings } = deps;
+  const app = new Hono<AppEnv>();
+
+  app.get("/v1/pipelines", async (c) => {
+    return c.json({ pipelines: (await pipelines.list(tenantOf(c))).map(viewEntry) });
+  });
+
+  app.post("/v1/pipelines/validate", async (c) => {
+    const issues = await pipelines.check(tenantOf(c), await readDocument(c, settings));
+    return c.json({ valid: issues.length === 0, issues });
+  });
+
+  app.get("/v1/pipelines/:name", async (c) => {
+    const { tag, ...detail } = await pipelines.read(tenantOf(c), c.req.param("name"), numberOf(c));
+    c.header("ETag", `"${tag}"`);
+    return c.json(viewDetail(detail));
+  });
+
+  app.get("/v1/pipelines/:name/versions", async (c) => {
+    const name = c.req.param("name");
+    const versions = await pipelines.versions(tenantOf(c), name);
+    return c.json({ versions: versions.map(viewVersion) });
+  });
+
+  app.put("/v1/pipelines/:name", async (c) => {
+    const name = c.req.param("name");
+    const condition = conditionOf(c);
+    const author = { tenant: tenantOf(c), by: actorOf(c) };
+    const text = await readDocument(c, settings);
+    const { outcome, number } = await pipelines.put(author, name, text, condition);
+    const { tag, ...detail } = await pipelines.read(author.tenant, name, number);
+    c.header("ETag", `"${tag}"`);
+    c.header("Location", `/v1/pipelines/${name}`);
+    return c.json(viewDetail(detail), outcome === "created" ? 201 : 200);
+  });
+
+  app.delete("/v1/pipelines/:name", async (c) => {
+    await pipelines.remove(tenantOf(c), c.req.param("name"), conditionOf(c));
+    return c.body(null, 204);
+  });
+
+  app.post("/v1/pipelines/:name/runs", async (c) => {
+    const max_bytes = settings.max_body_bytes;
+    const body = await readBody(c, { schema: pipelineRunRequest, max_bytes, when_empty: {} });
+    return await startRun(c, deps, { ...body, pipeline: c.req.param("name") });
+  });
+
+  app.get("/v1/schedules", async (c) => {
+    return c.json({ schedules: await schedules.list(tenantOf(c)) });
+  });
+
+  return app;
+}
+
+/** A document as YAML text, however it was sent. */
+async function readDocument(c: C, { max_body_bytes }: AppDeps["settings"]): Promise<string> {
+  const type = c.req.raw.headers.get("content-type") ?? "";
+  if (YAML_TYPE.test(type)) return await readText(c, max_body_bytes);
+  if (!JSON_TYPE.test(type)) {
+    throw new OrchestratorError(
+      "unsupported_media_type",
+      `Cannot read a pipeline of type ${JSON.stringify(type)}: send YAML as application/yaml, or ` +
+        "JSON as application/json.",
+    );
+  }
+  const body = parseJson(await readText(c, max_body_bytes));
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw validationFailed([{ location: "", message: "must be a pipeline, or {text} with one" }]);
+  }
+  const wrapped = typeof body.text === "string" && Object.keys(body).length === 1;
+  return wrapped ? body.text as string : stringify(body);
+}
+
+function conditionOf(c: C) {
+  const { headers } = c.req.raw;
+  return {
+    match: readTags(headers.get("if-match"), "If-Match"),
+    none_match: readTags(headers.get("if-none-match"), "If-None-Match"),
+  };
+}
+
+function numberOf(c: C): number | undefined {
+  const number = c.req.query("number");
+  const rules = { name: "?number", min: 1, max: Number.MAX_SAFE_INTEGER, fallback: 0 };
+  return readInteger(number, rules) || undefined;
+}
+
+function linksOf(name: string) {
+  const self = `/v1/pipelines/${name}`;
+  return { self, versions: `${self}/versions`, runs: `${self}/runs` };
+}
+
+function viewEntry({ file: _file, issues = [], ...entry }: CatalogEntry) {
+  return { ...entry, valid: issues.length === 0, issues, links: linksOf(entry.name) };
+}
+
+function viewDetail(detail: Omit<PipelineDetail, "tag">) {
+  return { ...detail, links: linksOf(detail.name) };
+}
+
+function viewVersion(version: PipelineVersion) {
+  const self = `/v1/pipelines/${version.name}?number=${version.number}`;
+  return { ...version, links: { self } };
+}
