@@ -21,6 +21,7 @@ import {
 import { findRun } from "./find_run.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { replayAndFollow } from "./replay.ts";
+import { runState } from "./run_state.ts";
 import { endedRun, pendingApprovals, viewRun, viewRunDetail } from "./run_view.ts";
 import { type RunRequest, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
@@ -60,7 +61,8 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   app.get("/v1/runs/:id", async (c) => {
     const run = await findRun(engine, tenantOf(c), c.req.param("id"));
     const pending = await pendingApprovals(deps.approvals, run);
-    return c.json(viewRunDetail(run, await engine.journal(run.tenant, run.id), pending));
+    const journal = await engine.journal(run.tenant, run.id);
+    return c.json({ ...viewRunDetail(run, journal, pending), state: runState(journal) });
   });
 
   app.get("/v1/runs/:id/journal", async (c) => {
