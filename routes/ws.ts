@@ -15,8 +15,9 @@ import { createChatSession } from "./ws_session.ts";
 export function chatSocketRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   return new Hono<AppEnv>().get("/v1/chat/stream", (c) => {
     if (c.req.raw.headers.get("upgrade")?.toLowerCase() !== "websocket") return upgradeRequired(c);
-    const { socket, response } = upgrade(c.req.raw);
+    // Before the upgrade: afterwards the request's headers cannot be read any more.
     const peer = { ...callerOf(c), request_id: c.get("request_id") };
+    const { socket, response } = upgrade(c.req.raw);
     const session = createChatSession(deps, socket, peer);
     const leave = sessions.add({ close: session.shutDown });
     socket.onmessage = ({ data }) => session.receive(data);
