@@ -4,10 +4,10 @@
  *
  * @module
  */
+import type { JsonSchema } from "../json/value.ts";
 import type { Usage } from "../telemetry/usage.ts";
 
-/** A JSON Schema document. */
-export type JsonSchema = Record<string, unknown>;
+export type { JsonSchema };
 
 /** One message of a model conversation. */
 export type ModelMessage =

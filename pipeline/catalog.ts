@@ -13,7 +13,7 @@
  */
 import { type Issue, OrchestratorError } from "../errors.ts";
 import { DefinitionFiles, type DefinitionRoots } from "./definition_files.ts";
-import { canonicalJson } from "./graph/canonical_json.ts";
+import { canonicalJson } from "../json/canonical.ts";
 import type { Definition } from "./graph/document.ts";
 import type { RunFunction } from "./kernel/context.ts";
 import { memo } from "./memo.ts";

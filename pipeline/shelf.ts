@@ -6,11 +6,11 @@
 import { basename } from "node:path";
 import { type Issue, OrchestratorError } from "../errors.ts";
 import { type DefinitionFiles, unusable } from "./definition_files.ts";
-import { canonicalJson } from "./graph/canonical_json.ts";
+import { canonicalJson } from "../json/canonical.ts";
 import type { Definition, Pipeline, Schedule } from "./graph/document.ts";
 import { namesOf } from "./graph/nodes.ts";
 import { parsePipeline } from "./graph/parse.ts";
-import { unknownName } from "./graph/suggest.ts";
+import { unknownName } from "../json/suggest.ts";
 import { memo } from "./memo.ts";
 import type { StoredPipeline } from "./stored_pipelines.ts";
 

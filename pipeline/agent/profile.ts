@@ -7,8 +7,8 @@
 import { z } from "zod";
 import { type Issue, OrchestratorError } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
-import { schemaProblems } from "../graph/schema.ts";
-import { unknownName } from "../graph/suggest.ts";
+import { schemaProblems } from "../../json/schema.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { readYaml, type YamlDocument } from "../graph/yaml.ts";
 
 /** An agent: plain JSON, part of a run's definition. */

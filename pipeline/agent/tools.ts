@@ -1,7 +1,7 @@
 import type { Json } from "../kernel/events.ts";
 import type { RunInfo } from "../kernel/context.ts";
 import type { ToolCall, ToolSpec } from "../../llm/model.ts";
-import { schemaIssues } from "../graph/schema.ts";
+import { schemaIssues } from "../../json/schema.ts";
 
 /** The port to the tools that agents may use. */
 export interface Tools {

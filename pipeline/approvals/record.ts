@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { JsonSchema } from "../../llm/model.ts";
 import { type Check, type Commit, keys, type Mutation, setJson } from "../../store/mod.ts";
-import { canonicalJson } from "../graph/canonical_json.ts";
+import { canonicalJson } from "../../json/canonical.ts";
 import type { Json } from "../kernel/events.ts";
 
 /** Largest payload that somebody is asked to decide about, as UTF-8 bytes of JSON. */

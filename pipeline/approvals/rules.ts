@@ -1,6 +1,6 @@
 /** Who may decide what: from an approval and a decision to the approval after it. @module */
 import { type Issue, OrchestratorError } from "../../errors.ts";
-import { schemaIssues } from "../graph/schema.ts";
+import { schemaIssues } from "../../json/schema.ts";
 import type { Json } from "../kernel/events.ts";
 import { type Approval, MAX_PAYLOAD_BYTES, payloadHash, viewApproval } from "./record.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Budget, Exceeded, Failure, type Value } from "./budget.ts";
-import { canonicalJson } from "./canonical_json.ts";
+import { canonicalJson } from "../../json/canonical.ts";
 
 /** Built-in functions that an expression must not call, and why. */
 const FORBIDDEN: Record<string, string> = {

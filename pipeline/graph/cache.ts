@@ -12,7 +12,7 @@ import type { Commit } from "../../store/mod.ts";
 import { conversation } from "../steps/agent.ts";
 import { compileInput } from "../steps/input.ts";
 import type { Policies, RunNode } from "../steps/kind.ts";
-import { canonicalJson } from "./canonical_json.ts";
+import { canonicalJson } from "../../json/canonical.ts";
 import type { Definition, PipelineNode } from "./document.ts";
 import { nodesWithin } from "./nodes.ts";
 import type { Scope } from "./scope.ts";

@@ -1,7 +1,7 @@
 /** What a zod schema has against a value, with messages for people who write documents. @module */
 import { z } from "zod";
-import { unknownName } from "./suggest.ts";
-import type { Path } from "./yaml.ts";
+import { unknownName } from "../../json/suggest.ts";
+import type { Path } from "../../json/value.ts";
 
 /** One thing that is wrong, and where in the document. */
 export interface Problem {

@@ -12,7 +12,7 @@ import type { NodeEnv } from "../steps/mod.ts";
 import type { NodeCache } from "./cache.ts";
 import { compensate } from "./compensate.ts";
 import { DEFAULT_MAX_STEPS, type Definition } from "./document.ts";
-import { schemaIssues } from "./schema.ts";
+import { schemaIssues } from "../../json/schema.ts";
 import type { Scope, Walk } from "./scope.ts";
 import { type CompiledGraph, compileGraph, walkGraph } from "./walk.ts";
 

@@ -8,7 +8,7 @@
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/events.ts";
 import { compileExpression, type Evaluate } from "./expression.ts";
-import type { Path } from "./yaml.ts";
+import type { Path } from "../../json/value.ts";
 
 /** An expression in a template, and where. */
 export interface Embedded {

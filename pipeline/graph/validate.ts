@@ -6,7 +6,7 @@
 import { cronProblem } from "./cron.ts";
 import { type Pipeline, pipelineSchema } from "./document.ts";
 import { type Problem, schemaFailures } from "./failures.ts";
-import { schemaIssues, schemaProblems } from "./schema.ts";
+import { schemaIssues, schemaProblems } from "../../json/schema.ts";
 import { GraphCheck, type KnownNames, templateProblems } from "./validate_graph.ts";
 
 export type { Problem } from "./failures.ts";

@@ -8,10 +8,10 @@ import { kindOf, kinds, type NodeEnv } from "../steps/mod.ts";
 import type { PipelineNode } from "./document.ts";
 import { inspectExpression } from "./expression.ts";
 import { type Problem, schemaFailures } from "./failures.ts";
-import { unknownName } from "./suggest.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { type Embedded, expressionsOf } from "./template.ts";
 import { pathProblems } from "./validate_paths.ts";
-import type { Path } from "./yaml.ts";
+import type { Path } from "../../json/value.ts";
 
 /** Nodes of a pipeline, at most. */
 const MAX_NODES = 500;

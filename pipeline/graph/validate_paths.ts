@@ -1,6 +1,6 @@
 import type { Placed, Policies } from "../steps/kind.ts";
 import type { Problem } from "./failures.ts";
-import type { Path } from "./yaml.ts";
+import type { Path } from "../../json/value.ts";
 
 /** A node as far as its paths matter. */
 interface Stop {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Path } from "../../json/value.ts";
 import {
   type Document,
   isAlias,
@@ -21,9 +22,6 @@ import type { Issue } from "../../errors.ts";
 export const MAX_DOCUMENT_CHARS = 256 * 1024;
 const MAX_ALIASES = 100;
 const MAX_DEPTH = 64;
-
-/** Where a value stands: object keys and array indexes from the root. */
-export type Path = readonly (string | number)[];
 
 /** A document that was read. */
 export interface YamlDocument {

@@ -5,10 +5,11 @@
  * @module
  */
 import type { ErrorJson } from "../../errors.ts";
+import type { Json } from "../../json/value.ts";
 import type { Usage } from "../../telemetry/usage.ts";
 
 /** Any JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
+export type { Json };
 
 /** What happened, without the envelope that the kernel adds. */
 export type EventBody =

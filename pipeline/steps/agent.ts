@@ -5,7 +5,7 @@ import type { AgentProfile } from "../agent/profile.ts";
 import type { RunContext } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Scope } from "../graph/scope.ts";
-import { unknownName } from "../graph/suggest.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,

@@ -9,7 +9,7 @@ import {
 } from "../approvals/mod.ts";
 import type { Evaluate } from "../graph/expression.ts";
 import type { Scope } from "../graph/scope.ts";
-import { schemaProblems } from "../graph/schema.ts";
+import { schemaProblems } from "../../json/schema.ts";
 import { compileTemplate } from "../graph/template.ts";
 import type { Json } from "../kernel/events.ts";
 import { common, next, type NodeKind, type Placed } from "./kind.ts";

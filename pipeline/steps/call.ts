@@ -2,7 +2,7 @@ import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Evaluate } from "../graph/expression.ts";
 import type { Scope } from "../graph/scope.ts";
-import { unknownName } from "../graph/suggest.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { compileTemplate } from "../graph/template.ts";
 import type { Effect } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";

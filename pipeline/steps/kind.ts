@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { RetryPolicy, RunContext, StepOptions } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Scope, Walk } from "../graph/scope.ts";
-import type { Path } from "../graph/yaml.ts";
+import type { Path } from "../../json/value.ts";
 
 /** A value with its place in the node. */
 export interface Placed<T> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { RunResult } from "../kernel/runs.ts";
-import { unknownName } from "../graph/suggest.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import { common, next, nextTarget, type NodeKind, withInput } from "./kind.ts";
 

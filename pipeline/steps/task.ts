@@ -2,7 +2,7 @@ import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Effect, StepScope } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
-import { unknownName } from "../graph/suggest.ts";
+import { unknownName } from "../../json/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,

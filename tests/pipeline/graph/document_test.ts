@@ -1,7 +1,7 @@
 import { expect } from "expect";
 import { parse } from "yaml";
 import { pipelineJsonSchema, pipelineSchema } from "../../../pipeline/graph/document.ts";
-import { schemaIssues } from "../../../pipeline/graph/schema.ts";
+import { schemaIssues } from "../../../json/schema.ts";
 
 const FILE = new URL("../../../schemas/pipeline.schema.json", import.meta.url);
 const COMPOSE = new URL("../../../pipeline/definitions/compose.yaml", import.meta.url);

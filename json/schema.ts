@@ -5,11 +5,10 @@
  * @module
  */
 import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema";
-import type { Issue } from "../../errors.ts";
-import type { JsonSchema } from "../../llm/model.ts";
+import type { Issue } from "../errors.ts";
 import { patternProblem } from "./pattern.ts";
 import { unknownName } from "./suggest.ts";
-import type { Path } from "./yaml.ts";
+import type { JsonSchema, Path } from "./value.ts";
 
 const MAX_ISSUES = 20;
 const TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"];

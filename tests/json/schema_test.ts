@@ -1,6 +1,6 @@
 import { expect } from "expect";
-import { patternProblem } from "../../../pipeline/graph/pattern.ts";
-import { schemaIssues, schemaProblems } from "../../../pipeline/graph/schema.ts";
+import { patternProblem } from "../../json/pattern.ts";
+import { schemaIssues, schemaProblems } from "../../json/schema.ts";
 
 const SCHEMA = {
   type: "object",

@@ -1,0 +1,97 @@
+/**
+ * What a tool is. Every tool, built in or from a file, an OpenAPI document, an MCP server or another
+ * agent, is one value of {@linkcode Tool}; only the registry calls it.
+ *
+ * @module
+ */
+import type { Json, JsonSchema } from "../json/value.ts";
+
+/**
+ * What a tool can do to the world, for policies.
+ *
+ * - `compute`: works on its arguments only
+ * - `read`: reads what the operator or the tenant put here (documents, memory, data sets)
+ * - `egress`: sends something outside that its arguments choose (an address, a query)
+ * - `write`: changes something outside
+ */
+export type ToolCapability = "compute" | "read" | "egress" | "write";
+
+/** Where a tool comes from. */
+export type ToolSource = "built_in" | "file" | "api" | "openapi" | "mcp" | "agent";
+
+/** What is known of a tool without calling it. Plain JSON. */
+export interface ToolInfo {
+  /** `[a-z][a-z0-9_]{0,63}`, unique. */
+  name: string;
+  description: string;
+  /** Of the arguments: an object schema. */
+  input: JsonSchema;
+  /** Of the result; absent: any JSON. */
+  output?: JsonSchema;
+  source: ToolSource;
+  capability: ToolCapability;
+  /**
+   * What a second call with the same idempotency key does: see `Effect` in the kernel. `none`: reads
+   * or computes only.
+   */
+  effect: "none" | "at_least_once" | "at_most_once";
+  /** For one call, in milliseconds. */
+  timeout_ms: number;
+  /** For one call; absent: free. */
+  cost_usd?: number;
+  /** True when its result holds text that others wrote: from the web, a document, another service. */
+  untrusted: boolean;
+}
+
+/** What a call is told besides its arguments. */
+export interface ToolScope {
+  tenant: string;
+  /** Who is behind the run, as far as it is known. */
+  user?: string;
+  /** The run and step that call; absent for a call over the API. */
+  run?: { id: string; step: string };
+  /** Aborted on cancel, time-out and shutdown. */
+  signal: AbortSignal;
+  /** The same for every attempt of one call. */
+  idempotency_key: string;
+  /** Keeps a file that the call made; see `store/artifacts.ts`. */
+  keep(file: NewArtifact): Promise<Artifact>;
+}
+
+/** A file to keep as an artifact. */
+export interface NewArtifact {
+  /** For people, without folders. */
+  name: string;
+  /** Media type. */
+  type: string;
+  bytes: Uint8Array;
+}
+
+/** A file that a run made, or that somebody uploaded. */
+export interface Artifact {
+  /** `art_…` */
+  id: string;
+  name: string;
+  type: string;
+  size: number;
+}
+
+/** A tool that can be called. */
+export interface Tool extends ToolInfo {
+  /**
+   * Makes one call with arguments that fit `input`. Throws `OrchestratorError` for failures that the
+   * caller should tell apart; anything else becomes `tool_failed`.
+   */
+  run(args: Record<string, Json>, scope: ToolScope): Promise<Json>;
+}
+
+/** Something that has tools: the built-in ones, a folder of files, an MCP server, stored ones. */
+export interface ToolSet {
+  /** For errors and lists: `built_in`, `mcp:github`, … */
+  readonly name: string;
+  /** The tools that it has now for a tenant. Must be quick: it is asked for each agent's turn. */
+  tools(tenant: string): Promise<Tool[]>;
+  /** Why it has none, when something is wrong with it. */
+  problem?(): string | undefined;
+  close?(): Promise<void>;
+}
