@@ -2,7 +2,7 @@
 import { OrchestratorError } from "../errors.ts";
 import { type ApprovalDeps, requestApproval } from "./approvals/mod.ts";
 import type { Budget } from "./kernel/events.ts";
-import type { BudgetGate, Exceeded } from "./kernel/execution.ts";
+import type { BudgetGate, Exceeded } from "./kernel/spending.ts";
 
 /**
  * Makes the gate that the kernel asks before a call that the budget does not allow.

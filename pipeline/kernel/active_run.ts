@@ -2,11 +2,12 @@
 import type { Store } from "../../store/mod.ts";
 import { Branch } from "./branch.ts";
 import type { World } from "./clock.ts";
-import { type BudgetGate, Execution } from "./execution.ts";
+import { Execution } from "./execution.ts";
 import { Feed } from "./feed.ts";
 import type { History } from "./history.ts";
 import { RunJournal } from "./run_journal.ts";
 import type { RunRecord, RunResult } from "./runs.ts";
+import type { BudgetGate } from "./spending.ts";
 
 /** What every run needs of its process. */
 export interface ActiveRunDeps {
@@ -28,6 +29,8 @@ export class ActiveRun {
   gone = false;
   /** Version of its place, if this process gave it to the run. */
   placed?: string;
+  /** A commit of it was refused: what it goes by has changed, so it has to be read again. */
+  refused = false;
   /** Somebody waits for its result. */
   awaited = false;
   /** Ids of the inbox messages that have been obeyed. */

@@ -154,7 +154,7 @@ export class Branch implements RunContext {
 
   async child(key: string, request: ChildRequest): Promise<RunResult> {
     const { execution } = this;
-    const record = childRecord(execution.run, key, request, execution.remaining);
+    const record = childRecord(execution.run, key, request, execution.spending.remaining);
     const { tenant, id } = record;
     try {
       const outcome = await this.await(key, {
@@ -277,7 +277,7 @@ export class Branch implements RunContext {
   private async barrier(key: string, n: number, kind?: string): Promise<void> {
     const { execution } = this;
     execution.append({ type: "step.started", step: key, attempt: n, kind });
-    execution.call();
+    execution.spending.call();
     await execution.journal.flush();
     this.signal.throwIfAborted();
   }
@@ -331,7 +331,7 @@ export class Branch implements RunContext {
     const duration_ms = execution.world.clock.now() - began;
     const event = { step, attempt, kind, output, duration_ms, usage, signal };
     execution.append({ type: "step.completed", ...event });
-    execution.spend(usage);
+    if (usage) execution.spending.add(usage);
   }
 
   private fail(step: string, n: number, error: OrchestratorError, at?: number): void {
@@ -377,7 +377,7 @@ export class Branch implements RunContext {
     const over = new AbortController();
     const at = began + timeout_ms;
     const wake = async () => {
-      while (clock.now() < at) await clock.sleep(at - clock.now(), over.signal);
+      while (clock.now() < at) await execution.nap(at - clock.now(), over);
       inner.stop(timedOut(`step ${key}`, timeout_ms));
     };
     execution.setDeadline(key, at);

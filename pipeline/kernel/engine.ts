@@ -86,6 +86,7 @@ class KernelEngine implements Engine {
     });
     runner.onGone = (run) => watching.gone(run);
     runner.onAside = (run, due) => waker.aside(run, due);
+    runner.onRefused = ({ tenant, id }) => ring(tenant, id);
     runner.onEnd = ({ parent, tenant }, next) => {
       if (parent) ring(tenant, parent.run);
       if (next) ring(tenant, next);

@@ -1,8 +1,8 @@
 /**
  * One run being advanced by this process: what its branches share.
  *
- * Boundary: owns the run's end, its signals, what it spent, and when it leaves memory. Appends to the
- * journal, knows no store and no claim. Steps, waits and groups are in `branch.ts`.
+ * Boundary: owns the run's end, its signals, and when it leaves memory. Appends to the journal, knows
+ * no store and no claim. Steps, waits and groups are in `branch.ts`, what it spends in `spending.ts`.
  *
  * Invariants
  * 1. After the end, after a suspension or after the journal has closed, nothing is appended.
@@ -21,28 +21,15 @@ import {
   toOrchestratorError,
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
-import { addUsage, type Usage } from "../../telemetry/usage.ts";
 import { timestamp, type World } from "./clock.ts";
 import type { RunContext, RunFunction } from "./context.ts";
-import type { Budget, EventBody, Json, WaitingFor } from "./events.ts";
+import type { EventBody, Json, WaitingFor } from "./events.ts";
 import type { Feed } from "./feed.ts";
 import { type History, identity, type PendingSignal } from "./history.ts";
 import type { RunJournal } from "./run_journal.ts";
 import type { InboxMessage } from "./transitions.ts";
 import type { RunRecord, RunResult } from "./runs.ts";
-
-/** A run would spend more than it may. */
-export interface Exceeded {
-  /** Step key for what asks for more, unique for each time. */
-  key: string;
-  budget: keyof Budget;
-  limit: number;
-  spent: number;
-  on_exceeded: "fail" | "approval";
-}
-
-/** Asks for more. @returns the raised limits @throws `budget_exceeded` */
-export type BudgetGate = (ctx: RunContext, exceeded: Exceeded) => Promise<Budget>;
+import { type BudgetGate, overBudget, Spending } from "./spending.ts";
 
 /** What an execution needs. */
 export interface ExecutionDeps {
@@ -90,13 +77,13 @@ export class Execution {
   private readonly used = new Set<string>();
   private readonly parked = new Set<Parked>();
   private readonly deadlines = new Map<string, number>();
+  /** What calls off each timer. */
+  private readonly naps = new Set<AbortController>();
   /** Branches that do not wait for branches of their own. */
   branches = 1;
   /** Steps that run now. */
   running = 0;
-  private usage: Usage;
-  private calls: number;
-  private limits?: Budget;
+  readonly spending: Spending;
   private paused: boolean;
   private checking = false;
   private suspend!: (suspension: Suspension) => void;
@@ -110,10 +97,8 @@ export class Execution {
     this.world = deps.world;
     this.journal = deps.journal;
     this.feed = deps.feed;
-    this.usage = history.usage;
-    this.calls = history.calls;
+    this.spending = new Spending(run, history, () => this.world.clock.now());
     this.paused = history.paused;
-    if (run.budget) this.limits = { ...run.budget, ...history.raised };
     this.root = deps.branch(this, this.cancelled);
   }
 
@@ -173,12 +158,20 @@ export class Execution {
         fn(this.root, this.history.input).then(resolve, reject);
       });
       if (result instanceof Suspended) return result.suspension;
-      return { status: "completed", output: result ?? null, usage: this.usage };
+      return { status: "completed", output: result ?? null, usage: this.spending.usage };
     } catch (error) {
       return this.judge(toOrchestratorError(error));
     } finally {
       this.ended = true;
+      for (const nap of this.naps) nap.abort();
     }
+  }
+
+  /** Sleeps. Rejects when `over` aborts, and when the run leaves memory (invariant 2). */
+  nap(ms: number, over: AbortController): Promise<void> {
+    this.naps.add(over);
+    return this.world.clock.sleep(Math.max(0, ms), over.signal)
+      .finally(() => this.naps.delete(over));
   }
 
   /** Appends an event. */
@@ -231,44 +224,23 @@ export class Execution {
     this.used.add(key);
   }
 
-  /** Counts what a step spent. */
-  spend(usage: Usage | undefined): void {
-    if (usage) this.usage = addUsage(this.usage, usage);
-  }
-
-  /** Counts an attempt that does something outside. */
-  call(): void {
-    this.calls++;
-  }
-
-  /** What is left of the run's budget, for a run within it. */
-  get remaining(): RunRecord["budget"] {
-    if (!this.limits) return undefined;
-    const left: RunRecord["budget"] = {};
-    for (const [name, limit] of Object.entries(this.limits)) {
-      const budget = name as keyof Budget;
-      if (typeof limit === "number") left[budget] = Math.max(0, limit - this.spent(budget));
-    }
-    return left;
-  }
-
   /** True when a step may have to wait before it begins. */
   get isGated(): boolean {
-    return this.paused || this.limits !== undefined;
+    return this.paused || this.spending.isLimited;
   }
 
   /** Waits while the run is paused; lets no call through that the budget does not allow. */
   async pass(branch: RunContext, key: string, calls: boolean): Promise<void> {
     while (this.paused) await this.park(branch, { step: key, gated: true });
-    if (!calls || !this.limits) return;
+    if (!calls) return;
     for (let n = 1;; n++) {
-      const over = this.exceeded(n === 1 ? `${key}/budget` : `${key}/budget#${n}`);
+      const over = this.spending.exceeded(n === 1 ? `${key}/budget` : `${key}/budget#${n}`);
       if (!over) return;
       const { budget, limit, spent } = over;
       this.emit({ type: "budget.exceeded", step: over.key, budget, limit, spent });
       if (!this.deps.gate) throw overBudget(over);
       const raised = await this.deps.gate(branch, over);
-      this.limits = { ...this.limits, ...raised };
+      this.spending.raise(raised);
       this.emit({ type: "budget.raised", step: over.key, budget: raised });
     }
   }
@@ -283,8 +255,7 @@ export class Execution {
     const stop = () => reject(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     if (what.until !== undefined) {
-      const ms = what.until - this.world.clock.now();
-      this.world.clock.sleep(Math.max(0, ms), over.signal).then(resolve, () => {});
+      this.nap(what.until - this.world.clock.now(), over).then(resolve, () => {});
     }
     this.parked.add(parked);
     this.look();
@@ -344,29 +315,6 @@ export class Execution {
     this.suspend({ status: "suspended", due, waiting_for, paused: this.paused });
   }
 
-  private exceeded(key: string): Exceeded | undefined {
-    const on_exceeded = this.run.budget?.on_exceeded ?? "fail";
-    for (const [name, limit] of Object.entries(this.limits ?? {})) {
-      if (typeof limit !== "number") continue;
-      const budget = name as keyof Budget;
-      const spent = this.spent(budget);
-      if (spent >= limit) return { key, budget, limit, spent, on_exceeded };
-    }
-  }
-
-  private spent(budget: keyof Budget): number {
-    switch (budget) {
-      case "tokens":
-        return this.usage.input_tokens + this.usage.output_tokens;
-      case "cost_usd":
-        return this.usage.cost_usd;
-      case "steps":
-        return this.calls;
-      case "seconds":
-        return (this.world.clock.now() - Date.parse(this.run.created_at)) / 1000;
-    }
-  }
-
   /** Cancelled runs end as cancelled; other `cancelled` errors mean that this process must let go. */
   private judge(error: OrchestratorError): RunResult {
     const { evicted, cancelled } = this;
@@ -379,10 +327,10 @@ export class Execution {
     }
     if (error.code === "run_cancelled") {
       const reason = error.details?.reason as string | undefined;
-      return { status: "cancelled", reason, usage: this.usage, ...troubles(error) };
+      return { status: "cancelled", reason, usage: this.spending.usage, ...troubles(error) };
     }
     if (error.kind === "cancelled" || error.code === "store_unavailable") throw error;
-    return { status: "failed", error: toErrorJson(error), usage: this.usage };
+    return { status: "failed", error: toErrorJson(error), usage: this.spending.usage };
   }
 }
 
@@ -394,12 +342,4 @@ class Suspended {
 /** What went wrong while a cancelled run put things right. */
 function troubles(error: OrchestratorError): { error?: ErrorJson } {
   return error.details?.compensation_errors ? { error: toErrorJson(error) } : {};
-}
-
-function overBudget({ budget, limit, spent }: Exceeded): OrchestratorError {
-  return new OrchestratorError(
-    "budget_exceeded",
-    `Cannot go on: the run has spent ${spent} of ${limit} ${budget}. Raise its budget and start it again.`,
-    { details: { budget, limit, spent } },
-  );
 }

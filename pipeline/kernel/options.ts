@@ -1,4 +1,4 @@
-import type { BudgetGate } from "./execution.ts";
+import type { BudgetGate } from "./spending.ts";
 import type { RunnerOptions } from "./runner.ts";
 
 /** What an engine needs. */

@@ -80,6 +80,7 @@ export class Recovery {
   private async adoptOrphans(): Promise<number> {
     const { runner, reader, store, waker } = this.options;
     let adopted = 0;
+    runner.hurried.clear();
     // A commit of ours that is still on its way is refused once another one has rewritten the lease.
     if (runner.orphans.size > 0) await store.commit({ checks: [], mutations: [] });
     for (const [name, run] of [...runner.orphans]) {

@@ -73,6 +73,10 @@ export class Runner {
   onGone: (run: ActiveRun) => void = () => {};
   onAside: (run: RunRecord, due?: number) => void = () => {};
   onEnd: (run: RunRecord, next?: string) => void = () => {};
+  /** Called when a commit of a run was refused and it should be read again now. Must not throw. */
+  onRefused: (run: RunRecord) => void = () => {};
+  /** Runs that were read again at once since the last sweep: the next time they wait for it. */
+  readonly hurried = new Set<string>();
 
   constructor(private readonly options: RunnerOptions) {}
 
@@ -247,8 +251,12 @@ export class Runner {
     if (error.code === "shutting_down" || error.code === "worker_fenced") return;
     const { id: run_id } = run.record;
     this.options.log.warn("run let go, will be claimed again", { run_id, code: error.code });
+    run.refused = error.code === "conflict";
     this.orphans.set(run.name, run);
     this.leave(run);
+    if (!run.refused || this.stopped ) return;
+    this.hurried.add(run.name);
+    this.onRefused(run.record);
   }
 }
 

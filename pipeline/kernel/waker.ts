@@ -136,7 +136,7 @@ export class Waker {
     const active = runner.active.get(runName(tenant, id));
     if (active) return await inbox.obey(active);
     const { live, waiting } = await reader.holder(tenant, id);
-    if (live?.value.worker === "") return await this.adopt(live, false);
+    if (live && this.isFree(live)) return await this.adopt(live, false);
     if (!waiting) return;
     const { run, due } = waiting.value;
     if (run.slot && run.slot.index === undefined) {
@@ -145,6 +145,13 @@ export class Waker {
     }
     if (due !== undefined && due <= world.clock.now()) return await this.wake(waiting, "timer");
     if (await inbox.wakes(tenant, id, run.status)) await this.wake(waiting, "signal");
+  }
+
+  /** Nobody advances it: it was let go, or this process lost it to a commit that was refused. */
+  private isFree({ value: { worker, run } }: Versioned<LiveRun>): boolean {
+    const { store, runner } = this.options;
+    if (worker !== store.worker) return worker === "";
+    return runner.orphans.get(runName(run.tenant, run.id))?.refused ?? false;
   }
 
   private async wake(

@@ -1,7 +1,7 @@
 import { expect } from "expect";
 import { type Approval, createApprovals } from "../../pipeline/approvals/mod.ts";
 import { createBudgetGate } from "../../pipeline/budget.ts";
-import type { Exceeded } from "../../pipeline/kernel/execution.ts";
+import type { Exceeded } from "../../pipeline/kernel/spending.ts";
 import type { Engine } from "../../pipeline/kernel/runs.ts";
 import type { Store } from "../../store/mod.ts";
 import { FakeContext } from "./_fake_context.ts";

@@ -78,6 +78,23 @@ Deno.test("wait() with a time goes on by itself, in memory or out of it, also af
   }
 });
 
+Deno.test("what a run leaves behind in memory when it is put aside never goes on", async () => {
+  let looks = 0;
+  const { world, node, cluster } = await oneNode((ctx) =>
+    ctx.group("limited", async (inner) => {
+      const settle = () => {
+        looks++;
+        return undefined;
+      };
+      return await inner.wait("gate", { timeout_ms: 60_000, settle }) as Json;
+    }, { timeout_ms: 90_000 })
+  );
+  const { run } = await settle(world, node().engine.start(request()));
+  await world.run(120_000, () => false);
+  assert.deepEqual(outputOf(cluster, run.id), { timed_out: true });
+  assert.equal(looks, 1);
+});
+
 Deno.test("a waiting run can be cancelled; cleanup() still runs, and sees a second crash", async () => {
   for (const crash of [false, true]) {
     const { world, node, cluster } = await oneNode(async (ctx) => {
