@@ -254,7 +254,7 @@ export class Runner {
     run.refused = error.code === "conflict";
     this.orphans.set(run.name, run);
     this.leave(run);
-    if (!run.refused || this.stopped ) return;
+    if (!run.refused || this.stopped || this.hurried.has(run.name)) return;
     this.hurried.add(run.name);
     this.onRefused(run.record);
   }
