@@ -22,6 +22,11 @@ export interface EgressRequest {
    * redirect goes to another one.
    */
   secret_headers?: { origin: string; headers: Record<string, string> };
+  /**
+   * An origin that the operator configured for this call, such as `http://localhost:9000`: it may be
+   * at a private address. Other origins, redirects among them, are checked as ever.
+   */
+  operator_origin?: string;
 }
 
 /** What came back. The body is complete and within the limit. */
@@ -41,4 +46,13 @@ export interface Egress {
    *   what aborted `signal`. A status is not an error.
    */
   request(url: string, request: EgressRequest): Promise<EgressResponse>;
+
+  /**
+   * The same for protocols that stream: the answer comes with its headers, the body is read as it
+   * arrives. Redirects are not followed; `timeout_ms` ends with the headers; a body of more than
+   * `max_bytes` breaks with `response_too_large`, one that `signal` ends with its reason.
+   *
+   * @throws as {@linkcode Egress.request}
+   */
+  fetch(url: string, request: EgressRequest): Promise<Response>;
 }
