@@ -26,6 +26,12 @@
  * | `pipeline_version, tenant, name, number` | each of its versions |
  * | `pipeline_change, tenant` | written with each change of one, so that others notice |
  * | `schedule, tenant, name, index` | the last tick of a schedule that was handled |
+ * | `tool, tenant, name` | a tool that was registered, disabled or failed |
+ * | `artifact, tenant, artifact` | what is known of a file |
+ * | `artifact_of, tenant, run, artifact` | index by the run that made it |
+ * | `artifact_upload, tenant, artifact` | index of those that were uploaded |
+ * | `blob, tenant, write, n` | pieces of a file's bytes |
+ * | `blob_loose, tenant, write` | bytes that no artifact names, yet or any more |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
  * | `chunk, …key, n` | pieces of a value over 60 KB |
  *
@@ -89,6 +95,17 @@ export const keys = {
   pipelineVersions: (tenant: string, name: string): Key => ["pipeline_version", tenant, name],
   schedule: (tenant: string, name: string, index: number): Key => ["schedule", tenant, name, index],
   schedules: (tenant: string): Key => ["schedule", tenant],
+  tool: (tenant: string, name: string): Key => ["tool", tenant, name],
+  tools: (tenant: string): Key => ["tool", tenant],
+  artifact: (tenant: string, id: string): Key => ["artifact", tenant, id],
+  artifactOf: (tenant: string, run: string, id: string): Key => ["artifact_of", tenant, run, id],
+  artifactsOf: (tenant: string, run: string): Key => ["artifact_of", tenant, run],
+  upload: (tenant: string, id: string): Key => ["artifact_upload", tenant, id],
+  uploads: (): Key => ["artifact_upload"],
+  blob: (tenant: string, write: string, n: number): Key => ["blob", tenant, write, n],
+  blobs: (tenant: string, write: string): Key => ["blob", tenant, write],
+  looseBlob: (tenant: string, write: string): Key => ["blob_loose", tenant, write],
+  looseBlobs: (): Key => ["blob_loose"],
   removing: (tenant: string, id: string): Key => ["removing", tenant, id],
   removings: (): Key => ["removing"],
   chunk: (key: Key, n: number): Key => ["chunk", ...key, n],

@@ -22,6 +22,7 @@ import {
   keys,
   type Mutation,
   readJson,
+  releaseArtifact,
   setJson,
   type Store,
 } from "../../store/mod.ts";
@@ -49,6 +50,8 @@ export interface RetentionOptions {
   log: KernelLog;
   /** How long a run is kept after its end, in milliseconds; 0: for ever. */
   keep_ms: number;
+  /** Others that remove what is old: each gives how many records a slice of it removed. */
+  sweepers?: (() => AsyncIterable<number>)[];
 }
 
 /** What a round did. */
@@ -151,6 +154,9 @@ class KernelRetention implements Retention {
     }
     yield* this.expired(keys.idempotencies());
     yield* this.expired(keys.caches());
+    for (const sweep of this.options.sweepers ?? []) {
+      for await (const records of sweep()) yield { runs: 0, records };
+    }
   }
 
   /** The tenants that have runs, without reading all of these. */
@@ -234,7 +240,11 @@ class KernelRetention implements Retention {
   }
 
   private async *leftBy(tenant: string, id: string): AsyncGenerator<Mutation[], void> {
-    const { kv } = this.options.store;
+    const { store } = this.options;
+    const { kv } = store;
+    for await (const { key } of kv.list({ prefix: keys.artifactsOf(tenant, id) })) {
+      yield (await releaseArtifact(store, tenant, key.at(-1) as string)).mutations;
+    }
     for (const prefix of [keys.journal(tenant, id), keys.inbox(tenant, id)]) {
       // One more than a commit takes shows that there are more.
       for await (const entry of kv.list({ prefix }, { limit: MAX_MUTATIONS + 1 })) {

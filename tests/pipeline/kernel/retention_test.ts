@@ -4,6 +4,7 @@ import { createRetention, type Retention } from "../../../pipeline/kernel/retent
 import type { RunRecord } from "../../../pipeline/kernel/mod.ts";
 import {
   type Commit,
+  createArtifacts,
   type Key,
   keys,
   type Kv,
@@ -178,6 +179,26 @@ Deno.test("sweep() removes an old run with all that it left, of every tenant", a
     await ended({ status: "failed" });
     await ended({ tenant: "acme", status: "cancelled", entries: 1 });
     expect(await sweepAll(await retention())).toBe(3);
+    expect(await keys()).toEqual([]);
+  });
+});
+
+Deno.test("sweep() removes the files of an old run with their bytes", async () => {
+  await bench(async ({ ended, kv, keys, store, time }) => {
+    const { id: run } = await ended({ approvals: 1 });
+    const options = { now: () => time.now, newId: () => "write", max_bytes: 1e6, keep_ms: 0 };
+    const artifacts = createArtifacts(store, options);
+    const file = { name: "a.bin", type: "x/y", bytes: new Uint8Array(900_000) };
+    await artifacts.put("default", { run, key: "k" }, file);
+    const retention = createRetention({
+      store,
+      clock: { now: () => time.now, sleep: () => Promise.resolve(), afterTurn: queueMicrotask },
+      log: { info() {}, warn() {}, error() {} },
+      keep_ms: KEEP_MS,
+      sweepers: [artifacts.sweep],
+    });
+    expect((await Array.fromAsync(kv.list({ prefix: ["blob"] }))).length).toBe(15);
+    expect(await sweepAll(retention)).toBe(1);
     expect(await keys()).toEqual([]);
   });
 });

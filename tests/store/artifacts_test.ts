@@ -1,0 +1,195 @@
+import { Buffer } from "node:buffer";
+import { expect } from "expect";
+import { createArtifacts, openStore, type Store } from "../../store/mod.ts";
+
+const HOUR = 3_600_000;
+
+interface Bench {
+  store: Store;
+  time: { now: number };
+  artifacts: ReturnType<typeof createArtifacts>;
+  /** How many keys begin with this word. */
+  count(first: string): Promise<number>;
+}
+
+async function bench(use: (bench: Bench) => Promise<void>, max_bytes = 3_000_000): Promise<void> {
+  const time = { now: Date.UTC(2026, 0, 1) };
+  const options = {
+    worker: "w1",
+    now: () => time.now,
+    sleep: () => Promise.resolve(),
+    lease_ms: 1_000,
+  };
+  const { store, close } = await openStore(":memory:", options);
+  let ids = 0;
+  const newId = () => `id${++ids}`;
+  const artifacts = createArtifacts(store, {
+    now: options.now,
+    newId,
+    max_bytes,
+    keep_ms: 24 * HOUR,
+  });
+  try {
+    await use({
+      store,
+      time,
+      artifacts,
+      count: async (first) => (await Array.fromAsync(store.kv.list({ prefix: [first] }))).length,
+    });
+  } finally {
+    await close();
+  }
+}
+
+function file(size: number, name = "plot.svg", type = "image/svg+xml") {
+  return { name, type, bytes: Uint8Array.from({ length: size }, (_, i) => i * 7 % 251) };
+}
+
+const STEP = { run: "run_1", step: "browser_agent", key: "run_1/browser_agent" };
+
+for (const size of [0, 10, 60_000, 60_001, 2_000_000]) {
+  Deno.test(`a file of ${size} bytes comes back as it was`, () =>
+    bench(async ({ artifacts, count }) => {
+      const kept = await artifacts.put("acme", STEP, file(size));
+      expect(kept).toEqual({
+        id: expect.stringMatching(/^art_[0-9a-z]{26}$/),
+        name: "plot.svg",
+        type: "image/svg+xml",
+        size,
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        run_id: "run_1",
+        step: "browser_agent",
+        created_at: "2026-01-01T00:00:00.000Z",
+      });
+      expect(await artifacts.get("acme", kept.id)).toEqual(kept);
+      expect(await artifacts.read("acme", kept.id)).toHaveLength(size);
+      expect(Buffer.from(file(size).bytes).equals(await artifacts.read("acme", kept.id))).toBe(
+        true,
+      );
+      expect(await count("blob")).toBe(Math.ceil(size / 60_000));
+      expect(await count("blob_loose")).toBe(0);
+    }));
+}
+
+Deno.test("another tenant does not find a file", () =>
+  bench(async ({ artifacts }) => {
+    const { id } = await artifacts.put("acme", STEP, file(10));
+    expect(await artifacts.get("other", id)).toBe(null);
+    expect(await artifacts.list("other", "run_1")).toEqual([]);
+    expect(await artifacts.remove("other", id)).toBe(false);
+    await expect(artifacts.read("other", id)).rejects.toMatchObject({ code: "not_found" });
+  }));
+
+Deno.test("a repeated attempt gives the same file, and the last bytes win", () =>
+  bench(async ({ artifacts, count }) => {
+    const first = await artifacts.put("acme", STEP, file(100_000));
+    expect(await artifacts.put("acme", STEP, file(100_000))).toEqual(first);
+    const second = await artifacts.put("acme", STEP, file(70_000));
+    expect(second.id).toBe(first.id);
+    expect(await artifacts.list("acme", "run_1")).toEqual([second]);
+    expect(await artifacts.read("acme", first.id)).toEqual(file(70_000).bytes);
+    expect(await count("blob")).toBe(2);
+    const other = await artifacts.put("acme", { ...STEP, key: "run_1/ml" }, file(1));
+    expect(other.id).not.toBe(first.id);
+  }));
+
+Deno.test("an upload whose key was used for other bytes is refused", () =>
+  bench(async ({ artifacts }) => {
+    const first = await artifacts.put("acme", { key: "k" }, file(10));
+    expect(await artifacts.put("acme", { key: "k" }, file(10))).toEqual(first);
+    await expect(artifacts.put("acme", { key: "k" }, file(11))).rejects.toMatchObject({
+      code: "idempotency_mismatch",
+    });
+  }));
+
+Deno.test("names lose folders and control characters, types what is no media type", () =>
+  bench(async ({ artifacts }) => {
+    const names = ["../../etc/passwd", "C:\\x\\y.csv", "a\r\nb\u202e.txt", "..", ".env", ""];
+    const kept = await Promise.all(
+      names.map((name, n) =>
+        artifacts.put("acme", { key: `${n}` }, file(1, name, "text/html\r\nx"))
+      ),
+    );
+    expect(kept.map(({ name }) => name)).toEqual([
+      "passwd",
+      "y.csv",
+      "ab.txt",
+      "file",
+      "env",
+      "file",
+    ]);
+    expect(kept[0]!.type).toBe("application/octet-stream");
+  }));
+
+Deno.test("a file that is too large and a file too many are refused", () =>
+  bench(async ({ artifacts, count }) => {
+    await expect(artifacts.put("acme", STEP, file(101))).rejects.toMatchObject({
+      code: "payload_too_large",
+      details: { max_bytes: 100 },
+    });
+    for (let n = 0; n < 100; n++) await artifacts.put("acme", STEP, file(1, `${n}`));
+    await expect(artifacts.put("acme", STEP, file(1, "100"))).rejects.toMatchObject({
+      code: "payload_too_large",
+    });
+    await artifacts.put("acme", STEP, file(2, "99"));
+    expect(await artifacts.list("acme", "run_1")).toHaveLength(100);
+    expect(await count("blob_loose")).toBe(0);
+  }, 100));
+
+Deno.test("remove() takes the file, its index and its bytes", () =>
+  bench(async ({ artifacts, count }) => {
+    const { id } = await artifacts.put("acme", STEP, file(1_000_000));
+    expect(await artifacts.remove("acme", id)).toBe(true);
+    for (const first of ["artifact", "artifact_of", "blob", "blob_loose"]) {
+      expect([first, await count(first)]).toEqual([first, 0]);
+    }
+    expect(await artifacts.remove("acme", id)).toBe(false);
+  }));
+
+Deno.test("what a crash left half-written does not exist and is swept after an hour", () =>
+  bench(async ({ artifacts, store, time, count }) => {
+    const commit = store.commit.bind(store);
+    let commits = 0;
+    store.commit = (what) => ++commits > 3 ? Promise.reject(new Error("crash")) : commit(what);
+    await expect(artifacts.put("acme", STEP, file(2_000_000))).rejects.toThrow("crash");
+    store.commit = commit;
+    expect(await artifacts.list("acme", "run_1")).toEqual([]);
+    await Array.fromAsync(artifacts.sweep());
+    expect(await count("blob")).toBe(24);
+    time.now += HOUR + 1;
+    await Array.fromAsync(artifacts.sweep());
+    expect(await count("blob")).toBe(0);
+    expect(await count("blob_loose")).toBe(0);
+  }));
+
+Deno.test("a writer that was swept in the meantime keeps nothing", () =>
+  bench(async ({ artifacts, store, time, count }) => {
+    const commit = store.commit.bind(store);
+    let commits = 0;
+    store.commit = async (what) => {
+      if (++commits === 2) {
+        store.commit = commit;
+        time.now += HOUR + 1;
+        await Array.fromAsync(artifacts.sweep());
+      }
+      return await commit(what);
+    };
+    await expect(artifacts.put("acme", STEP, file(10))).rejects.toMatchObject({
+      code: "conflict",
+      kind: "retryable",
+    });
+    expect([await count("artifact"), await count("blob")]).toEqual([0, 0]);
+  }));
+
+Deno.test("old uploads go, files of runs stay with their run", () =>
+  bench(async ({ artifacts, time, count }) => {
+    const upload = await artifacts.put("acme", { key: "k" }, file(10));
+    const made = await artifacts.put("acme", STEP, file(10));
+    time.now += 24 * HOUR;
+    expect(await Array.fromAsync(artifacts.sweep())).toEqual([]);
+    time.now += HOUR + 1;
+    expect(await Array.fromAsync(artifacts.sweep())).toEqual([1, 0]);
+    expect(await artifacts.get("acme", upload.id)).toBe(null);
+    expect(await artifacts.get("acme", made.id)).toEqual(made);
+    expect(await count("blob")).toBe(1);
+  }));
