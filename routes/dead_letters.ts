@@ -24,6 +24,8 @@ export interface DeadLetter {
   created_at: string;
   failed_at?: string;
   conversation_id?: string;
+  /** How often the run was begun: 1, and one more for each time it was redriven. */
+  attempts: number;
   links: { run: string; journal: string; redrive: string };
 }
 
@@ -66,7 +68,7 @@ export function deadLetterRoutes({ engine, settings }: AppDeps): Hono<AppEnv> {
 }
 
 function toDeadLetter(run: RunRecord): DeadLetter {
-  const { id, pipeline, version, error, created_at, ended_at, conversation_id } = run;
+  const { id, pipeline, version, error, created_at, ended_at, conversation_id, attempts = 1 } = run;
   const self = `/v1/runs/${id}`;
   return {
     id,
@@ -76,6 +78,7 @@ function toDeadLetter(run: RunRecord): DeadLetter {
     created_at,
     ...(ended_at ? { failed_at: ended_at } : {}),
     ...(conversation_id ? { conversation_id } : {}),
+    attempts,
     links: { run: self, journal: `${self}/journal`, redrive: `/v1/dead-letters/${id}/redrive` },
   };
 }

@@ -8,6 +8,7 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun } from "./find_run.ts";
+import { readIdempotencyKey } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { viewRun } from "./run_view.ts";
 import { reasonRequest, restartRequest, signalRequest } from "./schemas.ts";
@@ -61,12 +62,16 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
     const { tenant, actor: started_by } = callerOf(c);
     const { id } = await findRun(engine, tenant, c.req.param("id"));
     const { from, input, with: given } = body;
-    const { run } = await engine.restart(tenant, id, {
+    const key = c.req.raw.headers.get("idempotency-key");
+    const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
+    const { run, replayed } = await engine.restart(tenant, id, {
       from,
       started_by,
+      ...(idempotency ? { idempotency } : {}),
       ...(input === undefined ? {} : { input: input as Json }),
       ...(given === undefined ? {} : { with: given as Json }),
     });
+    if (replayed) c.header("Idempotency-Replayed", "true");
     return accepted(c, run.id);
   });
 

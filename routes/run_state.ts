@@ -20,9 +20,8 @@ export function runState(journal: JournalEvent[]): RunState {
   const open = new Set<string>();
   let last_step: string | undefined;
   for (const event of journal) {
-    if (!("step" in event) || event.step === undefined) continue;
-    const name = NODE.exec(event.step.split("/", 1)[0]!.replace(/\[.*$/, ""))?.[1];
-    if (name === undefined) continue;
+    const name = nodeOf(event);
+    if (name === undefined || !("step" in event)) continue;
     last_step = name;
     const isNode = NODE.test(event.step);
     switch (event.type) {
@@ -43,6 +42,12 @@ export function runState(journal: JournalEvent[]): RunState {
   }
   const current_steps = hasEnded(journal) ? [] : [...open];
   return { nodes, current_steps, ...(last_step === undefined ? {} : { last_step }) };
+}
+
+/** Name of the node that an event belongs to. */
+export function nodeOf(event: JournalEvent): string | undefined {
+  if (!("step" in event) || event.step === undefined) return undefined;
+  return NODE.exec(event.step.split("/", 1)[0]!.replace(/\[.*$/, ""))?.[1];
 }
 
 function hasEnded(journal: JournalEvent[]): boolean {

@@ -3,7 +3,7 @@ import { OrchestratorError } from "../errors.ts";
 import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
 import type { AppDeps } from "./deps.ts";
 import { ID } from "./schemas.ts";
-import { itemView, statusOf, type WorkflowStatus } from "./workflow_view.ts";
+import { readItem, statusOf, type WorkflowStatus } from "./workflow_view.ts";
 
 /** The pipeline whose runs are workflows. */
 export const PIPELINE = "data-science";
@@ -59,7 +59,7 @@ export async function listWorkflows(
     if (next === undefined) break;
   }
   const workflows = await Promise.all(
-    found.map(async (run) => itemView(run, await engine.journal(tenant, run.id))),
+    found.map((run) => readItem(engine, run)),
   );
   return { workflows, next_cursor: next ?? null };
 }

@@ -2,10 +2,10 @@
 import { type AgentState, agentState, type Fields, fields } from "../pipeline/agent_state.ts";
 import { type Approval, viewApproval } from "../pipeline/approvals/mod.ts";
 import type { JournalEvent } from "../pipeline/kernel/events.ts";
-import type { RunRecord } from "../pipeline/kernel/runs.ts";
+import type { Engine, RunRecord } from "../pipeline/kernel/runs.ts";
 import type { AppDeps } from "./deps.ts";
 import { approvalLinks, runLinks } from "./run_view.ts";
-import { type RunState, runState } from "./run_state.ts";
+import { nodeOf, type RunState, runState } from "./run_state.ts";
 
 /** What a workflow can be. */
 export const STATUSES = [
@@ -94,17 +94,26 @@ export function statusView(workflow: Workflow) {
   };
 }
 
-/** A workflow in the list. */
-export function itemView(run: RunRecord, journal: JournalEvent[]) {
-  const { user_goal } = inputOf(journal);
+/** A workflow in the list. Of its journal only the beginning and the end are read. */
+export async function readItem(engine: Engine, run: RunRecord) {
+  const { tenant, id } = run;
+  const { user_goal } = inputOf([await engine.firstEvent(tenant, id)]);
   return {
-    workflow_id: workflowId(run.id),
+    workflow_id: workflowId(id),
     status: statusOf(run),
-    current_step: stepOf(runState(journal)),
+    current_step: await latestNode(engine, run) ?? "start",
     user_goal,
     created_at: run.created_at,
     ...(run.ended_at ? { ended_at: run.ended_at } : {}),
   };
+}
+
+/** The node that began or ended last. */
+async function latestNode(engine: Engine, { tenant, id }: RunRecord): Promise<string | undefined> {
+  for await (const event of engine.latestEvents(tenant, id)) {
+    const node = nodeOf(event);
+    if (node !== undefined) return node;
+  }
 }
 
 /** A run that has just been told the decision waits no more. */

@@ -9,6 +9,11 @@ import { offerRun } from "./transitions.ts";
 /** Characters of a child's own part of its id. */
 const ID_CHARS = 10;
 
+/** The id of the run that step `key` of run `parent` starts. */
+export function childId(parent: string, key: string): string {
+  return `${parent}.${createHash("sha256").update(key).digest("hex").slice(0, ID_CHARS)}`;
+}
+
 /** The header of the run that step `key` of `parent` starts: the same on every replay. */
 export function childRecord(
   parent: RunRecord,
@@ -16,9 +21,8 @@ export function childRecord(
   { pipeline, version }: ChildRequest,
   budget: RunRecord["budget"],
 ): Omit<RunRecord, "created_at"> {
-  const own = createHash("sha256").update(key).digest("hex").slice(0, ID_CHARS);
   const record: Omit<RunRecord, "created_at"> = {
-    id: `${parent.id}.${own}`,
+    id: childId(parent.id, key),
     tenant: parent.tenant,
     pipeline,
     version,

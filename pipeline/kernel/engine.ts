@@ -126,6 +126,14 @@ class KernelEngine implements Engine {
     return await this.reader.journal(tenant, id, after);
   }
 
+  firstEvent(tenant: string, id: string): Promise<JournalEvent> {
+    return this.reader.firstEvent(tenant, id);
+  }
+
+  latestEvents(tenant: string, id: string): AsyncIterable<JournalEvent> {
+    return this.reader.latestEvents(tenant, id);
+  }
+
   result(tenant: string, id: string): Promise<RunResult | null> {
     return this.reader.result(tenant, id);
   }
@@ -209,7 +217,7 @@ class KernelEngine implements Engine {
     }
     this.admit();
     const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
-    const record: RunRecord = { ...rest, status: "running" };
+    const record: RunRecord = { ...rest, status: "running", attempts: (rest.attempts ?? 1) + 1 };
     const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
     const run = new ActiveRun(record, history, this.runDeps);
     run.journal.change(redriveRun(ended, record, store.worker));

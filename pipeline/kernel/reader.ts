@@ -1,6 +1,6 @@
 /** Reads runs from the store. Knows nothing of what this process executes. @module */
 import { OrchestratorError } from "../../errors.ts";
-import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
+import { type Key, keys, type Selector, type Store, type Versioned } from "../../store/mod.ts";
 import type { JournalEvent } from "./events.ts";
 import type { RunPage, RunRecord, RunResult, RunStatus } from "./runs.ts";
 import type { InboxMessage, LiveRun, WaitingRun } from "./transitions.ts";
@@ -63,20 +63,32 @@ export class Reader {
     return events;
   }
 
-  /** The last event of a run. */
-  async lastEvent(tenant: string, id: string): Promise<JournalEvent | undefined> {
-    const selector = { prefix: keys.journal(tenant, id) };
-    const options = { limit: 1, reverse: true };
-    for await (const { value } of this.store.list<JournalEvent[]>(selector, options)) {
-      return value.at(-1);
-    }
+  /** The event a run began with. @throws `not_found` */
+  async firstEvent(tenant: string, id: string): Promise<JournalEvent> {
+    const commit = await this.store.get<JournalEvent[]>(keys.events(tenant, id, 1));
+    return commit?.value[0] ?? notFound(id);
+  }
+
+  /** Events, newest first; commits are read one by one, so whoever stops early reads little. */
+  async *latestEvents(tenant: string, id: string): AsyncIterable<JournalEvent> {
+    const prefix = keys.journal(tenant, id);
+    let before: Key | undefined;
+    do {
+      const selector: Selector = before ? { prefix, end: before } : { prefix };
+      before = undefined;
+      const commit = this.store.list<JournalEvent[]>(selector, { limit: 1, reverse: true });
+      for await (const { key, value } of commit) {
+        before = key;
+        yield* value.reverse();
+      }
+    } while (before);
   }
 
   /** How the run ended; `null` while it has not. */
   async result(tenant: string, id: string): Promise<RunResult | null> {
     const run = await this.mustRun(tenant, id);
     if (run.last_seq === undefined) return null;
-    const last = await this.lastEvent(tenant, id);
+    const last = await first(this.latestEvents(tenant, id));
     switch (last?.type) {
       case "run.completed":
         return { status: "completed", output: last.output, usage: last.usage! };
@@ -159,6 +171,10 @@ function sources(tenant: string, status?: RunStatus): Key[] {
     case "running":
       return [keys.livesOf(tenant)];
   }
+}
+
+async function first<T>(all: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const one of all) return one;
 }
 
 function notFound(id: string): never {

@@ -36,6 +36,8 @@ export interface RunRecord {
   last_seq?: number;
   /** Why it failed. */
   error?: ErrorJson;
+  /** How often it was begun, once it was redriven: 2 after the first time. */
+  attempts?: number;
   /** Who started it. */
   started_by?: string;
   /** The run and step that this run belongs to. */
@@ -97,6 +99,8 @@ export interface RestartRequest {
   /** The step's own input instead of its `with`. */
   with?: Json;
   started_by?: string;
+  /** As in {@linkcode StartRequest}. */
+  idempotency?: StartRequest["idempotency"];
 }
 
 /** How a run ended. */
@@ -141,6 +145,10 @@ export interface Engine {
   ): Promise<RunPage>;
   /** The journal after `after` (0: all of it). */
   journal(tenant: string, id: string, after?: number): Promise<JournalEvent[]>;
+  /** The event a run began with. @throws `not_found` */
+  firstEvent(tenant: string, id: string): Promise<JournalEvent>;
+  /** The journal from its end; reads no more than what is asked for. */
+  latestEvents(tenant: string, id: string): AsyncIterable<JournalEvent>;
   /** How the run ended; `null` while it has not. */
   result(tenant: string, id: string): Promise<RunResult | null>;
   /**

@@ -54,29 +54,32 @@ interface Beginning {
   restart?: RunRecord["restart"];
 }
 
+/** What may repeat an earlier request. */
+type Keyed = Pick<StartRequest, "tenant" | "idempotency">;
+
 /** Starts runs. */
 export class Starter {
   constructor(private readonly deps: StarterDeps) {}
 
   /** See `Engine.start`. */
   async start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
-    const known = request.idempotency && await this.known(request);
-    if (known && known.value.expires_at > this.deps.world.clock.now()) {
-      return await this.replay(request, known.value);
-    }
+    const { known, replayed } = await this.recognize(request);
+    if (replayed) return replayed;
     this.deps.admit();
-    return await this.begin(request, { known: known ?? undefined, listener });
+    return await this.begin(request, { known, listener });
   }
 
   /** See `Engine.restart`. */
   async restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun> {
     const { reader, admit } = this.deps;
+    const { from, with: given, started_by, idempotency } = request;
+    const { known, replayed } = await this.recognize({ tenant, idempotency });
+    if (replayed) return replayed;
     const run = await reader.mustRun(tenant, id);
     const events = await reader.journal(tenant, id);
     const kept = keptEvents(id, events, request);
     admit();
     const { pipeline, version, conversation_id, priority, budget, slot } = run;
-    const { from, with: given, started_by } = request;
     const concurrency = slot && { ...slot, on_busy: "enqueue" as const };
     return await this.begin({
       tenant,
@@ -88,7 +91,8 @@ export class Starter {
       budget,
       started_by,
       concurrency,
-    }, { kept, restart: { run: id, from, with: given } });
+      idempotency,
+    }, { known, kept, restart: { run: id, from, with: given } });
   }
 
   /** Most runs find their place free: they are made without looking. */
@@ -244,11 +248,21 @@ export class Starter {
     return { request: idempotency, expires_at: world.clock.now() + idempotency_ttl_ms };
   }
 
-  private known({ tenant, idempotency }: StartRequest) {
+  /** What an earlier request with the same key made; `known` is a record to replace. */
+  private async recognize(
+    request: Keyed,
+  ): Promise<{ known?: Versioned<IdempotencyRecord>; replayed?: StartedRun }> {
+    const known = request.idempotency && await this.known(request);
+    if (!known) return {};
+    if (known.value.expires_at <= this.deps.world.clock.now()) return { known };
+    return { replayed: await this.replay(request, known.value) };
+  }
+
+  private known({ tenant, idempotency }: Keyed) {
     return this.deps.store.get<IdempotencyRecord>(keys.idempotency(tenant, idempotency!.key));
   }
 
-  private async replay(request: StartRequest, known: IdempotencyRecord): Promise<StartedRun> {
+  private async replay(request: Keyed, known: IdempotencyRecord): Promise<StartedRun> {
     if (known.fingerprint !== request.idempotency!.fingerprint) {
       throw new OrchestratorError(
         "idempotency_mismatch",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
+import { childId } from "../kernel/child.ts";
 import type { RunResult } from "../kernel/runs.ts";
 import { unknownName } from "../../json/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
@@ -45,7 +46,7 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
         const input = await evaluate(scope) ?? null;
         const result = await ctx.child(key, { pipeline: node.pipeline, version, input });
         if (result.status === "completed") return result.output;
-        throw childFailed(node.pipeline, key, result);
+        throw childFailed(node.pipeline, { step: key, run_id: childId(ctx.run.id, key) }, result);
       },
       next: () => node.next,
     };
@@ -55,7 +56,7 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
 /** What may pass in the child may pass here. */
 function childFailed(
   name: string,
-  step: string,
+  { step, run_id }: { step: string; run_id: string },
   result: Exclude<RunResult, { status: "completed" }>,
 ): OrchestratorError {
   const { code, message, kind } = result.status === "failed" ? result.error : {
@@ -65,7 +66,7 @@ function childFailed(
   };
   return new OrchestratorError(
     "child_failed",
-    `Cannot finish ${step}: the run of pipeline ${name} ended with ${code}: ${message} Look at that run.`,
-    { kind: kind === "retryable" ? kind : "terminal", details: { step, code, message } },
+    `Cannot finish ${step}: the run of pipeline ${name} ended with ${code}: ${message} Look at run ${run_id}.`,
+    { kind: kind === "retryable" ? kind : "terminal", details: { step, run_id, code, message } },
   );
 }

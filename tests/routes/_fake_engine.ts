@@ -240,6 +240,15 @@ export function createFakeEngine(
       return find(tenant, id).journal.slice(after);
     },
 
+    // deno-lint-ignore require-await -- so that a throw becomes a rejection
+    async firstEvent(tenant, id) {
+      return find(tenant, id).journal[0]!;
+    },
+
+    async *latestEvents(tenant, id) {
+      yield* find(tenant, id).journal.toReversed();
+    },
+
     result(tenant, id) {
       return Promise.resolve(find(tenant, id).ended ?? null);
     },

@@ -164,6 +164,7 @@ Deno.test("failed runs are dead letters until they are redriven", async () => {
       created_at: expect.any(String),
       failed_at: expect.any(String),
       conversation_id: "c",
+      attempts: 1,
       links: {
         run: "/v1/runs/run_0002",
         journal: "/v1/runs/run_0002/journal",

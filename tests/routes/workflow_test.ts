@@ -168,7 +168,10 @@ Deno.test("a start with a wrong body is refused with pointers", () =>
 
 Deno.test("workflows are listed by page and status, without other runs", () =>
   withStore(async (store) => {
-    const { app, post, get, id, send } = await started(store);
+    const { app, deps, post, get, id, send } = await started(store);
+    // A page costs as much for long workflows as for short ones.
+    const { journal } = deps.engine;
+    deps.engine.journal = () => Promise.reject(new Error("Cannot list: a whole journal is read."));
     await post("/v1/runs", { pipeline: "echo", input: { a: 1 } });
     await post("/workflow/start", { ...BODY, user_goal: "Second" });
     const first = await get("/workflows?limit=1");
@@ -177,8 +180,11 @@ Deno.test("workflows are listed by page and status, without other runs", () =>
       next_cursor: expect.any(String),
     });
     const rest = await get(`/workflows?limit=5&cursor=${first.next_cursor}`);
-    expect(rest.workflows.map((one: { workflow_id: string }) => one.workflow_id)).toEqual([id]);
+    expect(rest.workflows).toEqual([
+      expect.objectContaining({ workflow_id: id, current_step: "human_approval" }),
+    ]);
     expect(rest.next_cursor).toBe(null);
+    deps.engine.journal = journal;
     await send("approve");
     const ids = async (status: string) =>
       (await get(`/workflows?status=${status}`)).workflows

@@ -89,6 +89,36 @@ Deno.test("a run fails with the error of its step when the attempts are used up"
   checkInvariants(cluster.db, [run.id], []);
 });
 
+Deno.test("the first and the latest events are read without the journal in between", async () => {
+  const { world, node, cluster } = await oneNode(async (ctx) => {
+    for (let n = 0; n < 50; n++) await ctx.step(`s${n}`, () => n);
+    return 1;
+  });
+  const { engine } = node();
+  const { run, result } = await settle(world, engine.start(request({ a: 1 })));
+  await settle(world, result);
+  const journal = journalOf(cluster.db, run.id);
+  const latest = settle(world, Array.fromAsync(engine.latestEvents("t", run.id)));
+  assert.deepEqual(await latest, journal.toReversed());
+  assert.deepEqual(await settle(world, engine.firstEvent("t", run.id)), journal[0]);
+  await assert.rejects(settle(world, engine.firstEvent("t", "run_9")), { code: "not_found" });
+
+  const read: number[] = [];
+  const { list } = cluster.db;
+  cluster.db.list = (...args) => {
+    const found = list.apply(cluster.db, args);
+    read.push(found.length);
+    return found;
+  };
+  const step = async () => {
+    for await (const event of engine.latestEvents("t", run.id)) {
+      if ("step" in event) return event.step;
+    }
+  };
+  assert.equal(await settle(world, step()), "s49");
+  assert.deepEqual(read, [1]);
+});
+
 Deno.test("redrive() goes on where a failed run failed; completed steps do not run again", async () => {
   let broken = true;
   const { world, node, cluster } = await oneNode(async (ctx) => {
@@ -112,6 +142,7 @@ Deno.test("redrive() goes on where a failed run failed; completed steps do not r
   const end = await settle(world, node().engine.result("t", run.id));
   assert.equal(end?.status === "completed" && end.output, 2);
   assert.deepEqual(cluster.calls.map(({ step }) => step), ["a", "b", "b"]);
+  assert.equal((await settle(world, node().engine.get("t", run.id)))?.attempts, 2);
   await assert.rejects(settle(world, node().engine.redrive("t", run.id)), { code: "conflict" });
   const failed = await settle(world, node().engine.list("t", { status: "failed" }));
   assert.equal(failed.runs.length, 0);

@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import { childId } from "../../../pipeline/kernel/child.ts";
 import type { ChildRequest } from "../../../pipeline/kernel/context.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
 import type { RunResult } from "../../../pipeline/kernel/runs.ts";
@@ -6,6 +7,7 @@ import { createProgram } from "../../../pipeline/graph/mod.ts";
 import { define, deps, twice } from "../graph/_define.ts";
 
 const usage = NO_USAGE;
+const run_id = childId("run_1", "a");
 
 async function child(result: RunResult, node = "{ pipeline: inner, with: { n: '${ input.n }' } }") {
   const asked: [string, ChildRequest][] = [];
@@ -37,8 +39,8 @@ Deno.test("pipeline fails with its run, and says why", async () => {
       code: "child_failed",
       kind: "retryable",
       message:
-        "Cannot finish a: the run of pipeline inner ended with model_timeout: Too slow. Look at that run.",
-      details: { step: "a", code: "model_timeout", message: "Too slow." },
+        `Cannot finish a: the run of pipeline inner ended with model_timeout: Too slow. Look at run ${run_id}.`,
+      details: { step: "a", run_id, code: "model_timeout", message: "Too slow." },
     },
   });
   const terminal = { ...error, kind: "terminal" } as const;
