@@ -8,7 +8,7 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
-import { configuredProviders, createModels, type ModelClient } from "./llm/mod.ts";
+import { configuredProviders, createModels, createProbe, type ModelClient } from "./llm/mod.ts";
 import type { Tools } from "./pipeline/agent/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
@@ -128,6 +128,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored),
     schedules,
+    llm: createProbe(config.models),
   });
   return {
     app,
@@ -252,7 +253,7 @@ function appDeps(deps: {
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
-}): Omit<AppDeps, "catalog" | "pipelines" | "schedules"> {
+}): Omit<AppDeps, "catalog" | "pipelines" | "schedules" | "llm"> {
   const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {

@@ -9,8 +9,8 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, type Env, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { diagnose } from "../llm/diagnosis.ts";
 import { lockDirectory } from "../store/lock.ts";
-import { explainConnection } from "./connection.ts";
 import type { CommandIo } from "./io.ts";
 import { misspellings, placeholders } from "./suspicions.ts";
 
@@ -145,7 +145,8 @@ async function checkProvider(config: Config, deps: CheckDeps): Promise<CheckLine
       ...(missing ? [missingModel(default_model, models)] : []),
     ];
   } catch (error) {
-    return [{ state: "problem", subject: provider, message: await explainPing(error, config) }];
+    const { message } = await diagnose(error, provider, config.models);
+    return [{ state: "problem", subject: provider, message }];
   }
 }
 
@@ -158,34 +159,4 @@ function missingModel(name: string, models: string[]): CheckLine {
   const some = models.slice(0, 5).join(", ");
   const message = `${name} is not offered: set LLM_DEFAULT_MODEL to one that is, such as ${some}`;
   return { state: "problem", subject: "LLM_DEFAULT_MODEL", message };
-}
-
-/** Where a provider lives when no base URL is set. */
-const ADDRESSES = {
-  openai: "https://api.openai.com",
-  anthropic: "https://api.anthropic.com",
-  google: "https://generativelanguage.googleapis.com",
-  customgpt: "https://app.customgpt.ai",
-};
-
-async function explainPing(error: unknown, { models }: Config): Promise<string> {
-  const { code, message } = toOrchestratorError(error);
-  const { provider, providers } = models;
-  switch (code) {
-    case "model_auth":
-      return "does not accept the key: check that it is whole, active and of this provider";
-    case "model_rate_limited":
-      return "refuses because of a rate limit or a used-up quota: check the account's plan and credit";
-    case "model_not_found":
-      return "does not know the address or the model: check the base URL and LLM_DEFAULT_MODEL";
-    case "model_timeout":
-    case "model_unavailable": {
-      if (provider === "offline") return message;
-      const address = providers[provider]?.base_url ??
-        (provider === "openai-compatible" ? undefined : ADDRESSES[provider]);
-      return address ? `cannot be reached: ${await explainConnection(address)}` : message;
-    }
-    default:
-      return message;
-  }
 }

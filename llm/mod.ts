@@ -11,6 +11,7 @@ export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
 export { createGoogleModel, type GoogleOptions } from "./google.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
 export { createOfflineModel } from "./offline/mod.ts";
+export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
 export { configuredProviders } from "./providers.ts";
 export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
 export { MAX_ANSWER_BYTES } from "./answer.ts";

@@ -6,6 +6,7 @@ import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead_letters.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { healthRoutes } from "./health.ts";
+import { llmRoutes } from "./llm.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
 import { originGuard } from "./origin_guard.ts";
 import { pipelineRoutes } from "./pipelines.ts";
@@ -50,6 +51,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", approvalRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
   app.route("/", workflowRoutes(deps));
+  app.route("/", llmRoutes(deps));
   app.route("/", pipelineRoutes(deps));
   answerUnknown(app);
   return app;

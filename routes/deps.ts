@@ -5,6 +5,7 @@
  * @module
  */
 import type { Issue } from "../errors.ts";
+import type { Probe } from "../llm/probe.ts";
 import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Authoring } from "../pipeline/authoring.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
@@ -68,6 +69,7 @@ export interface AppDeps {
   approvals: Approvals;
   pipelines: Authoring;
   schedules: Pick<Schedules, "list">;
+  llm: Probe;
   log: Log;
   settings: RouteSettings;
   about: About;

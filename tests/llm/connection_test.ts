@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { explainConnection, type Network } from "../../cli/connection.ts";
+import { explainConnection, type Network } from "../../llm/connection.ts";
 
 /** A network on which one stage fails. */
 function network(failing?: keyof Network) {
@@ -22,10 +22,16 @@ function network(failing?: keyof Network) {
 Deno.test("explainConnection() names the stage that fails", async () => {
   const explain = (failing?: keyof Network) =>
     explainConnection("https://ai.example/v1", network(failing).net);
-  expect(await explain("lookup")).toContain("the name ai.example cannot be resolved");
-  expect(await explain("connect")).toContain("nothing answers at ai.example (port 443)");
-  expect(await explain("connectTls")).toContain("the certificate of ai.example");
-  expect(await explain()).toContain("can be reached");
+  const state = (failed: string | undefined, message: string) => ({
+    ...(failed ? { failed } : {}),
+    message: expect.stringContaining(message),
+  });
+  expect(await explain("lookup"))
+    .toEqual(state("dns", "the name ai.example cannot be resolved"));
+  expect(await explain("connect"))
+    .toEqual(state("connection", "nothing answers at ai.example (port 443)"));
+  expect(await explain("connectTls")).toEqual(state("tls", "the certificate of ai.example"));
+  expect(await explain()).toEqual(state(undefined, "can be reached"));
 });
 
 Deno.test("explainConnection() asks for no certificate without TLS and leaves nothing open", async () => {
@@ -49,8 +55,9 @@ function closingListener() {
 
 Deno.test("explainConnection() finds the stage on a real network", async () => {
   const { address, close } = closingListener();
-  expect(await explainConnection(`http://${address}`)).toContain("can be reached");
-  expect(await explainConnection(`https://${address}`)).toContain("the certificate of");
+  const failing = async (scheme: string) => (await explainConnection(scheme + address)).failed;
+  expect(await failing("http://")).toBeUndefined();
+  expect(await failing("https://")).toBe("tls");
   await close();
-  expect(await explainConnection(`http://${address}`)).toContain("nothing answers");
+  expect(await failing("http://")).toBe("connection");
 });

@@ -1,0 +1,76 @@
+/** Finds out why an address cannot be reached, stage by stage: name, connection, certificate. @module */
+import { lookup } from "node:dns/promises";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+/** Longest time for one stage, in milliseconds. */
+const STAGE_MS = 5_000;
+
+/** The network as {@linkcode explainConnection} uses it. Every function rejects where it fails. */
+export interface Network {
+  lookup(hostname: string): Promise<unknown>;
+  connect(hostname: string, port: number): Promise<Disposable>;
+  /** Connects and shakes hands. */
+  connectTls(hostname: string, port: number): Promise<Disposable>;
+}
+
+const SYSTEM: Network = {
+  lookup: (hostname) => lookup(hostname),
+  connect: (host, port) => opened(connect({ host, port }), "connect"),
+  connectTls: (host, port) =>
+    opened(
+      connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }) }),
+      "secureConnect",
+    ),
+};
+
+/** How far a connection comes. */
+export interface ConnectionState {
+  /** The stage that fails; absent when the address can be reached. */
+  failed?: "dns" | "connection" | "tls";
+  /** Why, and what to do. */
+  message: string;
+}
+
+/** Why `address` cannot be reached and what to do, or that it can. */
+export async function explainConnection(
+  address: string,
+  network = SYSTEM,
+): Promise<ConnectionState> {
+  const { hostname: name, host, protocol, port } = new URL(address);
+  const hostname = name.replace(/^\[|\]$/g, "");
+  const number = Number(port) || (protocol === "https:" ? 443 : 80);
+  if (await fails(network.lookup(hostname))) {
+    const message = `the name ${hostname} cannot be resolved: check its spelling, the DNS and, ` +
+      "behind a proxy, HTTPS_PROXY";
+    return { failed: "dns", message };
+  }
+  if (await fails(network.connect(hostname, number))) {
+    const message = `nothing answers at ${host} (port ${number}): check that the server runs and ` +
+      "that no firewall is in between; behind a proxy, set HTTPS_PROXY";
+    return { failed: "connection", message };
+  }
+  if (protocol === "https:" && await fails(network.connectTls(hostname, number))) {
+    const message =
+      `the certificate of ${host} is not accepted: check the machine's clock; where ` +
+      "a proxy re-signs traffic, set DENO_TLS_CA_STORE=system or DENO_CERT to its CA file";
+    return { failed: "tls", message };
+  }
+  return { message: `${host} can be reached, so the fault is likely to pass: try again` };
+}
+
+function fails(attempt: Promise<unknown>): Promise<boolean> {
+  return attempt.then((made) => {
+    (made as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
+    return false;
+  }, () => true);
+}
+
+/** The socket once `event` says that it is ready. */
+function opened(socket: Socket, event: "connect" | "secureConnect"): Promise<Disposable> {
+  return new Promise((resolve, reject) => {
+    socket.setTimeout(STAGE_MS, () => socket.destroy(new Error("timed out")));
+    socket.once(event, () => resolve({ [Symbol.dispose]: () => void socket.destroy() }));
+    socket.once("error", reject);
+  });
+}

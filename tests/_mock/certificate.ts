@@ -1,0 +1,21 @@
+/** A certificate for localhost that nobody vouches for, and its key. @module */
+
+/** Made for tests, worth nothing elsewhere. */
+export const SELF_SIGNED = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIULmE6/1DvLcwzImMaOdV2GJZ8hxUwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTE1NDcyNVoYDzIxMjYxMDI4
+MTU0NzI1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATa6T8uuFlv5GpvfD+oes3HoELUPPUw9Zw7vOfgh1wbv//L+BvmqBHR
+dW4lm02HHi7LZHwkQD0awTDsSaeqxFHzo28wbTAdBgNVHQ4EFgQUNCKs2XnELs+o
+H2tJvgKlLwiz0t4wHwYDVR0jBBgwFoAUNCKs2XnELs+oH2tJvgKlLwiz0t4wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgM2KALIl0ljlXFWUBYOhtVCkz+IBfFFJsFu7+qOm4tCwCIQDI
+8ZA7fgE2+0bvFDYyIh7G5Fvb/uX2S6MY9lQ7tt2lIg==
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMUovqOuAhgQMavZN
+qwS83eEKu7VocaCu147KpuUltVihRANCAATa6T8uuFlv5GpvfD+oes3HoELUPPUw
+9Zw7vOfgh1wbv//L+BvmqBHRdW4lm02HHi7LZHwkQD0awTDsSaeqxFHz
+-----END PRIVATE KEY-----`,
+};
