@@ -63,6 +63,18 @@ export type ErrorCode =
   | "model_timeout"
   | "model_unavailable"
   | "tool_failed"
+  | "tool_unknown"
+  | "tool_disabled"
+  | "tool_denied"
+  | "tool_timeout"
+  | "tool_bad_arguments"
+  | "tool_bad_output"
+  | "tool_output_too_large"
+  | "circuit_open"
+  // documents
+  | "document_unreadable"
+  | "document_limit"
+  | "vector_db_failed"
   | "internal";
 
 /** One thing that is wrong with an input, and where. */

@@ -8,6 +8,7 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
+import { configuredProviders, createModels, type ModelClient } from "./llm/mod.ts";
 import { configuredProviders, createModels, createProbe, type ModelClient } from "./llm/mod.ts";
 import type { Tools } from "./pipeline/agent/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
@@ -29,13 +30,15 @@ import { createSchedules } from "./pipeline/schedules.ts";
 import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
 import type { Services } from "./pipeline/services.ts";
 import { standIns } from "./pipeline/stand_ins.ts";
+import type { ToolCallDeps, Tools } from "./pipeline/tool_call.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Tasks } from "./pipeline/steps/mod.ts";
 import { root } from "./resources.ts";
 import { createApp } from "./routes/app.ts";
 import type { AppDeps, AppEnv, CatalogPort, HealthParts } from "./routes/deps.ts";
-import { keys, openStore, setText, type Store } from "./store/mod.ts";
+import { createArtifacts, keys, openStore, setText, type Store } from "./store/mod.ts";
 import type { Logger } from "./telemetry/log.ts";
+import { createTools } from "./tools/mod.ts";
 import { version } from "./version.ts";
 
 /** How long a worker is taken for alive after its last commit. */
@@ -68,12 +71,6 @@ export interface OrchestratorOptions {
 /** The tasks that pipelines may call by name. */
 const BUILT_IN: Tasks = { merge_review: mergeReviewTask, agent_state: agentStateTask };
 
-/** No tools yet: profiles may name them, agents do not get them. */
-const NO_TOOLS: Tools = {
-  specs: () => [],
-  call: (name) => Promise.reject(new Error(`Cannot call ${name}: there are no tools`)),
-};
-
 /**
  * Builds a service and resumes what its store holds.
  *
@@ -93,7 +90,15 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const tasks = { ...BUILT_IN, ...options.tasks };
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
   const approvals = createApprovals({ store, now: world.clock.now });
+  const keep_ms = config.runs.retention_ms;
+  const artifacts = createArtifacts(store, {
+    now: world.clock.now,
+    newId: world.newId,
+    max_bytes: config.server.max_artifact_bytes,
+    keep_ms,
+  });
   const stored = createStoredPipelines(store, world.clock.now);
+  const tools = createTools({ store, now: world.clock.now, log });
   const catalog = createConfiguredCatalog({
     config,
     store,
@@ -102,6 +107,8 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     tasks,
     conversations,
     approvals: asking,
+    tools,
+    keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
   });
   const engine = createEngine({
     store,
@@ -120,11 +127,11 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const { clock } = world;
   const prepare = preparing(catalog);
   const schedules = createSchedules({ catalog, engine, prepare, store, clock, log });
-  const keep_ms = config.runs.retention_ms;
-  const retention = createRetention({ store, clock, log, keep_ms });
+  const retention = createRetention({ store, clock, log, keep_ms, sweepers: [artifacts.sweep] });
   const shutdown = new AbortController();
   const app = createApp({
     ...appDeps({ config, log, engine, approvals, world, shutdown: shutdown.signal }),
+    artifacts,
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored),
     schedules,
@@ -205,12 +212,14 @@ function createConfiguredCatalog(deps: {
   tasks: Tasks;
   conversations: Conversations;
   approvals: ApprovalDeps;
+  tools: Tools;
+  keep: ToolCallDeps["keep"];
 }): Catalog {
-  const { config, store, stored, models, tasks, conversations, approvals } = deps;
+  const { config, store, stored, models, tasks, conversations, approvals, tools, keep } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
   const cache = createNodeCache(store, approvals.now);
   const services = configuredServices(config);
-  return createCatalog({
+  const catalog: Catalog = createCatalog({
     roots: definitionFolders(config.home),
     tasks: Object.keys(tasks),
     services: Object.keys(services),
@@ -228,13 +237,20 @@ function createConfiguredCatalog(deps: {
         model_retry,
         tasks,
         services,
-        tools: NO_TOOLS,
+        tools,
+        keep,
         approvals,
         cache,
+        async resolvePipeline(tenant, name, input) {
+          const { version, definition } = await catalog.resolve(name, tenant);
+          validateInput(definition, input);
+          return version;
+        },
       });
       return remembering(program, conversations, config.runs.conversation_messages);
     },
   });
+  return catalog;
 }
 
 /** What starting a run needs of its pipeline, its input checked. */
@@ -253,6 +269,7 @@ function appDeps(deps: {
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
+}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules"> {
 }): Omit<AppDeps, "catalog" | "pipelines" | "schedules" | "llm"> {
   const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
@@ -263,6 +280,7 @@ function appDeps(deps: {
     settings: {
       max_body_bytes: server.max_body_bytes,
       max_message_bytes: server.max_message_bytes,
+      max_artifact_bytes: server.max_artifact_bytes,
       allowed_hosts: [...server.allowed_hosts],
       allowed_origins: [...server.allowed_origins],
       base_url: server.base_url,

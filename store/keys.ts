@@ -33,6 +33,13 @@
  * | `blob, tenant, write, n` | pieces of a file's bytes |
  * | `blob_loose, tenant, write` | bytes that no artifact names, yet or any more |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
+ * | `document, tenant, collection, document` | what is known of a document; it exists exactly while this does |
+ * | `document_of, tenant, document` | in which collection it is |
+ * | `document_key, tenant, collection, kind, value` | index by the hash of its bytes and by its address |
+ * | `passage, tenant, collection, document, n` | its passages |
+ * | `vector, tenant, collection, document, n` | their vectors, 32-bit floats |
+ * | `collection, tenant, collection` | how many documents and passages it has; written with each change |
+ * | `unfinished, tenant, document` | a document that is being written or removed, and by whom |
  * | `chunk, …key, n` | pieces of a value over 60 KB |
  *
  * @module
@@ -108,5 +115,52 @@ export const keys = {
   looseBlobs: (): Key => ["blob_loose"],
   removing: (tenant: string, id: string): Key => ["removing", tenant, id],
   removings: (): Key => ["removing"],
+  document: (tenant: string, collection: string, id: string): Key => [
+    "document",
+    tenant,
+    collection,
+    id,
+  ],
+  documents: (tenant: string): Key => ["document", tenant],
+  documentsIn: (tenant: string, collection: string): Key => ["document", tenant, collection],
+  documentOf: (tenant: string, id: string): Key => ["document_of", tenant, id],
+  documentKey: (tenant: string, collection: string, kind: "hash" | "url", value: string): Key => [
+    "document_key",
+    tenant,
+    collection,
+    kind,
+    value,
+  ],
+  passage: (tenant: string, collection: string, id: string, n: number): Key => [
+    "passage",
+    tenant,
+    collection,
+    id,
+    n,
+  ],
+  passagesIn: (tenant: string, collection: string): Key => ["passage", tenant, collection],
+  passagesOf: (tenant: string, collection: string, id: string): Key => [
+    "passage",
+    tenant,
+    collection,
+    id,
+  ],
+  vector: (tenant: string, collection: string, id: string, n: number): Key => [
+    "vector",
+    tenant,
+    collection,
+    id,
+    n,
+  ],
+  vectorsOf: (tenant: string, collection: string, id: string): Key => [
+    "vector",
+    tenant,
+    collection,
+    id,
+  ],
+  collection: (tenant: string, name: string): Key => ["collection", tenant, name],
+  collections: (tenant: string): Key => ["collection", tenant],
+  unfinished: (tenant: string, id: string): Key => ["unfinished", tenant, id],
+  unfinisheds: (): Key => ["unfinished"],
   chunk: (key: Key, n: number): Key => ["chunk", ...key, n],
 } as const;

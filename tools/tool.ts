@@ -41,6 +41,11 @@ export interface ToolInfo {
   cost_usd?: number;
   /** True when its result holds text that others wrote: from the web, a document, another service. */
   untrusted: boolean;
+  /**
+   * True when the `url` fields of its result come from an index that the operator chose: a run may
+   * read them without asking a person.
+   */
+  finds_urls?: boolean;
 }
 
 /** What a call is told besides its arguments. */
@@ -93,5 +98,7 @@ export interface ToolSet {
   tools(tenant: string): Promise<Tool[]>;
   /** Why it has none, when something is wrong with it. */
   problem?(): string | undefined;
+  /** Somebody enabled this tool: what had disabled it by itself (a changed schema) is accepted. */
+  accept?(tenant: string, name: string): Promise<void>;
   close?(): Promise<void>;
 }

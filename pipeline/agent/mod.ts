@@ -9,4 +9,3 @@ export {
 } from "./loop.ts";
 export { type AgentProfile, parseProfile } from "./profile.ts";
 export { createPrompt, type Prompt, promptIssues } from "./prompt.ts";
-export type { ToolOptions, Tools } from "./tools.ts";

@@ -30,6 +30,8 @@ export interface AgentProfile {
   timeout_seconds: number;
   temperature?: number;
   max_output_tokens?: number;
+  /** JSON Schema of what it takes. A plan may use agents that say so, and those without a prompt. */
+  input?: JsonSchema;
   /** JSON Schema of the answer. */
   output?: JsonSchema;
   /** Template of the system message: the file's body. */
@@ -54,6 +56,7 @@ const frontMatter = z.object({
   timeout_seconds: z.number().positive().max(3_600).default(120),
   temperature: z.number().min(0).max(2).optional(),
   max_output_tokens: z.int().positive().optional(),
+  input: z.record(z.string(), z.unknown()).optional(),
   output: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -83,8 +86,15 @@ export function parseProfile(text: string, name: string, prompts?: string[]): Ag
   };
 }
 
-function problemsOf({ output, prompt }: z.infer<typeof frontMatter>, prompts?: string[]) {
-  const problems = output === undefined ? [] : schemaProblems(output, ["output"]);
+/** True for an agent that can be given work by others than the pipeline it was written for. */
+export function takesTasks({ input, prompt }: AgentProfile): boolean {
+  return input !== undefined || prompt === undefined;
+}
+
+function problemsOf({ prompt, ...schemas }: z.infer<typeof frontMatter>, prompts?: string[]) {
+  const problems = (["input", "output"] as const).flatMap((field) =>
+    schemas[field] === undefined ? [] : schemaProblems(schemas[field], [field])
+  );
   if (prompt === undefined || !prompts || prompts.includes(prompt)) return problems;
   return [...problems, { path: ["prompt"], message: unknownName("prompt", prompt, prompts) }];
 }

@@ -9,6 +9,7 @@ import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { RunContext, RunFunction } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { NodeEnv } from "../steps/mod.ts";
+import { isTainted, nameUrls } from "../taint.ts";
 import type { NodeCache } from "./cache.ts";
 import { compensate } from "./compensate.ts";
 import { DEFAULT_MAX_STEPS, type Definition } from "./document.ts";
@@ -39,6 +40,7 @@ export function createProgram(
   const max_steps = pipeline.max_steps ?? DEFAULT_MAX_STEPS;
   return async (ctx, input) => {
     validateInput(definition, input);
+    if (!isTainted(ctx.run)) nameUrls(ctx.run, input);
     const { id, pipeline: name, created_at } = ctx.run;
     const scope: Scope = { input, nodes: {}, run: { id, pipeline: name, created_at } };
     const walk: Walk = { budget: { max_steps, left: max_steps }, begun: [] };

@@ -18,7 +18,7 @@ export function childId(parent: string, key: string): string {
 export function childRecord(
   parent: RunRecord,
   key: string,
-  { pipeline, version }: ChildRequest,
+  { pipeline, version, tainted }: ChildRequest,
   budget: RunRecord["budget"],
 ): Omit<RunRecord, "created_at"> {
   const record: Omit<RunRecord, "created_at"> = {
@@ -34,6 +34,7 @@ export function childRecord(
   if (parent.priority) record.priority = parent.priority;
   if (parent.conversation_id) record.conversation_id = parent.conversation_id;
   if (budget) record.budget = budget;
+  if (tainted) record.tainted = true;
   return record;
 }
 

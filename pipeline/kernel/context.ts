@@ -79,6 +79,8 @@ export interface ChildRequest {
   pipeline: string;
   version: string;
   input: Json;
+  /** See {@linkcode RunInfo.tainted}. */
+  tainted?: boolean;
 }
 
 /** Options of {@linkcode RunContext.group}. */
@@ -127,6 +129,8 @@ export interface RunInfo {
   readonly ancestors?: readonly string[];
   /** Set when this run repeats another one from a step on. */
   readonly restart?: { readonly run: string; readonly from: string; readonly with?: Json };
+  /** True when its input may hold text from outside. */
+  readonly tainted?: boolean;
 }
 
 /** The kernel as a run's function sees it. */

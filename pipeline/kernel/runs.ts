@@ -51,6 +51,8 @@ export interface RunRecord {
   budget?: RunBudget;
   /** Set when this run repeats another one from a step on. */
   restart?: { run: string; from: string; with?: Json };
+  /** Its input may hold text from outside. */
+  tainted?: boolean;
   /** What a `waiting` run waits for. */
   waiting_for?: WaitingFor[];
 }

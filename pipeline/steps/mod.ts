@@ -8,6 +8,7 @@ import { map } from "./map.ts";
 import { parallel } from "./parallel.ts";
 import { pipeline, type PipelineEnv } from "./pipeline.ts";
 import { task, type Tasks } from "./task.ts";
+import { tool, type ToolEnv } from "./tool.ts";
 import { transform } from "./transform.ts";
 import { wait } from "./wait.ts";
 
@@ -15,13 +16,16 @@ export type { Task, Tasks } from "./task.ts";
 export type { CompiledNode, NodeKind } from "./kind.ts";
 
 /** What nodes need from outside. */
-export type NodeEnv = AgentEnv & ApprovalEnv & CallEnv & PipelineEnv & GraphEnv & { tasks: Tasks };
+export type NodeEnv = AgentEnv & ApprovalEnv & CallEnv & PipelineEnv & ToolEnv & GraphEnv & {
+  tasks: Tasks;
+};
 
 /** Every kind, in the order in which documents describe them. */
 // deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
 export const kinds: NodeKind<any, NodeEnv>[] = [
   agent,
   task,
+  tool,
   call,
   approval,
   transform,

@@ -12,11 +12,11 @@ import {
   type AgentProfile,
   createAgent,
   runAgent,
-  type ToolOptions,
-  type Tools,
 } from "../../../pipeline/agent/mod.ts";
 import type { EventBody, Json } from "../../../pipeline/kernel/events.ts";
+import type { Tools } from "../../../pipeline/tool_call.ts";
 import { FakeContext, RUN } from "../_fake_context.ts";
+import { FakeTools, NO_TOOLS } from "../_fake_tools.ts";
 
 type Script = (request: ModelRequest, options: GenerateOptions) => Partial<ModelAnswer>;
 
@@ -44,25 +44,6 @@ class ScriptedModel implements ModelClient {
 
   models(): Promise<string[]> {
     return Promise.resolve([]);
-  }
-}
-
-class FakeTools implements Tools {
-  readonly calls: [name: string, args: Json, key: string][] = [];
-
-  constructor(private readonly handle: (args: Json, options: ToolOptions) => Promise<Json>) {}
-
-  specs(names: string[]) {
-    return names.filter((name) => name !== "gone").map((name) => ({
-      name,
-      description: `Tool ${name}`,
-      parameters: { type: "object", properties: { q: { type: "string" } } },
-    }));
-  }
-
-  call(name: string, args: Json, options: ToolOptions): Promise<Json> {
-    this.calls.push([name, args, options.idempotency_key]);
-    return this.handle(args, options);
   }
 }
 
@@ -105,7 +86,7 @@ async function run(
 ) {
   const models = new ScriptedModel(script);
   const model_retry = { max_attempts: 4, interval_ms: 100 };
-  const output = await runAgent(ctx, what, { models, model_retry, tools })
+  const output = await runAgent(ctx, what, { models, model_retry, ...NO_TOOLS, tools })
     .catch((error) => ({ error }));
   return { output, ctx, requests: models.requests };
 }
@@ -255,9 +236,10 @@ Deno.test("runAgent() runs the tools of one turn together and answers them in or
     { role: "tool", content: "text of second", tool_call_id: "c2", name: "search" },
   ]);
   expect(requests[0]!.tools!.map(({ name }) => name)).toEqual(["search"]);
+  // Watchers see each result as it comes.
   expect(ofType(ctx, "tool.returned").map((event) => "step" in event && event.step)).toEqual([
-    "plan/tool#1",
     "plan/tool#2",
+    "plan/tool#1",
   ]);
 });
 
@@ -276,7 +258,7 @@ for (const [why, denied, reason] of DENIED) {
     );
     expect(output).toBe("done");
     expect(tools.calls).toEqual([]);
-    expect(ctx.ran).toEqual(["plan/llm#1", "plan/llm#2"]);
+    expect(ctx.ran).toEqual(["plan/tools", "plan/llm#1", "plan/llm#2"]);
     expect(ofType(ctx, "tool.denied")).toEqual([{
       type: "tool.denied",
       step: "plan/tool#1",
@@ -352,7 +334,7 @@ Deno.test("runAgent() asks once more when the answer does not fit", async () => 
     call({ output: OUTPUT, tools: ["search"] }),
   );
   expect(output).toEqual({ score: 8 });
-  expect(ctx.ran).toEqual(["plan/llm#1", "plan/llm#2"]);
+  expect(ctx.ran).toEqual(["plan/tools", "plan/llm#1", "plan/llm#2"]);
   expect(requests[1]!.tools).toBeUndefined();
   const [before, request] = requests[1]!.messages.slice(-2);
   expect(before).toEqual({ role: "assistant", content: '{"score":"high"}' });
@@ -393,9 +375,12 @@ Deno.test("runAgent() resumed after any step asks the same and repeats nothing",
   const what = call({ tools: ["search"], output: OUTPUT });
   const whole = await run(script, what);
   expect(whole.ctx.ran).toEqual([
+    "plan/tools",
     "plan/llm#1",
+    "plan/tool#1/gate",
     "plan/tool#1",
     "plan/llm#2",
+    "plan/tool#3/gate",
     "plan/tool#3",
     "plan/llm#3",
     "plan/llm#4",

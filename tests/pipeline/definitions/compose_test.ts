@@ -6,6 +6,7 @@ import { createProgram } from "../../../pipeline/graph/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import { type MergeResult, mergeReviewTask } from "../../../pipeline/steps/merge_review.ts";
 import { FakeContext, type RecordedStep } from "../_fake_context.ts";
+import { NO_TOOLS } from "../_fake_tools.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 const text = Deno.readTextFileSync(
@@ -13,7 +14,6 @@ const text = Deno.readTextFileSync(
 );
 const tasks = { merge_review: mergeReviewTask };
 const models = createOfflineModel();
-const tools = { specs: () => [], call: () => Promise.reject(new Error("no tools")) };
 
 /** Runs the built-in pipeline with the built-in agents and prompts. */
 async function compose(input: Json, recorded: RecordedStep[] = []) {
@@ -25,11 +25,12 @@ async function compose(input: Json, recorded: RecordedStep[] = []) {
     },
     tasks: Object.keys(tasks),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-    compile: (definition) => createProgram(definition, { models, model_retry: {}, tasks, tools }),
+    compile: (definition) =>
+      createProgram(definition, { models, model_retry: {}, tasks, ...NO_TOOLS }),
   });
   const { definition } = await catalog.resolve("compose");
   const context = new FakeContext(recorded);
-  const program = createProgram(definition, { models, model_retry: {}, tasks, tools });
+  const program = createProgram(definition, { models, model_retry: {}, tasks, ...NO_TOOLS });
   const output = await program(context, input) as unknown as MergeResult;
   return { context, output };
 }

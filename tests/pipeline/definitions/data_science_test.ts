@@ -9,6 +9,7 @@ import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Service, Services } from "../../../pipeline/services.ts";
 import { standIns } from "../../../pipeline/stand_ins.ts";
 import { FakeContext } from "../_fake_context.ts";
+import { NO_TOOLS } from "../_fake_tools.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 const INPUT = {
@@ -51,7 +52,7 @@ async function dataScience(decisions: Decision[], services: Services = standIns)
     models: createOfflineModel(),
     model_retry: {},
     tasks: { agent_state: agentStateTask },
-    tools: { specs: () => [], call: () => Promise.reject(new Error("no tools")) },
+    ...NO_TOOLS,
     services,
     approvals,
   };

@@ -7,6 +7,7 @@ import {
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Tasks } from "../../../pipeline/steps/mod.ts";
 import { FakeContext, type RecordedStep } from "../_fake_context.ts";
+import { NO_TOOLS } from "../_fake_tools.ts";
 
 /** Program deps without models and tools. */
 export function deps(tasks: Tasks = {}, more: Partial<ProgramDeps> = {}): ProgramDeps {
@@ -18,7 +19,7 @@ export function deps(tasks: Tasks = {}, more: Partial<ProgramDeps> = {}): Progra
       models: () => Promise.resolve([]),
     },
     model_retry: {},
-    tools: { specs: () => [], call: () => Promise.reject(new Error("no tool here")) },
+    ...NO_TOOLS,
     ...more,
   } as ProgramDeps;
 }

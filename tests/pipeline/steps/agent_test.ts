@@ -4,6 +4,7 @@ import { parseProfile } from "../../../pipeline/agent/profile.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import { agent, type AgentEnv } from "../../../pipeline/steps/agent.ts";
 import { FakeContext, RUN } from "../_fake_context.ts";
+import { NO_TOOLS } from "../_fake_tools.ts";
 
 const PROFILE = parseProfile("---\nprompt: greet\nhistory: 5\n---\nBe kind.\n", "host");
 
@@ -26,7 +27,7 @@ function environment(requests: ModelRequest[]): AgentEnv {
       },
       models: () => Promise.resolve([]),
     },
-    tools: { specs: () => [], call: () => Promise.reject(new Error("none")) },
+    ...NO_TOOLS,
   };
 }
 

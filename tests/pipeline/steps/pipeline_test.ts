@@ -1,9 +1,12 @@
 import { expect } from "expect";
+import { OrchestratorError } from "../../../errors.ts";
 import { childId } from "../../../pipeline/kernel/child.ts";
 import type { ChildRequest } from "../../../pipeline/kernel/context.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
 import type { RunResult } from "../../../pipeline/kernel/runs.ts";
 import { createProgram } from "../../../pipeline/graph/mod.ts";
+import type { Json } from "../../../pipeline/kernel/events.ts";
+import type { FakeContext } from "../_fake_context.ts";
 import { define, deps, twice } from "../graph/_define.ts";
 
 const usage = NO_USAGE;
@@ -58,4 +61,75 @@ Deno.test("pipeline fails when its run is cancelled", async () => {
 Deno.test("pipeline without a version fails when the program is made", async () => {
   const definition = await define("  a: { pipeline: inner }");
   expect(() => createProgram(definition, deps())).toThrow('unknown pipeline "inner"');
+});
+
+const CHOSEN = "{ pipeline: '${ input.name }', with: { n: '${ input.n }' } }";
+
+/** Runs a node that chooses its pipeline, straight and on its own record. */
+async function choose(
+  input: Json,
+  { node = CHOSEN, ancestors, resolve = () => Promise.resolve("sha256:2") }: {
+    node?: string;
+    ancestors?: string[];
+    resolve?: (tenant: string, name: string, input: Json) => Promise<string>;
+  } = {},
+) {
+  const looked: unknown[] = [];
+  const asked: [string, ChildRequest][] = [];
+  const trial = {
+    definition: await define(`  a: ${node}\n  b: { transform: '\${ nodes.a.error }' }`),
+    deps: deps({}, {
+      resolvePipeline: (...args) => {
+        looked.push(args);
+        return resolve(...args);
+      },
+    }),
+    input,
+    prepare: (ctx: FakeContext) => {
+      Object.assign(ctx.run, { ancestors });
+      ctx.onChild = (key, request) => {
+        asked.push([key, request]);
+        return { status: "completed", output: request.version, usage };
+      };
+    },
+  };
+  const { ended, ctx } = await twice(trial);
+  return { ended, looked, asked, keys: ctx.steps.map(({ key }) => key) };
+}
+
+Deno.test("pipeline with an expression is looked up once and keeps what was found", async () => {
+  const { ended, looked, asked, keys } = await choose({ name: "late", n: 5 });
+  expect(ended).toEqual({ output: "sha256:2" });
+  expect(looked).toEqual([["default", "late", { n: 5 }]]);
+  const request = { pipeline: "late", version: "sha256:2", input: { n: 5 } };
+  expect(asked).toEqual([["a", request], ["a", request]]);
+  expect(keys).toContain("a/resolve");
+});
+
+Deno.test("pipeline with an expression fails with codes that catch can tell apart", async () => {
+  const node = `${CHOSEN.slice(0, -1)}, catch: [{ errors: [validation_failed], next: b }] }`;
+  const issues = [{ location: "/n", message: "is missing" }];
+  const resolve = (_tenant: string, name: string) =>
+    Promise.reject(
+      name === "late"
+        ? new OrchestratorError("validation_failed", "Cannot run.", { issues })
+        : new OrchestratorError("not_found", "Cannot find."),
+    );
+  const missing = await choose({ name: "late" }, { node, resolve });
+  expect(missing.ended).toEqual({
+    output: { code: "validation_failed", message: "Cannot run.", issues },
+  });
+  const unknown = await choose({ name: "nope" }, { node, resolve });
+  expect(unknown.ended).toMatchObject({ error: { code: "not_found" } });
+  const nameless = await choose({ n: 1 }, { node, resolve });
+  expect(nameless.ended).toMatchObject({ error: { code: "not_found" } });
+  expect([...missing.asked, ...unknown.asked, ...nameless.asked]).toEqual([]);
+});
+
+Deno.test("pipelines that choose each other do not go on for ever", async () => {
+  const ancestors = ["run_1", "run_2", "run_3", "run_4"];
+  expect((await choose({ name: "late" }, { ancestors })).ended).toEqual({ output: "sha256:2" });
+  const deep = await choose({ name: "late" }, { ancestors: [...ancestors, "run_5"] });
+  expect(deep.ended).toMatchObject({ error: { code: "step_limit_exceeded", kind: "terminal" } });
+  expect(deep.looked).toEqual([]);
 });

@@ -1,0 +1,56 @@
+/**
+ * Whether a run has read what others wrote. Text from the web, from documents, from other services
+ * may hold instructions; from then on nothing that the run sends or changes outside happens without
+ * a person's word.
+ *
+ * It is kept in memory only: a replay goes through the same calls and comes to the same state.
+ *
+ * @module
+ */
+import type { Json } from "../json/value.ts";
+import type { RunInfo } from "./kernel/context.ts";
+
+interface Taint {
+  tainted: boolean;
+  /** Addresses that were named before, or by a search: asking for them tells nobody anything. */
+  named: Set<string>;
+}
+
+const states = new WeakMap<RunInfo, Taint>();
+
+/** Addresses that one run keeps. */
+const MAX_NAMED = 1_000;
+const ADDRESS = /https?:\/\/[^\s"'<>\\^`{|}]+/g;
+
+/** The run has read what others wrote. */
+export function taint(run: RunInfo): void {
+  stateOf(run).tainted = true;
+}
+
+/** True when the run, or one that gave it its input, has read what others wrote. */
+export function isTainted(run: RunInfo): boolean {
+  return stateOf(run).tainted;
+}
+
+/** Keeps the addresses in what the run was asked, or in what a search found. */
+export function nameUrls(run: RunInfo, value: Json): void {
+  const { named } = stateOf(run);
+  for (const [address] of JSON.stringify(value ?? null).matchAll(ADDRESS)) {
+    if (named.size >= MAX_NAMED) return;
+    named.add(address.replace(/[.,;:!?)\]]+$/, ""));
+  }
+}
+
+/** True when `address` was named, so that asking for it carries nothing that the run has read. */
+export function isNamed(run: RunInfo, address: string): boolean {
+  return stateOf(run).named.has(address);
+}
+
+function stateOf(run: RunInfo): Taint {
+  let state = states.get(run);
+  if (!state) {
+    state = { tainted: run.tainted ?? false, named: new Set() };
+    states.set(run, state);
+  }
+  return state;
+}

@@ -1,0 +1,31 @@
+/**
+ * Tools: the registry with every set of tools that this service has.
+ *
+ * Boundary: the composition of `tools/`. What a set needs from elsewhere (a way out, a sandbox, the
+ * documents) is passed in.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+import { createRegistry, type Registry, type RegistryDeps } from "./registry.ts";
+import type { Tool } from "./tool.ts";
+
+export type { Registry, ToolStatus } from "./registry.ts";
+export type { Artifact, NewArtifact, Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
+
+/** What tools need. */
+export interface ToolsDeps extends Pick<RegistryDeps, "store" | "now" | "log"> {
+  /** Tools that are part of the program. */
+  built_in?: Tool[];
+}
+
+/** Makes the registry with all sets. */
+export function createTools({ built_in = [], ...deps }: ToolsDeps): Registry {
+  return createRegistry({
+    ...deps,
+    sets: [{ name: "built_in", tools: () => Promise.resolve(built_in) }],
+    compile: () => {
+      throw new OrchestratorError("validation_failed", "Cannot register tools yet.");
+    },
+  });
+}

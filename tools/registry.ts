@@ -1,0 +1,356 @@
+/**
+ * Every tool that there is, and the only place where one is called.
+ *
+ * Boundary: finds tools by name, checks what goes in and what comes out, and ends what takes too long
+ * or answers too much. Whether somebody may call a tool is decided above, before.
+ *
+ * 1. A tool gets arguments that fit its schema, and a caller gets a result that fits its schema and
+ *    size, or a typed error.
+ * 2. A call ends at its time-out, whether or not the tool listens.
+ * 3. What tenants register, disable and saw fail is in the store.
+ *
+ * @module
+ */
+import { OrchestratorError, toErrorJson } from "../errors.ts";
+import { schemaIssues, schemaProblems } from "../json/schema.ts";
+import { unknownName } from "../json/suggest.ts";
+import type { Json } from "../json/value.ts";
+import { keys, type Mutation, setJson, type Store } from "../store/mod.ts";
+import type { Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
+
+/** What a registry needs. */
+export interface RegistryDeps {
+  store: Pick<Store, "get" | "list" | "commit">;
+  /** The first one that has a name wins. */
+  sets: readonly ToolSet[];
+  /** Makes a tool of a definition. @throws `validation_failed` */
+  compile: (definition: Json) => Tool;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  log: { warn(message: string, fields?: Record<string, unknown>): void };
+}
+
+/** A tool and how it is doing. Plain JSON. */
+export interface ToolStatus extends ToolInfo {
+  enabled: boolean;
+  /** The last call that failed. */
+  last_error?: ToolFailure;
+}
+
+/** A call that failed. */
+export interface ToolFailure {
+  code: string;
+  message: string;
+  /** RFC 3339 UTC. */
+  at: string;
+}
+
+/** A set that has something wrong with it. */
+export interface SetProblem {
+  set: string;
+  message: string;
+}
+
+/** The tools. */
+export interface Registry {
+  /** Every tool of a tenant, by name. */
+  list(tenant: string): Promise<ToolStatus[]>;
+  /** @throws `tool_unknown` */
+  get(tenant: string, name: string): Promise<ToolStatus>;
+  /**
+   * The enabled ones with these names, in this order; `*` at the end of a name stands for anything.
+   * Unknown names are left out.
+   */
+  describe(tenant: string, names: readonly string[]): Promise<ToolInfo[]>;
+  /**
+   * Makes one call.
+   *
+   * @throws `tool_unknown`, `tool_disabled`, `tool_bad_arguments`, `tool_timeout`, `tool_bad_output`,
+   *   `tool_output_too_large`, `tool_failed`, what the tool itself throws, what aborted the signal
+   */
+  call(name: string, args: Json, scope: ToolScope): Promise<Json>;
+  /** Adds a tool, or puts another one in place of one that was registered. @throws `conflict` */
+  register(tenant: string, definition: Json): Promise<ToolStatus>;
+  /** Removes a registered tool. @throws `tool_unknown`, `conflict` when it is not a registered one */
+  unregister(tenant: string, name: string): Promise<void>;
+  /** @throws `tool_unknown` */
+  setEnabled(tenant: string, name: string, enabled: boolean): Promise<ToolStatus>;
+  problems(): SetProblem[];
+  close(): Promise<void>;
+}
+
+/** What is kept of a tool for a tenant. */
+interface ToolRecord {
+  /** What was registered; absent for a tool of a set. */
+  definition?: Json;
+  disabled?: true;
+  last_error?: ToolFailure;
+}
+
+/** The most a result may hold, in characters of JSON. */
+export const MAX_OUTPUT_CHARS = 1_000_000;
+
+/** Makes a registry. */
+export function createRegistry(deps: RegistryDeps): Registry {
+  return new ToolRegistry(deps);
+}
+
+class ToolRegistry implements Registry {
+  /** By the text of their definitions: compiling takes longer than a call should. */
+  private readonly compiled = new Map<string, Tool>();
+
+  constructor(private readonly deps: RegistryDeps) {}
+
+  async list(tenant: string): Promise<ToolStatus[]> {
+    const [tools, records] = await Promise.all([this.ofSets(tenant), this.records(tenant)]);
+    for (const [name, { definition }] of records) {
+      if (definition !== undefined && !tools.has(name)) tools.set(name, this.compile(definition));
+    }
+    return [...tools.values()].map((tool) => statusOf(tool, records.get(tool.name)))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  async get(tenant: string, name: string): Promise<ToolStatus> {
+    const { tool, record } = await this.find(tenant, name);
+    return statusOf(tool, record);
+  }
+
+  async describe(tenant: string, names: readonly string[]): Promise<ToolInfo[]> {
+    if (names.length === 0) return [];
+    const all = (await this.list(tenant)).filter(({ enabled }) => enabled);
+    const wanted = names.flatMap((name) =>
+      name.endsWith("*")
+        ? all.filter((tool) => tool.name.startsWith(name.slice(0, -1)))
+        : all.filter((tool) => tool.name === name)
+    );
+    return [...new Set(wanted)].map(infoOf);
+  }
+
+  async call(name: string, args: Json, scope: ToolScope): Promise<Json> {
+    const { tool, record } = await this.find(scope.tenant, name);
+    if (record?.disabled) throw disabled(name);
+    const fitting = mustFit(tool, args);
+    try {
+      return checked(tool, await inTime(tool, fitting, scope));
+    } catch (error) {
+      scope.signal.throwIfAborted();
+      const failure = error instanceof OrchestratorError ? error : failed(name, error);
+      await this.note(scope.tenant, name, failure);
+      throw failure;
+    }
+  }
+
+  async register(tenant: string, definition: Json): Promise<ToolStatus> {
+    const tool = this.compile(definition);
+    mustBeWhole(tool);
+    const { name } = tool;
+    if ((await this.ofSets(tenant)).has(name)) {
+      const why = "a tool that is not registered over the API has this name";
+      throw new OrchestratorError("conflict", `Cannot register ${name}: ${why}. Choose another.`);
+    }
+    const record: ToolRecord = { definition };
+    await this.put(tenant, name, setJson(keys.tool(tenant, name), record));
+    return statusOf(tool, record);
+  }
+
+  async unregister(tenant: string, name: string): Promise<void> {
+    const { record } = await this.find(tenant, name);
+    if (record?.definition === undefined) {
+      const why = "it was not registered over the API";
+      throw new OrchestratorError("conflict", `Cannot remove ${name}: ${why}. Disable it instead.`);
+    }
+    await this.put(tenant, name, [{ key: keys.tool(tenant, name), delete: true }]);
+  }
+
+  async setEnabled(tenant: string, name: string, enabled: boolean): Promise<ToolStatus> {
+    const { tool, record = {}, set } = await this.find(tenant, name);
+    if (enabled) await set?.accept?.(tenant, name);
+    const { disabled: _disabled, ...rest } = record;
+    const next: ToolRecord = enabled ? rest : { ...rest, disabled: true };
+    await this.put(tenant, name, setJson(keys.tool(tenant, name), next));
+    return statusOf(tool, next);
+  }
+
+  problems(): SetProblem[] {
+    return this.deps.sets.flatMap(({ name, ...set }, index) => {
+      const message = set.problem?.call(this.deps.sets[index]);
+      return message === undefined ? [] : [{ set: name, message }];
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.deps.sets.map((set) => set.close?.()));
+  }
+
+  /** @throws `tool_unknown` */
+  private async find(
+    tenant: string,
+    name: string,
+  ): Promise<{ tool: Tool; record?: ToolRecord; set?: ToolSet }> {
+    const record = (await this.deps.store.get<ToolRecord>(keys.tool(tenant, name)))?.value;
+    for (const set of this.deps.sets) {
+      const tool = (await set.tools(tenant)).find((tool) => tool.name === name);
+      if (tool) return { tool, record, set };
+    }
+    if (record?.definition !== undefined) return { tool: this.compile(record.definition), record };
+    const known = (await this.list(tenant)).map((tool) => tool.name);
+    throw new OrchestratorError("tool_unknown", `Cannot find ${unknownName("tool", name, known)}`);
+  }
+
+  private async ofSets(tenant: string): Promise<Map<string, Tool>> {
+    const found = new Map<string, Tool>();
+    for (const set of this.deps.sets) {
+      for (const tool of await set.tools(tenant)) {
+        if (!found.has(tool.name)) found.set(tool.name, tool);
+      }
+    }
+    return found;
+  }
+
+  private async records(tenant: string): Promise<Map<string, ToolRecord>> {
+    const records = new Map<string, ToolRecord>();
+    for await (
+      const { key, value } of this.deps.store.list<ToolRecord>({ prefix: keys.tools(tenant) })
+    ) {
+      records.set(key.at(-1) as string, value);
+    }
+    return records;
+  }
+
+  private compile(definition: Json): Tool {
+    const text = JSON.stringify(definition);
+    let tool = this.compiled.get(text);
+    if (!tool) {
+      tool = this.deps.compile(definition);
+      this.compiled.set(text, tool);
+    }
+    return tool;
+  }
+
+  private async put(tenant: string, name: string, mutations: Mutation[]): Promise<void> {
+    const stamp = await this.deps.store.commit({ checks: [], mutations });
+    if (stamp === null) throw new Error(`tool ${name} of ${tenant} was not written`);
+  }
+
+  /** Keeps why a call failed. A store that cannot be written must not hide the failure itself. */
+  private async note(tenant: string, name: string, error: OrchestratorError): Promise<void> {
+    const { code, message } = toErrorJson(error);
+    const last_error = { code, message, at: new Date(this.deps.now()).toISOString() };
+    const key = keys.tool(tenant, name);
+    try {
+      const before = await this.deps.store.get<ToolRecord>(key);
+      const record: ToolRecord = { ...before?.value, last_error };
+      const checks = [{ key, versionstamp: before?.versionstamp ?? null }];
+      await this.deps.store.commit({ checks, mutations: setJson(key, record) });
+    } catch (cause) {
+      this.deps.log.warn("a tool's failure could not be kept", { tool: name, error: cause });
+    }
+  }
+}
+
+function infoOf(
+  { name, description, input, output, source, capability, ...rest }: ToolInfo,
+): ToolInfo {
+  const { effect, timeout_ms, cost_usd, untrusted, finds_urls } = rest;
+  return {
+    name,
+    description,
+    input,
+    ...(output ? { output } : {}),
+    source,
+    capability,
+    effect,
+    timeout_ms,
+    ...(cost_usd === undefined ? {} : { cost_usd }),
+    untrusted,
+    ...(finds_urls ? { finds_urls } : {}),
+  };
+}
+
+function statusOf(tool: Tool, record: ToolRecord = {}): ToolStatus {
+  const { disabled = false, last_error } = record;
+  return { ...infoOf(tool), enabled: !disabled, ...(last_error ? { last_error } : {}) };
+}
+
+/** @throws `validation_failed`: a broken schema would refuse every call */
+function mustBeWhole({ name, input, output }: Tool): void {
+  const problems = [
+    ...schemaProblems(input, ["input"]),
+    ...(output ? schemaProblems(output, ["output"]) : []),
+  ];
+  if (problems.length === 0) return;
+  throw new OrchestratorError(
+    "validation_failed",
+    `Cannot register ${name}: its schemas are not usable. Mend them.`,
+    {
+      issues: problems.map(({ path, message }) => ({ location: `/${path.join("/")}`, message })),
+    },
+  );
+}
+
+/** @throws `tool_bad_arguments` */
+function mustFit({ name, input }: Tool, args: Json): Record<string, Json> {
+  const issues = schemaIssues(input, args);
+  if (issues.length === 0 && typeof args === "object" && args !== null && !Array.isArray(args)) {
+    return args as Record<string, Json>;
+  }
+  const [first] = issues;
+  const why = first ? `${first.location}: ${first.message}` : "they are not an object";
+  throw new OrchestratorError(
+    "tool_bad_arguments",
+    `Cannot call ${name}: the arguments do not fit its schema: ${why} Mend them.`,
+    { issues },
+  );
+}
+
+/** @throws `tool_timeout`, also when the tool does not listen to its signal */
+async function inTime(tool: Tool, args: Record<string, Json>, scope: ToolScope): Promise<Json> {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(timedOut(tool)), tool.timeout_ms);
+  const signal = AbortSignal.any([scope.signal, late.signal]);
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([tool.run(args, { ...scope, signal }), over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @throws `tool_output_too_large`, `tool_bad_output` */
+function checked({ name, output }: Tool, value: Json): Json {
+  const text = JSON.stringify(value ?? null);
+  if (text.length > MAX_OUTPUT_CHARS) {
+    throw new OrchestratorError(
+      "tool_output_too_large",
+      `Cannot use the result of ${name}: it has ${text.length} characters, more than ${MAX_OUTPUT_CHARS}. Ask for less.`,
+    );
+  }
+  const [issue] = output ? schemaIssues(output, value) : [];
+  if (!issue) return value ?? null;
+  throw new OrchestratorError(
+    "tool_bad_output",
+    `Cannot use the result of ${name}: it does not fit the tool's own schema: ${issue.location}: ${issue.message} Mend the tool or its schema.`,
+  );
+}
+
+function timedOut({ name, timeout_ms }: Tool): OrchestratorError {
+  return new OrchestratorError(
+    "tool_timeout",
+    `Cannot wait for ${name} any longer: it took more than ${timeout_ms} ms. Ask for less, or raise its time-out.`,
+    { kind: "retryable" },
+  );
+}
+
+function disabled(name: string): OrchestratorError {
+  return new OrchestratorError(
+    "tool_disabled",
+    `Cannot call ${name}: it is disabled. Enable it with POST /v1/tools/${name}/enable.`,
+  );
+}
+
+function failed(name: string, cause: unknown): OrchestratorError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${why}`, { cause });
+}
