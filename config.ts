@@ -7,6 +7,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { type ExternalConfig, readExternal } from "./config/external.ts";
 import { type ModelsConfig, readModels } from "./config/models.ts";
 import {
   describeVariable,
@@ -18,6 +19,7 @@ import {
 } from "./config/variables.ts";
 import { type Issue, OrchestratorError } from "./errors.ts";
 
+export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./config/external.ts";
 export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
 export type { LogLevel, ProviderName } from "./config/variables.ts";
 export { Secret } from "./config/secret.ts";
@@ -44,6 +46,7 @@ export interface Config {
     readonly allowed_origins: readonly string[];
     readonly max_body_bytes: number;
     readonly max_message_bytes: number;
+    readonly max_artifact_bytes: number;
     readonly drain_timeout_ms: number;
   };
   readonly log: {
@@ -55,6 +58,8 @@ export interface Config {
   readonly services: Readonly<
     Record<string, { readonly url: string; readonly timeout_ms: number }>
   >;
+  /** What others run and agents may use: MCP servers, agents, a data source. */
+  readonly external: Readonly<ExternalConfig>;
   readonly runs: {
     readonly concurrency: number;
     readonly queue_limit: number;
@@ -101,19 +106,30 @@ function homeFolder(env: Env): string {
 }
 
 /**
- * Shapes an environment. Reads one file at most: that of `LLM_PRICES`.
+ * Shapes an environment. Reads the file of `LLM_PRICES`, and `mcp.yaml` and `external_agents.yaml` of
+ * the home folder.
  *
  * @throws `config_invalid` with one issue for each variable that is wrong
  */
 export function readConfig(env: Env): Config {
   const { values, malformed } = readValues(env);
   const models = readModels(values, (path) => readFileSync(path, "utf8"));
+  const external = readExternal(values, {
+    env,
+    home: homeFolder(env),
+    readFile: (path) => existsSync(path) ? readFileSync(path, "utf8") : undefined,
+  });
   // A malformed variable counts as not set in what follows: only its own issue is worth telling.
   const told = new Set(malformed.map(({ location }) => location));
-  const further = [...models.issues, ...refusedHost(values.HOST), ...refusedRetention(values)];
+  const further = [
+    ...models.issues,
+    ...refusedHost(values.HOST),
+    ...refusedRetention(values),
+    ...external.issues,
+  ];
   const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
   if (issues.length > 0) throw invalid(issues);
-  return shapeConfig(env, values, models.config);
+  return shapeConfig(env, values, models.config, external.config);
 }
 
 function invalid(issues: Issue[]): OrchestratorError {
@@ -169,7 +185,12 @@ function isLoopback(host: string): boolean {
     /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
+function shapeConfig(
+  env: Env,
+  values: Values,
+  models: ModelsConfig,
+  external: ExternalConfig,
+): Config {
   const home = homeFolder(env);
   const base = values.ORCHESTRATOR_BASE_URL ? new URL(values.ORCHESTRATOR_BASE_URL) : undefined;
   return deepFreeze<Config>({
@@ -184,11 +205,13 @@ function shapeConfig(env: Env, values: Values, models: ModelsConfig): Config {
       allowed_origins: [...values.CORS_ORIGINS, ...(base ? [base.origin] : [])],
       max_body_bytes: values.MAX_BODY_BYTES,
       max_message_bytes: values.MAX_MESSAGE_BYTES,
+      max_artifact_bytes: values.MAX_ARTIFACT_BYTES,
       drain_timeout_ms: values.DRAIN_TIMEOUT_SECONDS * 1000,
     },
     log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
     models: { ...models, proxied: usesProxy(env) },
     services: readServices(values),
+    external,
     runs: {
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,

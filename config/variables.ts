@@ -75,6 +75,24 @@ const addresses = z.string().transform((value, check) => {
 }).pipe(z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), url))
   .meta({ type: "a JSON object of names (lower-case letters, digits, `_`) and http(s) URLs" });
 
+/** A JSON list, whose items are read elsewhere. */
+const jsonList = z.string().transform((value, check) => {
+  try {
+    const found = JSON.parse(value) as unknown;
+    if (Array.isArray(found)) return found as unknown[];
+  } catch {
+    // Told below, with the other values that are no list.
+  }
+  check.addIssue({ code: "custom", message: "no JSON list" });
+  return z.NEVER;
+});
+
+/** Its items may hold keys. */
+const secretList = jsonList.meta({ type: "a JSON list", secret: true });
+
+const commandLines = jsonList.pipe(z.array(z.string().min(1)))
+  .meta({ type: "a JSON list of command lines" });
+
 /** Describes a variable that may be absent. */
 function optional<T extends z.ZodType>(schema: T, meta: Described) {
   return schema.optional().meta({ secret: false, ...schema.meta(), ...meta });
@@ -117,6 +135,7 @@ const server = "Server";
 const models = "Models";
 const customgpt = "CustomGPT";
 const services = "Services";
+const others = "Other agents and MCP servers";
 const runs = "Runs and limits";
 
 const apiKey = (group: string, who: string, example: string) =>
@@ -297,6 +316,41 @@ export const VARIABLES = z.object({
     example: "300",
   }),
 
+  MCP_SERVERS: required(secretList, {
+    group: others,
+    default: "[]",
+    description:
+      "MCP servers whose tools agents may use, besides those in `mcp.yaml` of the home folder; see [MCP servers](mcp.md).",
+    example: '[{"name":"github","url":"https://mcp.example.com/mcp"}]',
+  }),
+  MCP_ALLOWED_COMMANDS: required(commandLines, {
+    group: others,
+    default: "[]",
+    description:
+      "Whole command lines that MCP servers may be started with; no other program is started for one.",
+    example: '["npx -y @modelcontextprotocol/server-everything"]',
+  }),
+  EXTERNAL_AGENT_BASE_URL: optional(url, {
+    group: others,
+    description:
+      "Address of an agent that others run, which gets `POST` requests with JSON; it becomes the tool `external_agent`. See [external agents](external-agents.md).",
+    example: "https://agent.example.com/ask",
+  }),
+  EXTERNAL_AGENT_AUTH_TOKEN: apiKey(others, "`EXTERNAL_AGENT_BASE_URL`", "your-token-here"),
+  EXTERNAL_AGENTS: required(secretList, {
+    group: others,
+    default: "[]",
+    description:
+      "Further agents that others run, besides those in `external_agents.yaml` of the home folder.",
+    example: '[{"name":"partner","url":"https://partner.example.com","protocol":"a2a"}]',
+  }),
+  DATASOURCE_BASE_URL: optional(url, {
+    group: others,
+    description: "Address of a service that answers queries; it becomes the tool `datasource`.",
+    example: "https://data.example.com/query",
+  }),
+  DATASOURCE_AUTH_TOKEN: apiKey(others, "`DATASOURCE_BASE_URL`", "your-token-here"),
+
   RUN_CONCURRENCY: required(integer(1, 100_000), {
     group: runs,
     default: "1000",
@@ -325,7 +379,7 @@ export const VARIABLES = z.object({
     group: runs,
     default: "30d",
     description:
-      "How long a run is kept after its end, with its journal and approvals; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
+      "How long a run is kept after its end, with its journal, approvals and files, and how long an upload is; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
     example: "30d",
   }),
   MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
@@ -339,6 +393,12 @@ export const VARIABLES = z.object({
     default: "1048576",
     description: "Largest WebSocket message.",
     example: "1048576",
+  }),
+  MAX_ARTIFACT_BYTES: required(integer(1024, 268_435_456), {
+    group: runs,
+    default: "26214400",
+    description: "Largest file that a run may make and that can be uploaded.",
+    example: "26214400",
   }),
   DRAIN_TIMEOUT_SECONDS: required(integer(0, 3600), {
     group: runs,

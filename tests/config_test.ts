@@ -31,6 +31,7 @@ Deno.test("readConfig() of an empty environment gives the defaults and the offli
     allowed_origins: [],
     max_body_bytes: 1_048_576,
     max_message_bytes: 1_048_576,
+    max_artifact_bytes: 26_214_400,
     drain_timeout_ms: 8000,
   });
   expect(config.log).toEqual({ level: "info", format: "auto" });
