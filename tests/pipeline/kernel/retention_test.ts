@@ -96,6 +96,7 @@ async function bench(use: (bench: Bench) => Promise<void>): Promise<void> {
             sleep: (ms, signal) =>
               new Promise((resolve, reject) => {
                 lines.push(`sleep ${ms}`);
+                if (signal?.aborted) return reject(signal.reason);
                 signal?.addEventListener("abort", () => reject(signal.reason));
                 if (lines.filter((line) => line.startsWith("sleep")).length < 3) resolve();
               }),
