@@ -1,0 +1,144 @@
+/**
+ * The searchable copies of collections, made when they are first searched.
+ *
+ * Boundary: reads documents from their shelves. Decides what is in memory, ranks nothing.
+ *
+ * 1. A search sees every change that was acknowledged before it began: a copy is compared with its
+ *    collection's version at each search, and catches up by the documents' versions.
+ * 2. A change of this process that follows the copy's version directly is made in the copy, too:
+ *    nothing has to be read again.
+ * 3. Of the copies, those searched last stay, up to `max_passages` together; the one that is being
+ *    searched always does.
+ * 4. One copy is brought up to date by one reader at a time.
+ *
+ * @module
+ */
+import type { DocumentRecord, Passage, Place } from "./document.ts";
+import { PassageIndex } from "./passage_index.ts";
+import type { Change, Shelves } from "./shelves.ts";
+
+/** Passages that are indexed before others get their turn on the event loop. */
+const TURN = 100;
+
+/** What is needed to keep copies. */
+export interface IndexesOptions {
+  shelves: Pick<Shelves, "count" | "list" | "passagesFrom" | "vectors">;
+  /** In all copies together. */
+  max_passages: number;
+  /** The model whose vectors are kept in the store; nothing: none are. */
+  model?: string;
+}
+
+interface Copy {
+  index: PassageIndex;
+  /** The collection's version that the copy shows; `undefined` before the first reading. */
+  version: string | null | undefined;
+  /** The reading under way, or the last one. */
+  reading: Promise<void>;
+}
+
+/** See the module. */
+export class Indexes {
+  /** In the order of their last search. */
+  private readonly copies = new Map<string, Copy>();
+
+  constructor(private readonly options: IndexesOptions) {}
+
+  /** The collection as it is now. */
+  async current(place: Place): Promise<PassageIndex> {
+    const name = nameOf(place);
+    const copy = this.copies.get(name) ??
+      { index: new PassageIndex(), version: undefined, reading: Promise.resolve() };
+    this.copies.delete(name);
+    this.copies.set(name, copy);
+    const reading = copy.reading.catch(() => {}).then(() => this.catchUp(place, copy));
+    copy.reading = reading;
+    await reading;
+    this.evict(name);
+    return copy.index;
+  }
+
+  /** Invariant 2. `passages` are those of the document that was added. */
+  async note(
+    place: Place,
+    change: Change,
+    passages?: Passage[],
+    vectors?: Uint8Array[],
+  ): Promise<void> {
+    const copy = this.copies.get(nameOf(place));
+    if (!copy) return;
+    const reading = copy.reading.catch(() => {}).then(() => {
+      if (copy.version !== change.before || copy.version === undefined) return;
+      if (change.removed) copy.index.remove(change.removed.id);
+      if (change.added && passages) copy.index.add(change.added, change.after, passages, vectors);
+      else if (change.added) return;
+      copy.version = change.after;
+    });
+    copy.reading = reading;
+    await reading;
+  }
+
+  private async catchUp(place: Place, copy: Copy): Promise<void> {
+    const { version } = await this.options.shelves.count(place);
+    if (copy.version === version) return;
+    const stale = copy.index.versions();
+    const missing = new Map<string, { record: DocumentRecord; version: string }>();
+    for await (const entry of this.options.shelves.list(place.tenant, place.collection)) {
+      const { id } = entry.record;
+      if (stale.get(id) !== entry.version) missing.set(id, entry);
+      else stale.delete(id);
+    }
+    for (const id of stale.keys()) if (!missing.has(id)) copy.index.remove(id);
+    await this.read(place, copy.index, missing);
+    copy.version = version;
+  }
+
+  /** Documents are in the order of their ids, which is the order of their passages. */
+  private async read(
+    place: Place,
+    index: PassageIndex,
+    missing: Map<string, { record: DocumentRecord; version: string }>,
+  ): Promise<void> {
+    const [first] = missing.keys();
+    if (first === undefined) return;
+    let current: string | undefined;
+    let passages: Passage[] = [];
+    let since = 0;
+    const finish = async () => {
+      const found = current === undefined ? undefined : missing.get(current);
+      if (!found) return;
+      const { record, version } = found;
+      const kept = this.options.model !== undefined && record.embedding === this.options.model;
+      const vectors = kept ? await this.options.shelves.vectors(place, record.id) : undefined;
+      since += passages.length;
+      index.add(record, version, passages, vectors);
+      if (since < TURN) return;
+      since = 0;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    };
+    for await (const { document, passage } of this.options.shelves.passagesFrom(place, first)) {
+      if (document !== current) {
+        await finish();
+        current = document;
+        passages = [];
+      }
+      if (missing.has(document)) passages.push(passage);
+    }
+    await finish();
+  }
+
+  private evict(current: string): void {
+    let total = 0;
+    for (const { index } of this.copies.values()) total += index.size;
+    for (const [name, { index }] of this.copies) {
+      if (total <= this.options.max_passages) return;
+      if (name === current) continue;
+      this.copies.delete(name);
+      total -= index.size;
+    }
+  }
+}
+
+function nameOf({ tenant, collection }: Place): string {
+  return JSON.stringify([tenant, collection]);
+}

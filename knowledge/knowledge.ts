@@ -1,0 +1,348 @@
+/**
+ * Documents that can be searched: uploaded ones are read, cut into passages, kept and found again.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+import { keys, type Store } from "../store/mod.ts";
+import { chunk } from "./chunk.ts";
+import {
+  type Collection,
+  DEFAULT_COLLECTION,
+  type DocumentRecord,
+  type NewDocument,
+  type Passage,
+  type Place,
+  type SearchAnswer,
+  type SearchRequest,
+} from "./document.ts";
+import { sha256 } from "./hash.ts";
+import { Indexes } from "./indexes.ts";
+import { type MeaningOptions, problemOf, vectorsOf } from "./meaning.ts";
+import { readDocument, typeOf } from "./read/mod.ts";
+import { search } from "./search.ts";
+import { type ShelfLimits, Shelves } from "./shelves.ts";
+import { toBytes } from "./vectors.ts";
+
+/** What documents need. */
+export interface KnowledgeOptions {
+  store: Store;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** A new id that sorts after the ones before it. */
+  newId: () => string;
+  limits: ShelfLimits & {
+    /** Bytes of one document as it is uploaded. */
+    max_bytes: number;
+    /** Passages of all collections that are kept in memory. */
+    max_indexed: number;
+  };
+  /** Without it documents are searched by words only. */
+  meaning?: MeaningOptions;
+}
+
+/** What became of a document that was added. */
+export interface Added {
+  document: DocumentRecord;
+  /** `replaced`: one from the same address gave way. `unchanged`: it was there already. */
+  outcome: "created" | "replaced" | "unchanged";
+  /** Why it is found by words only although a model is configured. */
+  degraded?: { code: string; message: string };
+}
+
+/** A page of documents. */
+export interface DocumentPage {
+  documents: DocumentRecord[];
+  next_cursor?: string;
+}
+
+/** The documents of all tenants. */
+export interface Knowledge {
+  /**
+   * Adds a document. The same bytes in the same collection are kept once.
+   *
+   * @throws `unsupported_media_type`, `document_unreadable`, `payload_too_large`, `document_limit`
+   */
+  add(tenant: string, document: NewDocument, signal: AbortSignal): Promise<Added>;
+  /** One document. @throws `not_found` */
+  get(tenant: string, id: string): Promise<DocumentRecord>;
+  /** By collection, oldest first. @throws `invalid_request` for a cursor of somewhere else */
+  list(
+    tenant: string,
+    options: { collection?: string; limit: number; cursor?: string },
+  ): Promise<DocumentPage>;
+  /** Passages of a document from number `from` on. @throws `not_found` */
+  passages(
+    tenant: string,
+    id: string,
+    options: { from: number; limit: number },
+  ): Promise<(Passage & { n: number })[]>;
+  /** Removes a document with all of its passages. @throws `not_found` */
+  remove(tenant: string, id: string): Promise<void>;
+  /** The collections that have documents. */
+  collections(tenant: string): Promise<Collection[]>;
+  /** Finds passages. @throws `not_found` when there is no such collection */
+  search(tenant: string, request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
+  /** Ids of the documents whose vectors are not of the configured model. */
+  stale(tenant: string, collection?: string): Promise<string[]>;
+  /** Makes a document's vectors anew. @throws `not_found`, `model_*`, `conflict` without a model */
+  embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord>;
+  /** Clears away what a crash left half done. */
+  tidy(): Promise<void>;
+}
+
+/** Makes the documents of `options.store`. */
+export function createKnowledge(options: KnowledgeOptions): Knowledge {
+  return new StoredKnowledge(options);
+}
+
+class StoredKnowledge implements Knowledge {
+  private readonly shelves: Shelves;
+  private readonly indexes: Indexes;
+
+  constructor(private readonly options: KnowledgeOptions) {
+    const { store, limits, meaning } = options;
+    this.shelves = new Shelves({ store, limits });
+    const model = meaning?.db ? undefined : meaning?.embedder.model;
+    this.indexes = new Indexes({
+      shelves: this.shelves,
+      max_passages: limits.max_indexed,
+      ...(model === undefined ? {} : { model }),
+    });
+  }
+
+  async add(tenant: string, document: NewDocument, signal: AbortSignal): Promise<Added> {
+    const place = { tenant, collection: document.collection ?? DEFAULT_COLLECTION };
+    const { bytes } = document;
+    const { max_bytes } = this.options.limits;
+    if (bytes.length > max_bytes) throw tooLarge(max_bytes);
+    const hash = sha256(bytes);
+    const same = await this.shelves.findSame(place, hash);
+    if (same) return { document: same, outcome: "unchanged" };
+    const { record, passages } = await this.read(document, place, hash);
+    const { meaning } = this.options;
+    const embedded = meaning && await vectorsOf(meaning, record.title, passages, signal);
+    return await this.keep(place, record, passages, embedded, signal);
+  }
+
+  async get(tenant: string, id: string): Promise<DocumentRecord> {
+    const record = await this.shelves.get(tenant, id);
+    if (!record) throw unknownDocument(id);
+    return record;
+  }
+
+  async list(
+    tenant: string,
+    { collection, limit, cursor }: { collection?: string; limit: number; cursor?: string },
+  ): Promise<DocumentPage> {
+    const after = cursor === undefined ? undefined : await this.keyOf(tenant, cursor, collection);
+    const documents: DocumentRecord[] = [];
+    for await (const { record } of this.shelves.list(tenant, collection, after)) {
+      if (documents.length === limit) return { documents, next_cursor: documents.at(-1)!.id };
+      documents.push(record);
+    }
+    return { documents };
+  }
+
+  async passages(
+    tenant: string,
+    id: string,
+    { from, limit }: { from: number; limit: number },
+  ): Promise<(Passage & { n: number })[]> {
+    const { collection, passages } = await this.get(tenant, id);
+    const count = Math.max(0, Math.min(limit, passages - from));
+    const refs = Array.from({ length: count }, (_, index) => ({ document: id, n: from + index }));
+    const found = await this.shelves.passages({ tenant, collection }, refs);
+    return found.flatMap((passage, index) => passage ? [{ n: from + index, ...passage }] : []);
+  }
+
+  async remove(tenant: string, id: string): Promise<void> {
+    const change = await this.shelves.remove(tenant, id);
+    if (!change) throw unknownDocument(id);
+    const { collection } = change.removed!;
+    await this.indexes.note({ tenant, collection }, change);
+    await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
+  }
+
+  collections(tenant: string): Promise<Collection[]> {
+    return this.shelves.collections(tenant);
+  }
+
+  async search(
+    tenant: string,
+    request: SearchRequest,
+    signal: AbortSignal,
+  ): Promise<SearchAnswer> {
+    const place = { tenant, collection: request.collection ?? DEFAULT_COLLECTION };
+    const index = await this.indexes.current(place);
+    if (index.size === 0) await this.mustExist(place);
+    const { shelves, options } = this;
+    return await search({ shelves, meaning: options.meaning }, index, place, request, signal);
+  }
+
+  async stale(tenant: string, collection?: string): Promise<string[]> {
+    const model = this.model().embedder.model;
+    const ids: string[] = [];
+    for await (const { record } of this.shelves.list(tenant, collection)) {
+      if (record.embedding !== model) ids.push(record.id);
+    }
+    return ids;
+  }
+
+  async embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord> {
+    const meaning = this.model();
+    const { embedding: _, ...record } = await this.get(tenant, id);
+    const place = { tenant, collection: record.collection };
+    const passages = await this.passages(tenant, id, { from: 0, limit: record.passages });
+    const made = await vectorsOf(meaning, record.title, passages, signal);
+    if ("problem" in made) {
+      throw new OrchestratorError(
+        "model_unavailable",
+        `Cannot embed document ${id}: ${made.problem.message}`,
+        { kind: "retryable", details: { reason: made.problem.code } },
+      );
+    }
+    const embedded = { ...record, embedding: meaning.embedder.model };
+    await meaning.db?.put(place, id, made.vectors, signal);
+    const kept = meaning.db ? undefined : made.vectors;
+    const change = await this.shelves.setVectors(tenant, embedded, kept);
+    if (!change) throw unknownDocument(id);
+    await this.indexes.note(place, change, passages, kept?.map(toBytes));
+    return embedded;
+  }
+
+  async tidy(): Promise<void> {
+    for (const { tenant, id, collection } of await this.shelves.unfinished()) {
+      const gone = !await this.shelves.get(tenant, id);
+      if (gone) await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
+      await this.shelves.clear(tenant, { id, collection });
+    }
+  }
+
+  private async read(
+    { bytes, type: declared, name, title, url, metadata = {} }: NewDocument,
+    { collection }: Place,
+    hash: string,
+  ): Promise<{ record: DocumentRecord; passages: Passage[] }> {
+    const type = typeOf(declared, name);
+    const read = await readDocument(bytes, type, declared);
+    const passages = chunk(read.blocks);
+    if (passages.length === 0) throw empty();
+    const called = title ?? read.title ?? name ?? url ?? passages[0]!.text.slice(0, 80);
+    const record: DocumentRecord = {
+      id: `doc_${this.options.newId()}`,
+      collection,
+      title: called.slice(0, 500),
+      ...(url === undefined ? {} : { url }),
+      type,
+      metadata,
+      hash,
+      size: bytes.length,
+      passages: passages.length,
+      created_at: new Date(this.options.now()).toISOString(),
+    };
+    return { record, passages };
+  }
+
+  private async keep(
+    place: Place,
+    bare: DocumentRecord,
+    passages: Passage[],
+    embedded: Awaited<ReturnType<typeof vectorsOf>> | undefined,
+    signal: AbortSignal,
+  ): Promise<Added> {
+    const { meaning } = this.options;
+    const made = embedded && meaning?.db && "vectors" in embedded
+      ? await this.putVectors(place, bare.id, embedded.vectors, signal)
+      : embedded;
+    const vectors = made && "vectors" in made ? made.vectors : undefined;
+    const record = vectors && meaning ? { ...bare, embedding: meaning.embedder.model } : bare;
+    const kept = meaning?.db ? undefined : vectors;
+    const put = await this.shelves.put(place.tenant, {
+      record,
+      passages,
+      ...(kept ? { vectors: kept } : {}),
+    });
+    if (put.outcome === "unchanged") {
+      if (vectors) await meaning?.db?.remove(place, bare.id, NEVER);
+      return { document: put.record, outcome: "unchanged" };
+    }
+    await this.indexes.note(place, put.change, passages, kept?.map(toBytes));
+    const { removed } = put.change;
+    if (removed) await meaning?.db?.remove(place, removed.id, NEVER);
+    const degraded = made && "problem" in made ? { degraded: made.problem } : {};
+    return { document: record, outcome: put.outcome, ...degraded };
+  }
+
+  private async putVectors(
+    place: Place,
+    id: string,
+    vectors: Float32Array[],
+    signal: AbortSignal,
+  ): ReturnType<typeof vectorsOf> {
+    try {
+      await this.options.meaning!.db!.put(place, id, vectors, signal);
+      return { vectors };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { problem: problemOf(error) };
+    }
+  }
+
+  private model(): MeaningOptions {
+    if (this.options.meaning) return this.options.meaning;
+    throw new OrchestratorError(
+      "conflict",
+      "Cannot make vectors: no embedding model is configured. Set EMBEDDING_MODEL.",
+    );
+  }
+
+  private async mustExist({ tenant, collection }: Place): Promise<void> {
+    if (collection === DEFAULT_COLLECTION) return;
+    const names = (await this.collections(tenant)).map(({ name }) => name);
+    if (names.includes(collection)) return;
+    const known = names.length > 0 ? `there are ${names.join(", ")}` : "there are none yet";
+    throw new OrchestratorError(
+      "not_found",
+      `Cannot search the collection ${collection}: ${known}. Upload a document to it first.`,
+    );
+  }
+
+  private async keyOf(tenant: string, id: string, collection?: string) {
+    const record = await this.shelves.get(tenant, id);
+    if (record && (collection === undefined || record.collection === collection)) {
+      return keys.document(tenant, record.collection, id);
+    }
+    throw new OrchestratorError(
+      "invalid_request",
+      "Cannot read ?cursor: its document is gone. Begin the list again.",
+      { issues: [{ location: "?cursor", message: "names a document that is gone" }] },
+    );
+  }
+}
+
+/** For what must be finished once it has begun. */
+const NEVER = new AbortController().signal;
+
+function unknownDocument(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find the document ${id}: there is none with this id. GET /v1/documents lists them.`,
+  );
+}
+
+function tooLarge(max_bytes: number): OrchestratorError {
+  return new OrchestratorError(
+    "payload_too_large",
+    `Cannot add the document: it is larger than ${max_bytes} bytes. Split it, or raise ` +
+      "MAX_DOCUMENT_BYTES.",
+    { details: { max_bytes } },
+  );
+}
+
+function empty(): OrchestratorError {
+  return new OrchestratorError(
+    "document_unreadable",
+    "Cannot add the document: there is no text in it. Scanned pages need text recognition first.",
+  );
+}

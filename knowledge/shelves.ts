@@ -1,0 +1,361 @@
+/**
+ * Documents in the store.
+ *
+ * Boundary: puts, reads and removes documents with their passages and vectors. Reads no files, ranks
+ * nothing.
+ *
+ * 1. A document is there exactly while its record is: passages are written before it, and removed
+ *    after it. What a crash leaves half written or half removed has a mark, and is cleared away.
+ * 2. Everything that changes a collection also writes the collection's own record and checks its
+ *    version: counts are exact, of two changes at a time one is made again, and who keeps a copy of
+ *    the collection sees by that version whether it is current.
+ * 3. A collection holds the same bytes once, and one document from one address.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../errors.ts";
+import { type Key, keys, type Mutation, setJson, type Store } from "../store/mod.ts";
+import type { Collection, DocumentRecord, Passage, Place } from "./document.ts";
+import { toBytes } from "./vectors.ts";
+
+/** The most mutations of one commit of passages; a passage is some 1.5 KB, a vector up to 12 KB. */
+const BATCH = 50;
+
+/** How much may be kept. */
+export interface ShelfLimits {
+  /** Documents of one tenant. */
+  max_documents: number;
+  /** Passages of one collection. */
+  max_passages: number;
+}
+
+/** What is needed to keep documents. */
+export interface ShelvesOptions {
+  store: Store;
+  limits: ShelfLimits;
+}
+
+/** A document that is about to be kept. */
+export interface NewRecord {
+  record: DocumentRecord;
+  passages: Passage[];
+  /** One for each passage; none: it is searched by words only. */
+  vectors?: Float32Array[];
+}
+
+/** How a collection changed. */
+export interface Change {
+  /** The collection's version before and after it. */
+  before: string | null;
+  after: string;
+  /** The version of the document that was written. */
+  added?: DocumentRecord;
+  removed?: DocumentRecord;
+}
+
+/** What became of a document. */
+export type PutOutcome =
+  | { outcome: "created" | "replaced"; record: DocumentRecord; change: Change }
+  | { outcome: "unchanged"; record: DocumentRecord };
+
+/** A mark of a document that is written or removed. */
+interface Unfinished {
+  collection: string;
+  worker: string;
+}
+
+/** A change that is to be made. */
+interface Plan {
+  mutations: Mutation[];
+  /** By how much the collection grows. */
+  counts: { documents: number; passages: number };
+  change: Pick<Change, "added" | "removed">;
+}
+
+/** A collection's record with its version. */
+export interface Counted {
+  counts: Collection;
+  version: string | null;
+}
+
+/** See the module. */
+export class Shelves {
+  private readonly store: Store;
+
+  constructor(private readonly options: ShelvesOptions) {
+    this.store = options.store;
+  }
+
+  /** The document with these bytes. */
+  async findSame({ tenant, collection }: Place, hash: string): Promise<DocumentRecord | null> {
+    const found = await this.store.get<string>(keys.documentKey(tenant, collection, "hash", hash));
+    if (!found) return null;
+    return (await this.store.get<DocumentRecord>(keys.document(tenant, collection, found.value)))
+      ?.value ?? null;
+  }
+
+  /** Keeps a document. @throws `document_limit` */
+  async put(tenant: string, added: NewRecord): Promise<PutOutcome> {
+    const { record, passages, vectors = [] } = added;
+    const { id, collection } = record;
+    await this.checkRoom(tenant, record);
+    await this.write([this.mark(tenant, record)]);
+    await this.write(passages.flatMap((passage, n) => [
+      ...setJson(keys.passage(tenant, collection, id, n), passage),
+      ...(vectors[n]
+        ? [{ key: keys.vector(tenant, collection, id, n), set: toBytes(vectors[n]) }]
+        : []),
+    ]));
+    const outcome = await this.commitRecord(tenant, record);
+    if (outcome.outcome === "unchanged") await this.clear(tenant, record);
+    else if (outcome.change.removed) await this.clear(tenant, outcome.change.removed);
+    return outcome;
+  }
+
+  /** Writes a document's vectors in place of those it had. @returns nothing when it is gone */
+  async setVectors(
+    tenant: string,
+    record: DocumentRecord,
+    vectors: Float32Array[] | undefined,
+  ): Promise<Change | undefined> {
+    const { collection, id } = record;
+    const key = keys.document(tenant, collection, id);
+    await this.write((vectors ?? []).map((vector, n) => ({
+      key: keys.vector(tenant, collection, id, n),
+      set: toBytes(vector),
+    })));
+    const change = await this.change(
+      { tenant, collection },
+      async () =>
+        await this.store.get(key) && {
+          mutations: setJson(key, record),
+          counts: { documents: 0, passages: 0 },
+          change: { added: record },
+        },
+    );
+    if (!change) await this.clear(tenant, record);
+    return change;
+  }
+
+  /** Removes a document. @returns nothing when there is none */
+  async remove(tenant: string, id: string): Promise<Change | undefined> {
+    const record = await this.get(tenant, id);
+    if (!record) return undefined;
+    const place = { tenant, collection: record.collection };
+    const change = await this.change(place, async () => {
+      if (!await this.store.get(keys.document(tenant, record.collection, id))) return undefined;
+      return {
+        mutations: [...this.unset(tenant, record), this.mark(tenant, record)],
+        counts: { documents: -1, passages: -record.passages },
+        change: { removed: record },
+      };
+    });
+    if (change) await this.clear(tenant, record);
+    return change;
+  }
+
+  /** One document. */
+  async get(tenant: string, id: string): Promise<DocumentRecord | null> {
+    const of = await this.store.get<string>(keys.documentOf(tenant, id));
+    if (!of) return null;
+    return (await this.store.get<DocumentRecord>(keys.document(tenant, of.value, id)))?.value ??
+      null;
+  }
+
+  /** Documents with their versions, by collection, oldest first; `after` skips up to that key. */
+  async *list(
+    tenant: string,
+    collection?: string,
+    after?: Key,
+  ): AsyncIterable<{ record: DocumentRecord; version: string; key: Key }> {
+    const prefix = collection === undefined
+      ? keys.documents(tenant)
+      : keys.documentsIn(tenant, collection);
+    for await (
+      const { value, versionstamp, key } of this.store.list<DocumentRecord>({
+        prefix,
+        ...(after && { start: after }),
+      })
+    ) {
+      if (after && key.join("/") === after.join("/")) continue;
+      yield { record: value, version: versionstamp, key };
+    }
+  }
+
+  /** Some passages by number; `undefined` where there is none. */
+  async passages(
+    { tenant, collection }: Place,
+    refs: { document: string; n: number }[],
+  ): Promise<(Passage | undefined)[]> {
+    const found: (Passage | undefined)[] = [];
+    const wanted = refs.map(({ document, n }) => keys.passage(tenant, collection, document, n));
+    for (let at = 0; at < wanted.length; at += 10) {
+      const some = await this.store.getMany<Passage>(wanted.slice(at, at + 10));
+      found.push(...some.map((entry) => entry?.value));
+    }
+    return found;
+  }
+
+  /** The passages of the documents from `first` on, document by document. */
+  async *passagesFrom(
+    { tenant, collection }: Place,
+    first: string,
+  ): AsyncIterable<{ document: string; passage: Passage }> {
+    const prefix = keys.passagesIn(tenant, collection);
+    const start = keys.passage(tenant, collection, first, 0);
+    for await (const { key, value } of this.store.list<Passage>({ prefix, start })) {
+      yield { document: String(key[3]), passage: value };
+    }
+  }
+
+  /** The vectors of a document's passages, in order. */
+  async vectors({ tenant, collection }: Place, document: string): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    const prefix = keys.vectorsOf(tenant, collection, document);
+    for await (const { value } of this.store.kv.list({ prefix })) found.push(value);
+    return found;
+  }
+
+  /** How much a collection holds, and its version. */
+  async count({ tenant, collection }: Place): Promise<Counted> {
+    const found = await this.store.get<Collection>(keys.collection(tenant, collection));
+    const counts = found?.value ?? { name: collection, documents: 0, passages: 0 };
+    return { counts, version: found?.versionstamp ?? null };
+  }
+
+  /** The collections that a tenant has. */
+  async collections(tenant: string): Promise<Collection[]> {
+    const found: Collection[] = [];
+    for await (
+      const { value } of this.store.list<Collection>({ prefix: keys.collections(tenant) })
+    ) if (value.documents > 0) found.push(value);
+    return found;
+  }
+
+  /** The documents that workers which are gone left half written or half removed. */
+  async unfinished(): Promise<{ tenant: string; id: string; collection: string }[]> {
+    const alive = new Set((await this.store.workers()).map(({ worker }) => worker));
+    const found = [];
+    const prefix = keys.unfinisheds();
+    for await (const { key, value } of this.store.list<Unfinished>({ prefix })) {
+      if (alive.has(value.worker)) continue;
+      found.push({ tenant: String(key[1]), id: String(key[2]), collection: value.collection });
+    }
+    return found;
+  }
+
+  /** Removes the passages of a document that has no record, and its mark at last. */
+  async clear(tenant: string, of: { id: string; collection: string }): Promise<void> {
+    const record = await this.store.get(keys.document(tenant, of.collection, of.id));
+    if (!record) {
+      await this.deleteAll(keys.passagesOf(tenant, of.collection, of.id));
+      await this.deleteAll(keys.vectorsOf(tenant, of.collection, of.id));
+    }
+    await this.write([{ key: keys.unfinished(tenant, of.id), delete: true }]);
+  }
+
+  /** Invariant 3: what is there already wins; what is at the same address gives way. */
+  private async commitRecord(tenant: string, record: DocumentRecord): Promise<PutOutcome> {
+    const { collection, id, hash, url } = record;
+    const place = { tenant, collection };
+    let same: DocumentRecord | null = null;
+    const change = await this.change(place, async () => {
+      same = await this.findSame(place, hash);
+      if (same) return undefined;
+      const urlKey = url === undefined
+        ? undefined
+        : keys.documentKey(tenant, collection, "url", url);
+      const at = urlKey && await this.store.get<string>(urlKey);
+      const removed = at ? await this.get(tenant, at.value) : null;
+      const mutations = [
+        ...(removed ? [...this.unset(tenant, removed), this.mark(tenant, removed)] : []),
+        ...setJson(keys.document(tenant, collection, id), record),
+        ...setJson(keys.documentOf(tenant, id), collection),
+        ...setJson(keys.documentKey(tenant, collection, "hash", hash), id),
+        ...(urlKey ? setJson(urlKey, id) : []),
+        { key: keys.unfinished(tenant, id), delete: true as const },
+      ];
+      return {
+        mutations,
+        counts: {
+          documents: removed ? 0 : 1,
+          passages: record.passages - (removed?.passages ?? 0),
+        },
+        change: { added: record, ...(removed ? { removed } : {}) },
+      };
+    });
+    if (!change) return { outcome: "unchanged", record: same! };
+    return { outcome: change.removed ? "replaced" : "created", record, change };
+  }
+
+  /** Invariant 2. `plan` is asked again when the collection has changed meanwhile. */
+  private async change(
+    { tenant, collection }: Place,
+    plan: () => Promise<Plan | null | undefined>,
+  ): Promise<Change | undefined> {
+    const key = keys.collection(tenant, collection);
+    while (true) {
+      const { counts, version } = await this.count({ tenant, collection });
+      const planned = await plan();
+      if (!planned) return undefined;
+      const next = {
+        name: collection,
+        documents: counts.documents + planned.counts.documents,
+        passages: counts.passages + planned.counts.passages,
+      };
+      const after = await this.store.commit({
+        checks: [{ key, versionstamp: version }],
+        mutations: [...planned.mutations, ...setJson(key, next)],
+      });
+      if (after !== null) return { before: version, after, ...planned.change };
+    }
+  }
+
+  private async checkRoom(tenant: string, record: DocumentRecord): Promise<void> {
+    const { max_documents, max_passages } = this.options.limits;
+    const collections = await this.collections(tenant);
+    const documents = collections.reduce((sum, one) => sum + one.documents, 0);
+    if (documents >= max_documents) throw full(`there are ${documents} documents`, max_documents);
+    const here = collections.find(({ name }) => name === record.collection)?.passages ?? 0;
+    if (here + record.passages > max_passages) {
+      const why = `collection ${record.collection} would have ${here + record.passages} passages`;
+      throw full(why, max_passages);
+    }
+  }
+
+  private mark(tenant: string, { id, collection }: DocumentRecord): Mutation {
+    const value: Unfinished = { collection, worker: this.store.worker };
+    return setJson(keys.unfinished(tenant, id), value)[0]!;
+  }
+
+  /** What a removed document leaves out of the indexes. */
+  private unset(tenant: string, { id, collection, hash, url }: DocumentRecord): Mutation[] {
+    return [
+      keys.document(tenant, collection, id),
+      keys.documentOf(tenant, id),
+      keys.documentKey(tenant, collection, "hash", hash),
+      ...(url === undefined ? [] : [keys.documentKey(tenant, collection, "url", url)]),
+    ].map((key) => ({ key, delete: true }));
+  }
+
+  private async deleteAll(prefix: Key): Promise<void> {
+    const doomed: Mutation[] = [];
+    for await (const { key } of this.store.kv.list({ prefix })) doomed.push({ key, delete: true });
+    await this.write(doomed);
+  }
+
+  private async write(mutations: Mutation[]): Promise<void> {
+    for (let at = 0; at < mutations.length; at += BATCH) {
+      await this.store.commit({ checks: [], mutations: mutations.slice(at, at + BATCH) });
+    }
+  }
+}
+
+function full(why: string, limit: number): OrchestratorError {
+  return new OrchestratorError(
+    "document_limit",
+    `Cannot add the document: ${why}, and the limit is ${limit}. Delete documents, use another ` +
+      "collection, or raise the limit in the configuration.",
+    { details: { limit } },
+  );
+}
