@@ -59,6 +59,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   tool_output_too_large: 502,
   tool_failed: 502,
   tool_timeout: 504,
+  circuit_open: 503,
   overloaded: 429,
   call_failed: 502,
   egress_failed: 502,
