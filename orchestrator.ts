@@ -8,7 +8,6 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
-import { configuredProviders, createModels, type ModelClient } from "./llm/mod.ts";
 import { configuredProviders, createModels, createProbe, type ModelClient } from "./llm/mod.ts";
 import type { Tools } from "./pipeline/agent/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
@@ -269,8 +268,7 @@ function appDeps(deps: {
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
-}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules"> {
-}): Omit<AppDeps, "catalog" | "pipelines" | "schedules" | "llm"> {
+}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules" | "llm"> {
   const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {

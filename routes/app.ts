@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { accessLog } from "./access_log.ts";
 import { approvalRoutes } from "./approvals.ts";
+import { artifactRoutes } from "./artifacts.ts";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead_letters.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
@@ -22,6 +23,7 @@ import { chatSocketRoutes } from "./ws.ts";
 const EXPOSED = [
   "X-Request-Id",
   "ETag",
+  "Content-Disposition",
   "Location",
   "Retry-After",
   "Preference-Applied",
@@ -49,6 +51,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", runRoutes(deps, sessions));
   app.route("/", runControlRoutes(deps));
   app.route("/", approvalRoutes(deps));
+  app.route("/", artifactRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
   app.route("/", workflowRoutes(deps));
   app.route("/", llmRoutes(deps));

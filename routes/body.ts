@@ -97,8 +97,13 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Believes a declared length only as far as to refuse it or to read at once; counts otherwise. */
-async function readBytes(request: Request, max_bytes: number): Promise<Uint8Array> {
+/**
+ * Reads a body of whatever type. Believes a declared length only as far as to refuse it or to read
+ * at once; counts otherwise.
+ *
+ * @throws `payload_too_large`
+ */
+export async function readBytes(request: Request, max_bytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? NaN);
   if (declared > max_bytes) throw tooLarge(max_bytes);
   if (declared >= 0) {

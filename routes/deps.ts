@@ -11,6 +11,7 @@ import type { Authoring } from "../pipeline/authoring.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
+import type { Artifacts } from "../store/mod.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">;
@@ -39,6 +40,8 @@ export interface RouteSettings {
   max_body_bytes: number;
   /** Largest WebSocket message, in bytes. */
   max_message_bytes: number;
+  /** Largest file, in bytes. */
+  max_artifact_bytes: number;
   /** Names besides the loopback ones that this server answers to, without port. */
   allowed_hosts: readonly string[];
   /** Foreign origins whose pages may use this server, such as `http://localhost:3000`. */
@@ -67,6 +70,7 @@ export interface AppDeps {
   engine: Engine;
   catalog: CatalogPort;
   approvals: Approvals;
+  artifacts: Pick<Artifacts, "put" | "get" | "read" | "list" | "remove">;
   pipelines: Authoring;
   schedules: Pick<Schedules, "list">;
   llm: Probe;

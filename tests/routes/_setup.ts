@@ -112,6 +112,7 @@ export function setup(options: {
       store: options.store ?? NOTHING,
       now: options.now ?? (() => Date.now()),
     }),
+    artifacts: unused("artifacts"),
     pipelines: unused("pipelines"),
     schedules: unused("schedules"),
     llm: unused("llm"),
@@ -119,6 +120,7 @@ export function setup(options: {
     settings: {
       max_body_bytes: 1_000_000,
       max_message_bytes: 10_000,
+      max_artifact_bytes: 10_000,
       allowed_hosts: ["orchestrator.test"],
       allowed_origins: ["http://localhost:3000"],
       ...options.settings,
