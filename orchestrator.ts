@@ -9,7 +9,6 @@ import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
 import { configuredProviders, createModels, createProbe, type ModelClient } from "./llm/mod.ts";
-import type { Tools } from "./pipeline/agent/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
 import { createBudgetGate } from "./pipeline/budget.ts";
@@ -135,6 +134,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     pipelines: createAuthoring(catalog, stored),
     schedules,
     llm: createProbe(config.models),
+    tools,
   });
   return {
     app,
@@ -149,6 +149,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
       shutdown.abort();
       await Promise.all([schedules.stop(), retention.stop()]);
       await engine.drain(config.server.drain_timeout_ms);
+      await tools.close();
       await close();
     },
   };
@@ -268,7 +269,7 @@ function appDeps(deps: {
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
-}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules" | "llm"> {
+}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules" | "llm" | "tools"> {
   const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {
