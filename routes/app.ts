@@ -17,6 +17,7 @@ import { runControlRoutes } from "./run_control.ts";
 import { runRoutes } from "./runs.ts";
 import { securityHeaders } from "./security_headers.ts";
 import { createSessions } from "./sessions.ts";
+import { toolRoutes } from "./tools.ts";
 import { workflowRoutes } from "./workflow.ts";
 import { chatSocketRoutes } from "./ws.ts";
 
@@ -53,6 +54,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", approvalRoutes(deps));
   app.route("/", artifactRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
+  app.route("/", toolRoutes(deps));
   app.route("/", workflowRoutes(deps));
   app.route("/", llmRoutes(deps));
   app.route("/", pipelineRoutes(deps));

@@ -12,6 +12,7 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
 import type { Artifacts } from "../store/mod.ts";
+import type { Registry } from "../tools/mod.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">;
@@ -73,6 +74,7 @@ export interface AppDeps {
   artifacts: Pick<Artifacts, "put" | "get" | "read" | "list" | "remove">;
   pipelines: Authoring;
   schedules: Pick<Schedules, "list">;
+  tools: Registry;
   llm: Probe;
   log: Log;
   settings: RouteSettings;

@@ -132,6 +132,9 @@ export const workflowDecision = z.strictObject({ comment: z.string().max(2_000).
 /** `POST /v1/dead-letters/redrive`. */
 export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) });
 
+/** `POST /v1/tools/{name}/execute`. */
+export const toolCallRequest = z.strictObject({ arguments: object.optional() });
+
 /** The WebSocket's messages that are not a chat request. */
 export const controlMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("resume"), run_id: id, after: z.int().min(0).default(0) }),

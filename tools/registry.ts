@@ -194,7 +194,7 @@ class ToolRegistry implements Registry {
     }
     if (record?.definition !== undefined) return { tool: this.compile(record.definition), record };
     const known = (await this.list(tenant)).map((tool) => tool.name);
-    throw new OrchestratorError("tool_unknown", `Cannot find ${unknownName("tool", name, known)}`);
+    throw new OrchestratorError("tool_unknown", `Cannot find the tool: ${unknownName("tool", name, known)}`);
   }
 
   private async ofSets(tenant: string): Promise<Map<string, Tool>> {

@@ -116,6 +116,7 @@ export function setup(options: {
     pipelines: unused("pipelines"),
     schedules: unused("schedules"),
     llm: unused("llm"),
+    tools: unused("tools"),
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {
       max_body_bytes: 1_000_000,

@@ -1,0 +1,76 @@
+/**
+ * `/v1/tools`: what agents may use. Look at tools, register, enable and disable them, call one.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import type { Json } from "../json/value.ts";
+import type { ToolStatus } from "../tools/mod.ts";
+import { readBody, readText, validationFailed } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { callerOf, tenantOf } from "./identity.ts";
+import { parseJson } from "./json.ts";
+import { toolCallRequest } from "./schemas.ts";
+
+type C = Context<AppEnv>;
+
+/** The endpoints of tools. */
+export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  const max_bytes = settings.max_body_bytes;
+  const nameOf = (c: C) => c.req.param("name") ?? "";
+
+  const list = async (c: C) => {
+    const all = await tools.list(tenantOf(c));
+    return c.json({ tools: all.map(view), problems: tools.problems() });
+  };
+  app.get("/v1/tools", list);
+  app.get("/v1/tools/list", list);
+
+  app.post("/v1/tools/register", async (c) => {
+    const definition = parseJson(await readText(c, max_bytes));
+    const status = await tools.register(tenantOf(c), mustBeObject(definition));
+    c.header("Location", `/v1/tools/${status.name}`);
+    return c.json(view(status), 201);
+  });
+
+  app.get("/v1/tools/:name", async (c) => c.json(view(await tools.get(tenantOf(c), nameOf(c)))));
+
+  app.delete("/v1/tools/:name", async (c) => {
+    await tools.unregister(tenantOf(c), nameOf(c));
+    return c.body(null, 204);
+  });
+
+  for (const [verb, enabled] of [["enable", true], ["disable", false]] as const) {
+    app.post(`/v1/tools/:name/${verb}`, async (c) => {
+      return c.json(view(await tools.setEnabled(tenantOf(c), nameOf(c), enabled)));
+    });
+  }
+
+  app.post("/v1/tools/:name/execute", async (c) => {
+    const body = await readBody(c, { schema: toolCallRequest, max_bytes, when_empty: {} });
+    const { tenant, actor: user } = callerOf(c);
+    const key = c.req.header("idempotency-key") ?? newId("call");
+    const began = now();
+    const output = await tools.call(nameOf(c), (body.arguments ?? {}) as Json, {
+      tenant,
+      user,
+      signal: c.req.raw.signal,
+      idempotency_key: key,
+      keep: (file) => artifacts.put(tenant, { key }, file),
+    });
+    return c.json({ tool: nameOf(c), output, duration_ms: Math.round(now() - began) });
+  });
+
+  return app;
+}
+
+function view(status: ToolStatus) {
+  const self = `/v1/tools/${status.name}`;
+  return { ...status, links: { self, execute: `${self}/execute` } };
+}
+
+function mustBeObject(value: Json): Json {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw validationFailed([{ location: "", message: "must be a tool's definition, an object" }]);
+}
