@@ -2,8 +2,27 @@
  * The only way out for what agents, tools and documents ask for. An address is looked up once, every
  * address that the name has is checked, and the checked one is the one that is connected to.
  *
+ * Invariants: (1) nothing is sent before the scheme, the host and every address were allowed; (2) each
+ * redirect is checked like the first address; (3) connections to hosts that the operator named and
+ * guarded ones are in separate pools, so that neither is used for the other; (4) secret headers go to
+ * their origin only, and never again once a request has left it.
+ *
  * @module
  */
+import { isIP } from "node:net";
+import type { Dispatcher } from "undici";
+import type { Logger } from "../telemetry/log.ts";
+import { isLocalName, privateRange } from "./addresses.ts";
+import { denied, openPool, type Resolve, systemResolve } from "./connector.ts";
+import { readBody } from "./body.ts";
+import { exchange, type Incoming } from "./exchange.ts";
+import { egressFailure, withDeadline } from "./failure.ts";
+import { firstHop, headersOf, type Hop, nextHop } from "./hop.ts";
+import { bareHost, createRules } from "./rules.ts";
+
+const TIMEOUT_MS = 30_000;
+const MAX_BYTES = 5 * 1024 * 1024;
+const MAX_REDIRECTS = 5;
 
 /** One request to somewhere outside. */
 export interface EgressRequest {
@@ -55,4 +74,116 @@ export interface Egress {
    * @throws as {@linkcode Egress.request}
    */
   fetch(url: string, request: EgressRequest): Promise<Response>;
+}
+
+/** What the guard is made with. */
+export interface EgressOptions {
+  /** Hosts that may be private: `host`, `host:port`, `*.example.com`. */
+  allowed_hosts: readonly string[];
+  /** Looks names up; default: the system. */
+  resolve?: Resolve;
+  /** Told what is refused. */
+  log?: Pick<Logger, "warn">;
+}
+
+/** An {@linkcode Egress} that owns its connections. */
+export interface EgressGuard extends Egress {
+  /** Closes every connection; what is under way fails. */
+  close(): Promise<void>;
+}
+
+/** Makes the guard. No connection is opened before the first request. */
+export function createEgress(options: EgressOptions): EgressGuard {
+  const { resolve = systemResolve, log } = options;
+  const named = createRules(options.allowed_hosts);
+  const pools = new Map<boolean, Promise<Dispatcher>>();
+  const poolFor = (guarded: boolean) => {
+    const pool = pools.get(guarded) ?? openPool(resolve, guarded);
+    pools.set(guarded, pool);
+    return pool;
+  };
+
+  const send = async (hop: Hop, request: EgressRequest, signal: AbortSignal, encodings: string) => {
+    const guarded = !named(hop.url) && !isOrigin(hop.url, request.operator_origin);
+    refuse(hop.url, guarded);
+    const outgoing = { ...hop, headers: headersOf(hop, request.secret_headers, encodings) };
+    const pool = await poolFor(guarded);
+    return await exchange(pool, outgoing, signal, request.max_bytes ?? MAX_BYTES);
+  };
+
+  /** Runs one exchange with its deadline and shapes what goes wrong. */
+  const attempt = async <T>(
+    url: string,
+    request: EgressRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    request.signal.throwIfAborted();
+    try {
+      return await withDeadline(request.signal, request.timeout_ms ?? TIMEOUT_MS, work);
+    } catch (error) {
+      if (request.signal.aborted) throw request.signal.reason;
+      const failure = egressFailure(url, error);
+      if (failure.code === "egress_denied") log?.warn("egress denied", { error: failure });
+      throw failure;
+    }
+  };
+
+  return {
+    request: (url, request) =>
+      attempt(url, request, async (signal) => {
+        const follow = async (hop: Hop, left: number): Promise<EgressResponse> => {
+          const incoming = await send(hop, request, signal, "gzip, br");
+          const next = request.max_redirects === 0 ? undefined : nextHop(hop, incoming, left);
+          if (!next) return await complete(hop, incoming, request.max_bytes ?? MAX_BYTES);
+          await incoming.body.cancel();
+          return await follow(next, left - 1);
+        };
+        return await follow(firstHop(url, request), request.max_redirects ?? MAX_REDIRECTS);
+      }),
+    fetch: (url, request) =>
+      attempt(url, request, async (signal) => {
+        const { status, headers, body } = await send(
+          firstHop(url, request),
+          request,
+          signal,
+          "identity",
+        );
+        const empty = status === 204 || status === 205 || status === 304;
+        if (empty) await body.cancel();
+        return new Response(empty ? null : body, { status, headers });
+      }),
+    async close() {
+      const open = [...pools.values()];
+      pools.clear();
+      await Promise.all(open.map(async (pool) => (await pool).destroy()));
+    },
+  };
+}
+
+async function complete(hop: Hop, incoming: Incoming, max_bytes: number): Promise<EgressResponse> {
+  const { status, headers } = incoming;
+  return {
+    url: hop.url.href,
+    status,
+    headers,
+    body: await readBody(hop.url.host, incoming, max_bytes),
+  };
+}
+
+function isOrigin(url: URL, origin: string | undefined): boolean {
+  return origin !== undefined && URL.canParse(origin) && url.origin === new URL(origin).origin;
+}
+
+/** What can be told without a lookup. @throws `egress_denied` */
+function refuse(url: URL, guarded: boolean): void {
+  const host = bareHost(url.hostname);
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw denied(host || url.protocol, `its scheme is ${url.protocol} instead of http: or https:`);
+  }
+  if (url.username || url.password) {
+    throw denied(host, "its address holds a user name or a password");
+  }
+  if (!guarded) return;
+  const range = isIP(host) ? privateRange(host) : isLocalName(host) ? "local" : undefined;
+  if (range) throw denied(host, `it is not public (${range})`);
 }
