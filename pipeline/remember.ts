@@ -19,9 +19,10 @@ export function remembering(
   limit: number,
 ): RunFunction {
   return async (ctx, input) => {
-    const { tenant, conversation_id, id } = ctx.run;
+    const { tenant, conversation_id, id, parent } = ctx.run;
     const messages = messagesOf(input);
-    if (!conversation_id || !messages) return await program(ctx, input);
+    // A run within another one is a part of that one's turn.
+    if (!conversation_id || !messages || parent) return await program(ctx, input);
     const alone = messages.length === 1;
     const output = await program(
       ctx,

@@ -1,5 +1,6 @@
 import { kindOf } from "../steps/mod.ts";
 import type { PipelineNode } from "./document.ts";
+import { isTemplate } from "./template.ts";
 
 /** A node and all nodes in the graphs inside it. It must be sound. */
 export function nodesWithin(node: PipelineNode): PipelineNode[] {
@@ -12,8 +13,12 @@ export function allNodes(nodes: Record<string, PipelineNode>): PipelineNode[] {
   return Object.values(nodes).flatMap(nodesWithin);
 }
 
-/** Names of one kind that nodes name outside of their document, sorted: `agent`, `pipeline`. */
+/**
+ * Names of one kind that nodes name outside of their document, sorted: `agent`, `pipeline`. Those
+ * that are known only when the node runs are left out.
+ */
 export function namesOf(kind: "agent" | "pipeline", nodes: Record<string, PipelineNode>): string[] {
   const named = allNodes(nodes).filter((node) => kindOf(node)?.names === kind);
-  return [...new Set(named.map((node) => String(node[kind])))].sort();
+  const names = named.map((node) => String(node[kind])).filter((name) => !isTemplate(name));
+  return [...new Set(names)].sort();
 }

@@ -9,6 +9,7 @@
  */
 import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { RunContext, StepOptions } from "../kernel/context.ts";
+import type { Json } from "../kernel/events.ts";
 import { retryDelay } from "../kernel/retry.ts";
 import {
   type Limits,
@@ -63,11 +64,15 @@ export function caught(
   ctx: RunContext,
   ways: NonNullable<Policies["catch"]>,
   thrown: unknown,
-): { output: { error: { code: string; message: string } }; next: string } {
+): { output: Json; next: string } {
   const error = failureOf(ctx, thrown);
   const way = error && ways.find(({ errors }) => isMeant(errors, error));
   if (!way) throw thrown;
-  return { output: { error: { code: error.code, message: error.message } }, next: way.next };
+  const { code, message, issues } = error;
+  return {
+    output: { error: { code, message, ...(issues ? { issues: issues as unknown as Json } : {}) } },
+    next: way.next,
+  };
 }
 
 /**

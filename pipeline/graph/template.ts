@@ -38,6 +38,11 @@ export function compileTemplate(template: Json): Evaluate {
   });
 }
 
+/** True when a text is to be evaluated, not taken as it is. */
+export function isTemplate(text: string): boolean {
+  return text.includes("${");
+}
+
 /** The expressions of a template. @throws `expression_failed` when one is not closed */
 export function expressionsOf(template: unknown, path: Path): Embedded[] {
   if (typeof template === "string") {
@@ -98,7 +103,7 @@ type Part = string | { source: string };
 
 /** Text and expressions in turn. */
 function splitText(text: string): Part[] {
-  if (!text.includes("${")) return [text];
+  if (!isTemplate(text)) return [text];
   const parts: Part[] = [];
   let plain = "";
   for (let at = 0; at < text.length;) {

@@ -9,7 +9,7 @@ import type { PipelineNode } from "./document.ts";
 import { inspectExpression } from "./expression.ts";
 import { type Problem, schemaFailures } from "./failures.ts";
 import { unknownName } from "../../json/suggest.ts";
-import { type Embedded, expressionsOf } from "./template.ts";
+import { type Embedded, expressionsOf, isTemplate } from "./template.ts";
 import { pathProblems } from "./validate_paths.ts";
 import type { Path } from "../../json/value.ts";
 
@@ -90,7 +90,8 @@ export class GraphCheck {
       const value = node[kind.kind] as string | Record<string, string>;
       const isName = typeof value === "string";
       const wanted = String(isName ? value : value[kind.names!]);
-      if (names.includes(wanted)) return [];
+      // What is known only when the node runs is checked then.
+      if (names.includes(wanted) || isTemplate(wanted)) return [];
       const message = unknownName(kind.names!, wanted, names);
       return [{ path: [...path, kind.kind, ...isName ? [] : [kind.names!]], message }];
     });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
+import { compileTemplate } from "../graph/template.ts";
 import { type AskPolicy, callTool, describeTool, type ToolCallDeps } from "../tool_call.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import {
@@ -27,8 +28,12 @@ export type ToolEnv = ToolCallDeps;
 export const tool: NodeKind<ToolNode, ToolEnv> = {
   kind: "tool",
   schema: z.strictObject({
-    tool: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "a tool's name is a–z, 0–9 and _")
-      .describe("Name of a tool; see GET /v1/tools/list."),
+    tool: z.string().regex(
+      /^(?:[a-z][a-z0-9_]{0,63}|[\s\S]*\$\{[\s\S]*)$/,
+      "a tool's name is a–z, 0–9 and _",
+    ).describe(
+      "Name of a tool, see GET /v1/tools/list, or an ${ expression } that gives it when the node runs.",
+    ),
     ...common,
     ...withInput,
     ask: z.enum(["tainted", "always", "never"]).optional().describe(
@@ -36,15 +41,17 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
     ),
     ...next,
   }),
-  templates: inputTemplate,
+  templates: (node) => [{ path: ["tool"], value: node.tool }, ...inputTemplate(node)],
   targets: nextTarget,
   compile(node, env) {
+    const nameOf = compileTemplate(node.tool);
     const evaluate = compileInput(node);
     const options = stepLimits(node);
     return {
       async run(ctx, key, scope) {
-        const args = argumentsOf(node.tool, await evaluate(scope) ?? null);
-        const tool = await describeTool(ctx, `${key}/tools`, node.tool, env.tools);
+        const name = checkName(await nameOf(scope));
+        const args = argumentsOf(name, await evaluate(scope) ?? null);
+        const tool = await describeTool(ctx, `${key}/tools`, name, env.tools);
         const { ask } = node;
         const request = { tool, args, by: key, options, ...(ask ? { ask } : {}) };
         return await callTool(ctx, key, request, env);
@@ -53,6 +60,16 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
     };
   },
 };
+
+/** What an expression gives may be anything, a pattern of names for instance. */
+function checkName(name: Json | undefined): string {
+  if (typeof name === "string" && /^[a-z][a-z0-9_]{0,63}$/.test(name)) return name;
+  const given = JSON.stringify(name ?? null).slice(0, 100);
+  throw new OrchestratorError(
+    "tool_unknown",
+    `Cannot call a tool: ${given} is not the name of one. See GET /v1/tools/list.`,
+  );
+}
 
 function argumentsOf(name: string, value: Json): Record<string, Json> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {

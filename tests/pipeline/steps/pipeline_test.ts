@@ -63,13 +63,13 @@ Deno.test("pipeline without a version fails when the program is made", async () 
   expect(() => createProgram(definition, deps())).toThrow('unknown pipeline "inner"');
 });
 
-const CHOSEN = "{ pipeline: '${ input.name }', with: { n: '${ input.n }' } }";
+const CHOSEN = "{ pipeline: '${ input.name }', with: { n: '${ input.n }' }, " +
+  "catch: [{ errors: [validation_failed], next: b }] }";
 
 /** Runs a node that chooses its pipeline, straight and on its own record. */
 async function choose(
   input: Json,
-  { node = CHOSEN, ancestors, resolve = () => Promise.resolve("sha256:2") }: {
-    node?: string;
+  { ancestors, resolve = () => Promise.resolve("sha256:2") }: {
     ancestors?: string[];
     resolve?: (tenant: string, name: string, input: Json) => Promise<string>;
   } = {},
@@ -77,7 +77,7 @@ async function choose(
   const looked: unknown[] = [];
   const asked: [string, ChildRequest][] = [];
   const trial = {
-    definition: await define(`  a: ${node}\n  b: { transform: '\${ nodes.a.error }' }`),
+    definition: await define(`  a: ${CHOSEN}\n  b: { transform: '\${ nodes.a.error }' }`),
     deps: deps({}, {
       resolvePipeline: (...args) => {
         looked.push(args);
@@ -107,7 +107,6 @@ Deno.test("pipeline with an expression is looked up once and keeps what was foun
 });
 
 Deno.test("pipeline with an expression fails with codes that catch can tell apart", async () => {
-  const node = `${CHOSEN.slice(0, -1)}, catch: [{ errors: [validation_failed], next: b }] }`;
   const issues = [{ location: "/n", message: "is missing" }];
   const resolve = (_tenant: string, name: string) =>
     Promise.reject(
@@ -115,13 +114,13 @@ Deno.test("pipeline with an expression fails with codes that catch can tell apar
         ? new OrchestratorError("validation_failed", "Cannot run.", { issues })
         : new OrchestratorError("not_found", "Cannot find."),
     );
-  const missing = await choose({ name: "late" }, { node, resolve });
+  const missing = await choose({ name: "late" }, { resolve });
   expect(missing.ended).toEqual({
     output: { code: "validation_failed", message: "Cannot run.", issues },
   });
-  const unknown = await choose({ name: "nope" }, { node, resolve });
+  const unknown = await choose({ name: "nope" }, { resolve });
   expect(unknown.ended).toMatchObject({ error: { code: "not_found" } });
-  const nameless = await choose({ n: 1 }, { node, resolve });
+  const nameless = await choose({ n: 1 }, { resolve });
   expect(nameless.ended).toMatchObject({ error: { code: "not_found" } });
   expect([...missing.asked, ...unknown.asked, ...nameless.asked]).toEqual([]);
 });
