@@ -53,6 +53,8 @@ export type ErrorCode =
   | "expression_failed"
   | "expression_limit"
   | "no_choice_matched"
+  | "plan_invalid"
+  | "plan_failed"
   // models
   | "model_auth"
   | "model_not_found"

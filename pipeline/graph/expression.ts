@@ -66,7 +66,7 @@ export interface ExpressionProblem {
 /** What an expression is made of, as far as validation needs it. */
 export interface ExpressionFacts {
   problems: ExpressionProblem[];
-  /** Names that it looks up in `nodes`. */
+  /** Names that it looks up in `nodes`, or in what is called so. */
   nodes: string[];
 }
 
@@ -74,12 +74,14 @@ export interface ExpressionFacts {
  * Reads an expression without running it.
  *
  * @param roots what paths may begin with
+ * @param group the root under which the names are that count as nodes
  */
 export async function inspectExpression(
   source: string,
   roots = ["input", "nodes", "run"],
+  group = "nodes",
 ): Promise<ExpressionFacts> {
-  const facts = { problems: [], nodes: [], roots };
+  const facts = { problems: [], nodes: [], roots, group };
   const path = plainPath(source.trim());
   if (path) collectPath(path, facts);
   else await inspectProgram(source, facts);
@@ -87,7 +89,7 @@ export async function inspectExpression(
 }
 
 /** Facts that are being collected. */
-type Facts = ExpressionFacts & { roots: string[] };
+type Facts = ExpressionFacts & { roots: string[]; group: string };
 
 async function inspectProgram(source: string, facts: Facts): Promise<void> {
   try {
@@ -98,11 +100,12 @@ async function inspectProgram(source: string, facts: Facts): Promise<void> {
   }
 }
 
-function collectPath([root = "", name]: string[], { roots, nodes, problems }: Facts): void {
+function collectPath([root = "", name]: string[], facts: Facts): void {
+  const { roots, group, nodes, problems } = facts;
   if (!roots.includes(root)) {
     const known = roots.join(", ").replace(/, (?=[^,]*$)/, " or ");
     problems.push({ message: `"${root}" is not known here; expressions start with ${known}` });
-  } else if (root === "nodes" && name !== undefined) nodes.push(name);
+  } else if (root === group && name !== undefined) nodes.push(name);
 }
 
 /** Walks the tree as long as the context is the scope itself: not into later steps of a path. */

@@ -66,6 +66,8 @@ export interface NodeKind<Node, Env> {
   targets(node: Node): Placed<string>[];
   /** The graphs inside it. */
   graphs?(node: Node): PlacedGraph[];
+  /** Agents that it may let work: those that it names, or also all that take tasks of others. */
+  agents?(node: Node): { named: Placed<string>[]; all: boolean };
   compile(node: Node, env: Env): CompiledNode;
 }
 
