@@ -90,6 +90,8 @@ export interface StartRequest {
   priority?: number;
   concurrency?: Concurrency;
   budget?: RunBudget;
+  /** Its input may hold text from outside. */
+  tainted?: boolean;
 }
 
 /** How to repeat a run from a step on. */

@@ -79,7 +79,7 @@ export class Starter {
     const events = await reader.journal(tenant, id);
     const kept = keptEvents(id, events, request);
     admit();
-    const { pipeline, version, conversation_id, priority, budget, slot } = run;
+    const { pipeline, version, conversation_id, priority, budget, slot, tainted } = run;
     const concurrency = slot && { ...slot, on_busy: "enqueue" as const };
     return await this.begin({
       tenant,
@@ -92,6 +92,7 @@ export class Starter {
       started_by,
       concurrency,
       idempotency,
+      tainted,
     }, { known, kept, restart: { run: id, from, with: given } });
   }
 
@@ -239,6 +240,7 @@ export class Starter {
     if (started_by) record.started_by = started_by;
     if (priority) record.priority = priority;
     if (budget) record.budget = budget;
+    if (request.tainted) record.tainted = true;
     return record;
   }
 

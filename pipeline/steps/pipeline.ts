@@ -7,6 +7,7 @@ import type { RunContext } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { RunResult } from "../kernel/runs.ts";
 import { unknownName } from "../../json/suggest.ts";
+import { isTainted, taint } from "../taint.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import { common, next, nextTarget, type NodeKind, withInput } from "./kind.ts";
 
@@ -54,7 +55,10 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
       async run(ctx, key, scope) {
         const input = await evaluate(scope) ?? null;
         const { name, version } = await choose(ctx, key, scope, input);
-        const result = await ctx.child(key, { pipeline: name, version, input });
+        const tainted = isTainted(ctx.run) ? { tainted: true } : {};
+        const result = await ctx.child(key, { pipeline: name, version, input, ...tainted });
+        // What comes back may hold what the other run has read.
+        taint(ctx.run);
         if (result.status === "completed") return result.output;
         throw childFailed(name, { step: key, run_id: childId(ctx.run.id, key) }, result);
       },

@@ -174,6 +174,18 @@ for (const [what, name, args, more, asks] of ASKED) {
     }));
 }
 
+Deno.test("a run within a tainted run is tainted, and so is a run that took a result of another", () =>
+  bench(async ({ run, deps }) => {
+    const inner: RunFunction = (ctx) => callTool(ctx, "mail", request("send_mail", {}), deps);
+    const { asked } = await run((ctx) => {
+      if (ctx.run.parent) return inner(ctx, null);
+      taint(ctx.run);
+      return ctx.child("within", { pipeline: "p", version: "v", input: null, tainted: true })
+        .then((result) => result.status);
+    }, "approve");
+    expect(asked).toHaveLength(1);
+  }));
+
 Deno.test("a failed call taints, too: its error may hold what others wrote", () =>
   bench(async ({ run, deps }) => {
     const failing = new FakeTools(() => Promise.reject(new Error(POISON)), (name) => KINDS[name]!);
