@@ -33,6 +33,8 @@ export interface RegistryDeps {
 /** A tool and how it is doing. Plain JSON. */
 export interface ToolStatus extends ToolInfo {
   enabled: boolean;
+  /** Why it is held back until somebody enables it; see {@linkcode Tool}. */
+  held?: string;
   /** The last call that failed. */
   last_error?: ToolFailure;
 }
@@ -163,18 +165,18 @@ class ToolRegistry implements Registry {
   }
 
   async setEnabled(tenant: string, name: string, enabled: boolean): Promise<ToolStatus> {
-    const { tool, record = {}, set } = await this.find(tenant, name);
+    const { record = {}, set } = await this.find(tenant, name);
     if (enabled) await set?.accept?.(tenant, name);
     const { disabled: _disabled, ...rest } = record;
     const next: ToolRecord = enabled ? rest : { ...rest, disabled: true };
     await this.put(tenant, name, setJson(keys.tool(tenant, name), next));
-    return statusOf(tool, next);
+    return await this.get(tenant, name);
   }
 
   problems(): SetProblem[] {
-    return this.deps.sets.flatMap(({ name, ...set }, index) => {
-      const message = set.problem?.call(this.deps.sets[index]);
-      return message === undefined ? [] : [{ set: name, message }];
+    return this.deps.sets.flatMap((set) => {
+      const message = set.problem?.();
+      return message === undefined ? [] : [{ set: set.name, message }];
     });
   }
 
@@ -194,7 +196,10 @@ class ToolRegistry implements Registry {
     }
     if (record?.definition !== undefined) return { tool: this.compile(record.definition), record };
     const known = (await this.list(tenant)).map((tool) => tool.name);
-    throw new OrchestratorError("tool_unknown", `Cannot find the tool: ${unknownName("tool", name, known)}`);
+    throw new OrchestratorError(
+      "tool_unknown",
+      `Cannot find the tool: ${unknownName("tool", name, known)}`,
+    );
   }
 
   private async ofSets(tenant: string): Promise<Map<string, Tool>> {
@@ -269,7 +274,13 @@ function infoOf(
 
 function statusOf(tool: Tool, record: ToolRecord = {}): ToolStatus {
   const { disabled = false, last_error } = record;
-  return { ...infoOf(tool), enabled: !disabled, ...(last_error ? { last_error } : {}) };
+  const { held } = tool;
+  return {
+    ...infoOf(tool),
+    enabled: !disabled && held === undefined,
+    ...(held === undefined ? {} : { held }),
+    ...(last_error ? { last_error } : {}),
+  };
 }
 
 /** @throws `validation_failed`: a broken schema would refuse every call */

@@ -84,6 +84,11 @@ export interface Artifact {
 /** A tool that can be called. */
 export interface Tool extends ToolInfo {
   /**
+   * Why it is held back until somebody enables it, for instance because its description changed: no
+   * agent gets it, and a call throws `tool_disabled`.
+   */
+  held?: string;
+  /**
    * Makes one call with arguments that fit `input`. Throws `OrchestratorError` for failures that the
    * caller should tell apart; anything else becomes `tool_failed`.
    */
