@@ -201,6 +201,7 @@ export class Committer {
   private async writeAlone(member: Member): Promise<void> {
     try {
       if (member.bytes > this.limits.bytes) await this.writeChunksFirst(member);
+      if (isTooLarge(member.commit, this.limits)) throw tooLarge(member.commit);
       member.resolve(await this.write([member]));
     } catch (error) {
       member.reject(error);
@@ -287,6 +288,21 @@ export class Committer {
     for (const member of waiting) member.reject(error);
     return error;
   }
+}
+
+/** True for what the store would refuse however often it is tried. */
+function isTooLarge({ checks, mutations }: Commit, limits: CommitLimits): boolean {
+  return checks.length + 1 > limits.checks || mutations.length + 1 > limits.mutations ||
+    sizeOf(mutations) > limits.bytes;
+}
+
+function tooLarge({ checks, mutations }: Commit): OrchestratorError {
+  return new OrchestratorError(
+    "payload_too_large",
+    `Cannot write ${mutations.length} changes with ${checks.length} checks and ${
+      sizeOf(mutations)
+    } bytes at once: the store takes less. Do it in several steps.`,
+  );
 }
 
 function writtenKeys(members: Member[]): Set<string> {

@@ -208,6 +208,7 @@ export class Branch implements RunContext {
     { kind, child }: { kind?: string; child?: string },
   ): number {
     if (known) return known.began;
+    this.execution.journal.cut();
     const more = child === undefined ? {} : { child };
     const event = { step: key, attempt: 1, kind, passive: true as const, ...more };
     return Date.parse(this.execution.append({ type: "step.started", ...event }).at);

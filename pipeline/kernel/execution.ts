@@ -87,6 +87,7 @@ export class Execution {
   private paused: boolean;
   private checking = false;
   private suspend!: (suspension: Suspension) => void;
+  private abandon!: (reason: unknown) => void;
   private ended = false;
 
   constructor(
@@ -155,6 +156,7 @@ export class Execution {
       if (this.evicted.signal.aborted) throw this.evicted.signal.reason;
       const result = await new Promise<Json | Suspended>((resolve, reject) => {
         this.suspend = (suspension) => resolve(new Suspended(suspension));
+        this.abandon = reject;
         fn(this.root, this.history.input).then(resolve, reject);
       });
       if (result instanceof Suspended) return result.suspension;
@@ -283,7 +285,11 @@ export class Execution {
       const times = [...[...this.parked].map(({ until }) => until), ...this.deadlines.values()];
       const due = Math.min(...times.map((time) => time ?? Infinity));
       if (due - this.world.clock.now() < KEEP_MS) return;
-      this.leave(due === Infinity ? undefined : due);
+      try {
+        this.leave(due === Infinity ? undefined : due);
+      } catch (error) {
+        this.abandon(error); // the journal has closed: nobody else is here to hear it
+      }
     });
   }
 

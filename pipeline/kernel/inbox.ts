@@ -33,6 +33,7 @@ export class Inbox {
       const name = message.key.at(-1) as string;
       if (run.obeyed.has(name) || run.execution.isOver) continue;
       run.obeyed.add(name);
+      run.journal.cut();
       this.apply(run, message);
       run.journal.change({ checks: [], mutations: [{ key: message.key, delete: true }] });
     }

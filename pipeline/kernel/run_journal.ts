@@ -8,7 +8,8 @@
  * 1. Events get consecutive sequence numbers when they are appended and reach the disk in that order.
  * 2. One commit of a run is under way at a time; what is appended meanwhile goes into the next one.
  * 3. Nothing is published before it is on disk.
- * 4. After a commit that failed the journal takes nothing more: the run must be claimed again, from
+ * 4. What is appended and changed between two cuts reaches the disk together.
+ * 5. After a commit that failed the journal takes nothing more: the run must be claimed again, from
  *    what the store holds.
  *
  * @module
@@ -29,6 +30,9 @@ import { type InboxMessage, message } from "./transitions.ts";
 
 /** Events above this length are refused; a step that returns more has failed. */
 const MAX_EVENT_CHARS = 4_000_000;
+/** A part beyond either of these is cut off at the next cut: a commit of the store takes no more. */
+const PART_MUTATIONS = 300;
+const PART_BYTES = 300_000;
 const DONE = Promise.resolve();
 
 /** What a journal needs. */
@@ -38,11 +42,22 @@ export interface JournalDeps {
   feed: Feed;
 }
 
+/** What goes into one commit. */
+interface Part {
+  events: { event: JournalEvent; json: string }[];
+  mutations: Mutation[];
+  checks: Check[];
+  /** Of the mutations. */
+  bytes: number;
+}
+
+const emptyPart = (): Part => ({ events: [], mutations: [], checks: [], bytes: 0 });
+
 /** Appends to one run's journal. */
 export class RunJournal {
-  private events: { event: JournalEvent; json: string }[] = [];
-  private mutations: Mutation[] = [];
-  private checks: Check[] = [];
+  /** Parts that are complete, and the one that is being filled. */
+  private full: Part[] = [];
+  private part = emptyPart();
   private scheduled?: Promise<void>;
   private underWay?: Promise<void>;
   private failure?: unknown;
@@ -66,14 +81,26 @@ export class RunJournal {
     const json = JSON.stringify(event);
     if (json.length > MAX_EVENT_CHARS) throw tooLarge(json.length);
     this.seq++;
-    this.events.push({ event, json });
+    this.part.events.push({ event, json });
     return event;
   }
 
   /** Adds a change of the run's state to the next commit. */
   change({ checks, mutations }: Commit): void {
-    for (const check of checks) this.checks.push(check);
-    for (const mutation of mutations) this.mutations.push(mutation);
+    const { part } = this;
+    for (const check of checks) part.checks.push(check);
+    for (const mutation of mutations) {
+      part.mutations.push(mutation);
+      if ("set" in mutation) part.bytes += mutation.set.length;
+    }
+  }
+
+  /** What comes next may be on disk later than what came before. */
+  cut(): void {
+    const { mutations, bytes } = this.part;
+    if (mutations.length < PART_MUTATIONS && bytes < PART_BYTES) return;
+    this.full.push(this.part);
+    this.part = emptyPart();
   }
 
   /** Adds a message for another run to the next commit. */
@@ -100,7 +127,8 @@ export class RunJournal {
   flush(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     if (this.scheduled) return this.scheduled;
-    if (this.events.length + this.mutations.length + this.checks.length === 0) {
+    const { events, mutations, checks } = this.part;
+    if (this.full.length + events.length + mutations.length + checks.length === 0) {
       return this.underWay ?? DONE;
     }
     const next = (this.underWay ?? DONE).then(() => this.commit());
@@ -115,26 +143,28 @@ export class RunJournal {
   }
 
   private async commit(): Promise<void> {
-    const { events, mutations, checks, scheduled } = this;
-    this.events = [];
-    this.mutations = [];
-    this.checks = [];
+    const { full, part, scheduled } = this;
+    this.full = [];
+    this.part = emptyPart();
     this.underWay = scheduled;
     this.scheduled = undefined;
-    let stamp: string | null;
     try {
-      if (this.failure) throw this.failure;
-      const all = this.encode(events);
-      for (const mutation of mutations) all.push(mutation);
-      stamp = await this.deps.store.commit({ checks, mutations: all });
-      if (stamp === null) throw refused(this.run);
+      for (const one of [...full, part]) await this.write(one);
     } catch (error) {
       this.failure ??= error;
       this.first.reject(error);
       throw error;
     }
-    this.first.resolve(stamp);
     if (this.underWay === scheduled) this.underWay = undefined;
+  }
+
+  private async write({ events, mutations, checks }: Part): Promise<void> {
+    if (this.failure) throw this.failure;
+    const all = this.encode(events);
+    for (const mutation of mutations) all.push(mutation);
+    const stamp = await this.deps.store.commit({ checks, mutations: all });
+    if (stamp === null) throw refused(this.run);
+    this.first.resolve(stamp);
     for (const { event, json } of events) this.deps.feed.publish(event, json);
   }
 

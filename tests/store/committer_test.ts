@@ -139,6 +139,25 @@ Deno.test("submit() splits what does not fit one commit", async () => {
   await kv.close();
 });
 
+Deno.test("submit() refuses what the store would never take, at once and alone", async () => {
+  const { kv, committer, commits } = await setup();
+  const changes = (count: number, value: string): Commit => ({
+    checks: [],
+    mutations: Array.from({ length: count }, (_, i) => set(`n${i}`, value).mutations[0]!),
+  });
+  const too_large = { code: "payload_too_large", kind: "terminal" };
+  await assert.rejects(committer.submit(changes(1_001, "x")), too_large);
+  await assert.rejects(committer.submit(changes(20, "x".repeat(50_000))), too_large);
+  const checks = Array.from({ length: 101 }, (_, i) => ({ key: ["k", i], versionstamp: null }));
+  const [bad, good] = await Promise.allSettled([
+    committer.submit({ checks, mutations: [] }),
+    committer.submit(set("good")),
+  ]);
+  assert.deepEqual([bad.status, good.status], ["rejected", "fulfilled"]);
+  assert.equal(commits.length, 1);
+  await kv.close();
+});
+
 Deno.test("release() gives the lease back and ends writing", async () => {
   const { kv, committer } = await setup();
   await committer.release();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { OrchestratorError } from "../../../errors.ts";
 import type { Json, RunContext, RunFunction, RunRecord } from "../../../pipeline/kernel/mod.ts";
 import { Cluster, type Node } from "../../_sim/cluster.ts";
+import { NO_FAULTS } from "../../_sim/kv.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
 import { hang, oneNode, request, settle } from "./_harness.ts";
@@ -93,6 +94,31 @@ Deno.test("what a run leaves behind in memory when it is put aside never goes on
   await world.run(120_000, () => false);
   assert.deepEqual(outputOf(cluster, run.id), { timed_out: true });
   assert.equal(looks, 1);
+});
+
+Deno.test("a run that cannot be put aside because the store fails is let go and goes on later", async () => {
+  const { world, node, cluster } = await oneNode(async (ctx) => {
+    await ctx.step("a", () => {
+      if (world.now - began < 1_000) cluster.faults = { ...NO_FAULTS, before: 1 };
+      return 1;
+    });
+    return await ctx.group("fan", async (inner) => {
+      const results = await inner.all<unknown>([
+        (branch) => branch.wait("gate", { signal: "go" }),
+        (branch) => branch.step("b", () => 2),
+      ], { tolerate: 1 });
+      return results.map(({ status }) => status);
+    });
+  });
+  const began = world.now;
+  const { run } = await settle(world, node().engine.start(request()));
+  await world.run(10_000, () => false);
+  cluster.faults = NO_FAULTS;
+  await world.run(10_000, () => statusOf(cluster) === "waiting");
+  await settle(world, node().engine.signal("t", run.id, "go", 1));
+  await world.run(10_000, terminal(cluster));
+  assert.deepEqual(outputOf(cluster, run.id), ["fulfilled", "fulfilled"]);
+  checkInvariants(cluster.db, [run.id], []);
 });
 
 Deno.test("a waiting run can be cancelled; cleanup() still runs, and sees a second crash", async () => {
