@@ -68,6 +68,7 @@ export type ErrorCode =
   | "tool_unconfigured"
   | "egress_denied"
   | "egress_failed"
+  | "dataset_invalid"
   | "response_too_large"
   | "tool_unknown"
   | "tool_disabled"
@@ -81,6 +82,12 @@ export type ErrorCode =
   | "document_unreadable"
   | "document_limit"
   | "vector_db_failed"
+  // code that runs in the sandbox
+  | "code_failed"
+  | "code_timeout"
+  | "code_memory"
+  | "code_output_too_large"
+  | "sandbox_unavailable"
   | "internal";
 
 /** One thing that is wrong with an input, and where. */

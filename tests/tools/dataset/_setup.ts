@@ -1,0 +1,47 @@
+import type { DatasetDeps } from "../../../tools/dataset/mod.ts";
+import { type DataFile, readTable } from "../../../tools/dataset/read.ts";
+import type { ToolScope } from "../../../tools/tool.ts";
+
+/** A table of a text. */
+export function tableOf(text: string, name = "data.csv") {
+  return readTable(fileOf(text, name), 1_000_000);
+}
+
+/** A file of a text. */
+export function fileOf(text: string, name = "data.csv", type = ""): DataFile {
+  return { name, type, bytes: new TextEncoder().encode(text) };
+}
+
+/** Files by `tenant/id`, and what addresses answer. */
+export function depsOf(
+  files: Record<string, DataFile>,
+  answers: Record<string, { status: number; text: string; type?: string }> = {},
+): DatasetDeps {
+  return {
+    max_bytes: 1_000_000,
+    artifacts: {
+      get: (tenant, id) => Promise.resolve(files[`${tenant}/${id}`] ?? null),
+      read: (tenant, id) =>
+        files[`${tenant}/${id}`]
+          ? Promise.resolve(files[`${tenant}/${id}`]!.bytes)
+          : Promise.reject(new Error(`no ${id} of ${tenant}`)),
+    },
+    egress: {
+      request(url) {
+        const { status, text, type } = answers[url]!;
+        const headers = new Headers({ "content-type": type ?? "text/csv" });
+        return Promise.resolve({ url, status, headers, body: new TextEncoder().encode(text) });
+      },
+    },
+  };
+}
+
+/** The scope of a call. */
+export function scope(tenant = "acme"): ToolScope {
+  return {
+    tenant,
+    signal: new AbortController().signal,
+    idempotency_key: "k",
+    keep: () => Promise.reject(new Error("keeps nothing")),
+  };
+}
