@@ -1,0 +1,175 @@
+/**
+ * The tools of one MCP server.
+ *
+ * 1. Asking for the tools never waits for a server, but for the first connection, and then two
+ *    seconds at most: the last known list counts.
+ * 2. A tool whose description is not the pinned one cannot be called.
+ * 3. While the breaker is open the server is left alone.
+ *
+ * @module
+ */
+import type { McpServer } from "../../config.ts";
+import { OrchestratorError } from "../../errors.ts";
+import type { Json } from "../../json/value.ts";
+import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
+import type { Tool, ToolScope } from "../tool.ts";
+import { Connection } from "./connection.ts";
+import type { Pins } from "./pins.ts";
+import { readTools, type RemoteTool } from "./remote_tool.ts";
+import { readResult } from "./result.ts";
+import type { TransportDeps } from "./transport.ts";
+
+/** How long the first list is waited for, in milliseconds. */
+const FIRST_LIST_MS = 2000;
+/** How old a list may be while there is a connection, in milliseconds. */
+const LIST_AGE_MS = 60_000;
+/** Between two attempts to connect. */
+const ATTEMPT_GAP_MS = 5000;
+const FAILURES = 3;
+
+/** What the tools of a server need. */
+export interface McpDeps extends TransportDeps {
+  pins: Pins;
+  log: { warn(message: string, fields?: Record<string, unknown>): void };
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** The tools of one server, and how it is doing. */
+export class McpToolSet {
+  readonly name: string;
+  private readonly connection: Connection;
+  private readonly breaker: Breaker;
+  private known: RemoteTool[] = [];
+  private skipped: string[] = [];
+  private pinned = new Map<string, string>();
+  private failure?: string;
+  private listing?: Promise<void>;
+  private hasListed = false;
+  private isStale = true;
+  private listed_at = -Infinity;
+
+  constructor(private readonly server: McpServer, private readonly deps: McpDeps) {
+    this.name = `mcp:${server.name}`;
+    this.breaker = createBreaker({ name: this.name, failures: FAILURES });
+    this.connection = new Connection({
+      ...deps,
+      server,
+      onToolsChanged: () => {
+        this.isStale = true;
+        this.refresh();
+      },
+    });
+  }
+
+  /** Those that are known; looks for newer ones in the background. */
+  async tools(): Promise<Tool[]> {
+    if (this.isListDue()) this.refresh();
+    if (!this.hasListed && this.listing) await atMost(FIRST_LIST_MS, this.listing);
+    return this.known.map((tool) => this.toolOf(tool));
+  }
+
+  /** Why the server cannot be reached, which of its tools are left out or held back. */
+  problem(): string | undefined {
+    const held = this.known.flatMap((tool) => {
+      const why = this.heldBecause(tool);
+      return why === undefined ? [] : [why];
+    });
+    const problems = [...(this.failure ? [this.failure] : []), ...this.skipped, ...held];
+    return problems.length > 0 ? problems.join("; ") : undefined;
+  }
+
+  /** Agrees to what the server says about a tool now. */
+  async accept(_tenant: string, name: string): Promise<void> {
+    const tool = this.known.find(({ info }) => info.name === name);
+    if (!tool) return;
+    await this.deps.pins.put(this.server.name, tool.remote, tool.hash);
+    this.pinned.set(tool.remote, tool.hash);
+  }
+
+  health(): ServiceHealth[] {
+    return [this.breaker.health()];
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+    await this.listing;
+  }
+
+  private isListDue(): boolean {
+    if (this.breaker.isOpen) return false;
+    const age = this.deps.now() - this.listed_at;
+    if (!this.connection.isConnected) return age >= ATTEMPT_GAP_MS;
+    return this.isStale || age >= LIST_AGE_MS;
+  }
+
+  /** One at a time; what becomes stale during one is listed once more after it. */
+  private refresh(): void {
+    if (this.listing) return;
+    this.isStale = false;
+    this.listed_at = this.deps.now();
+    this.listing = this.list().catch((error: Error) => {
+      this.failure = error.message;
+      this.deps.log.warn("the tools of an MCP server cannot be listed", {
+        server: this.server.name,
+        error,
+      });
+    }).finally(() => {
+      this.listing = undefined;
+      this.hasListed = true;
+      if (this.isStale && this.connection.isConnected) this.refresh();
+    });
+  }
+
+  private async list(): Promise<void> {
+    const listed = await this.breaker.run(() => this.connection.tools());
+    const { tools, problems } = await readTools(this.server, listed);
+    const pinned = await this.deps.pins.of(this.server.name);
+    for (const { remote, hash } of tools) {
+      if (pinned.has(remote)) continue;
+      await this.deps.pins.put(this.server.name, remote, hash);
+      pinned.set(remote, hash);
+    }
+    this.pinned = pinned;
+    this.known = tools;
+    this.skipped = problems;
+    this.failure = undefined;
+  }
+
+  private heldBecause({ remote, info, hash }: RemoteTool): string | undefined {
+    if (this.pinned.get(remote) === hash) return undefined;
+    return `${info.name} is held back: the server describes it in another way than before`;
+  }
+
+  private toolOf(tool: RemoteTool): Tool {
+    const held = this.heldBecause(tool);
+    return {
+      ...tool.info,
+      ...(held === undefined ? {} : { held }),
+      run: (args, scope) => this.call(tool, args, scope),
+    };
+  }
+
+  private async call(
+    tool: RemoteTool,
+    args: Record<string, Json>,
+    { signal, keep }: ToolScope,
+  ): Promise<Json> {
+    const held = this.heldBecause(tool);
+    if (held !== undefined) {
+      throw new OrchestratorError(
+        "tool_disabled",
+        `Cannot call ${tool.info.name}: ${held}. Look at it, then POST /v1/tools/${tool.info.name}/enable.`,
+      );
+    }
+    const result = await this.breaker.run(() => this.connection.call(tool.remote, args, signal));
+    return await readResult(tool.info, result, keep);
+  }
+}
+
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
