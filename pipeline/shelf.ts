@@ -5,10 +5,11 @@
  */
 import { basename } from "node:path";
 import { type Issue, OrchestratorError } from "../errors.ts";
+import { type AgentProfile, takesTasks } from "./agent/profile.ts";
 import { type DefinitionFiles, unusable } from "./definition_files.ts";
 import { canonicalJson } from "../json/canonical.ts";
 import type { Definition, Pipeline, Schedule } from "./graph/document.ts";
-import { namesOf } from "./graph/nodes.ts";
+import { namesOf, wantsAllAgents } from "./graph/nodes.ts";
 import { parsePipeline } from "./graph/parse.ts";
 import { unknownName } from "../json/suggest.ts";
 import { memo } from "./memo.ts";
@@ -75,8 +76,7 @@ export class Shelf {
     return memo(this.#definitions, name, async () => {
       const pipeline = await this.#pipeline(name);
       await this.#refuseCycles([name], new Set());
-      const used = namesOf("agent", pipeline.nodes);
-      const profiles = await Promise.all(used.map((agent) => files.agent(agent)));
+      const profiles = await this.#agents(pipeline);
       const prompts = profiles.flatMap(({ prompt }) => prompt === undefined ? [] : [prompt]);
       const texts = await Promise.all(prompts.map((prompt) => files.prompt(prompt)));
       const inner = namesOf("pipeline", pipeline.nodes);
@@ -105,6 +105,30 @@ export class Shelf {
     const put = stored.get(name);
     if (put) return put.text;
     return (await files.list()).pipelines.has(name) ? await files.pipeline(name) : null;
+  }
+
+  /** The agents that a pipeline names, and those that it may let work besides. */
+  async #agents({ nodes }: Pipeline): Promise<AgentProfile[]> {
+    const { files } = this.options;
+    const named = await Promise.all(namesOf("agent", nodes).map((agent) => files.agent(agent)));
+    if (!wantsAllAgents(nodes)) return named;
+    const rest = [...(await files.list()).agents.keys()].sort()
+      .filter((agent) => !named.some(({ name }) => name === agent));
+    // One that cannot be read is not on offer; it breaks only what names it.
+    const others = await Promise.all(rest.map((agent) => this.#offered(agent)));
+    return [...named, ...others.flat()];
+  }
+
+  async #offered(name: string): Promise<AgentProfile[]> {
+    const { files } = this.options;
+    try {
+      const profile = await files.agent(name);
+      if (profile.prompt !== undefined) await files.prompt(profile.prompt);
+      return takesTasks(profile) ? [profile] : [];
+    } catch (error) {
+      if (error instanceof OrchestratorError) return [];
+      throw error;
+    }
   }
 
   #pipeline(name: string): Promise<Pipeline> {

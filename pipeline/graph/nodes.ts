@@ -18,7 +18,20 @@ export function allNodes(nodes: Record<string, PipelineNode>): PipelineNode[] {
  * that are known only when the node runs are left out.
  */
 export function namesOf(kind: "agent" | "pipeline", nodes: Record<string, PipelineNode>): string[] {
-  const named = allNodes(nodes).filter((node) => kindOf(node)?.names === kind);
+  const all = allNodes(nodes);
+  const named = all.filter((node) => kindOf(node)?.names === kind);
   const names = named.map((node) => String(node[kind])).filter((name) => !isTemplate(name));
+  if (kind === "agent") {
+    names.push(...all.flatMap((node) => agentsOf(node).named.map(({ value }) => value)));
+  }
   return [...new Set(names)].sort();
+}
+
+/** True when a node may let every agent work that takes tasks of others. */
+export function wantsAllAgents(nodes: Record<string, PipelineNode>): boolean {
+  return allNodes(nodes).some((node) => agentsOf(node).all);
+}
+
+function agentsOf(node: PipelineNode): { named: { value: string }[]; all: boolean } {
+  return kindOf(node)?.agents?.(node) ?? { named: [], all: false };
 }

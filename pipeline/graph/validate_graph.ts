@@ -83,6 +83,22 @@ export class GraphCheck {
   }
 
   private references(nodes: KnownNode[]): Problem[] {
+    return [...this.kindNames(nodes), ...this.agentNames(nodes)];
+  }
+
+  private agentNames(nodes: KnownNode[]): Problem[] {
+    const { agents } = this.known;
+    if (!agents) return [];
+    return nodes.flatMap(({ node, kind, path }) =>
+      (kind.agents?.(node).named ?? []).filter(({ value }) => !agents.includes(value))
+        .map((named) => ({
+          path: [...path, ...named.path],
+          message: unknownName("agent", named.value, agents),
+        }))
+    );
+  }
+
+  private kindNames(nodes: KnownNode[]): Problem[] {
     return nodes.flatMap(({ node, kind, path }) => {
       const names = kind.names && this.known[`${kind.names}s`];
       if (!names) return [];

@@ -7,6 +7,7 @@ import type { GraphEnv, NodeKind } from "./kind.ts";
 import { map } from "./map.ts";
 import { parallel } from "./parallel.ts";
 import { pipeline, type PipelineEnv } from "./pipeline.ts";
+import { plan, type PlanEnv } from "./plan.ts";
 import { task, type Tasks } from "./task.ts";
 import { tool, type ToolEnv } from "./tool.ts";
 import { transform } from "./transform.ts";
@@ -16,9 +17,17 @@ export type { Task, Tasks } from "./task.ts";
 export type { CompiledNode, NodeKind } from "./kind.ts";
 
 /** What nodes need from outside. */
-export type NodeEnv = AgentEnv & ApprovalEnv & CallEnv & PipelineEnv & ToolEnv & GraphEnv & {
-  tasks: Tasks;
-};
+export type NodeEnv =
+  & AgentEnv
+  & ApprovalEnv
+  & CallEnv
+  & PipelineEnv
+  & PlanEnv
+  & ToolEnv
+  & GraphEnv
+  & {
+    tasks: Tasks;
+  };
 
 /** Every kind, in the order in which documents describe them. */
 // deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
@@ -34,6 +43,7 @@ export const kinds: NodeKind<any, NodeEnv>[] = [
   parallel,
   map,
   pipeline,
+  plan,
 ];
 
 /** The kind whose field a node has. */
