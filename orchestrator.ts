@@ -23,6 +23,7 @@ import {
   realWorld,
   type World,
 } from "./pipeline/kernel/mod.ts";
+import { createPipelineOffers } from "./pipeline/plans/mod.ts";
 import { remembering } from "./pipeline/remember.ts";
 import { createSchedules } from "./pipeline/schedules.ts";
 import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
@@ -241,6 +242,7 @@ function createConfiguredCatalog(deps: {
         keep,
         approvals,
         cache,
+        plans: createPipelineOffers(catalog),
         async resolvePipeline(tenant, name, input) {
           const { version, definition } = await catalog.resolve(name, tenant);
           validateInput(definition, input);
