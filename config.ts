@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { type ExternalConfig, readExternal } from "./config/external.ts";
+import { type DocumentsConfig, readDocuments } from "./config/documents.ts";
 import { type ModelsConfig, readModels } from "./config/models.ts";
 import {
   describeVariable,
@@ -21,6 +22,7 @@ import { type Issue, OrchestratorError } from "./errors.ts";
 
 export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./config/external.ts";
 export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
+export type { DocumentsConfig, EmbeddingConfig } from "./config/documents.ts";
 export type { LogLevel, ProviderName } from "./config/variables.ts";
 export { Secret } from "./config/secret.ts";
 
@@ -54,6 +56,7 @@ export interface Config {
     readonly format: "auto" | "json" | "pretty";
   };
   readonly models: Readonly<ModelsConfig>;
+  readonly documents: Readonly<DocumentsConfig>;
   /** What `call` nodes may name; see `pipeline/services.ts`. */
   readonly services: Readonly<
     Record<string, { readonly url: string; readonly timeout_ms: number }>
@@ -121,15 +124,17 @@ export function readConfig(env: Env): Config {
   });
   // A malformed variable counts as not set in what follows: only its own issue is worth telling.
   const told = new Set(malformed.map(({ location }) => location));
+  const documents = readDocuments(values, models.config.providers);
   const further = [
     ...models.issues,
+    ...documents.issues,
     ...refusedHost(values.HOST),
     ...refusedRetention(values),
     ...external.issues,
   ];
   const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
   if (issues.length > 0) throw invalid(issues);
-  return shapeConfig(env, values, models.config, external.config);
+  return shapeConfig(env, values, models.config, documents.config, external.config);
 }
 
 function invalid(issues: Issue[]): OrchestratorError {
@@ -189,6 +194,7 @@ function shapeConfig(
   env: Env,
   values: Values,
   models: ModelsConfig,
+  documents: DocumentsConfig,
   external: ExternalConfig,
 ): Config {
   const home = homeFolder(env);
@@ -210,6 +216,7 @@ function shapeConfig(
     },
     log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
     models: { ...models, proxied: usesProxy(env) },
+    documents,
     services: readServices(values),
     external,
     runs: {

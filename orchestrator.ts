@@ -7,7 +7,12 @@
 import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
+import { createEgress, type Egress } from "./guard/egress.ts";
 import { type Conversations, createConversations } from "./knowledge/conversations.ts";
+import { createCrawler } from "./knowledge/crawler.ts";
+import { createKnowledge, type Knowledge } from "./knowledge/mod.ts";
+import { createQdrant } from "./knowledge/qdrant.ts";
+import { createEmbedder } from "./llm/embeddings.ts";
 import { configuredProviders, createModels, createProbe, type ModelClient } from "./llm/mod.ts";
 import { agentStateTask } from "./pipeline/agent_state.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
@@ -23,6 +28,7 @@ import {
   realWorld,
   type World,
 } from "./pipeline/kernel/mod.ts";
+import { type BuiltInPrograms, createPrograms } from "./pipeline/ingest.ts";
 import { createPipelineOffers } from "./pipeline/plans/mod.ts";
 import { remembering } from "./pipeline/remember.ts";
 import { createSchedules } from "./pipeline/schedules.ts";
@@ -96,6 +102,15 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     max_bytes: config.server.max_artifact_bytes,
     keep_ms,
   });
+  const egress = createEgress({ allowed_hosts: [], log });
+  const knowledge = configuredKnowledge(config, { store, egress, world });
+  const visit = createCrawler({
+    egress,
+    knowledge,
+    max_bytes: config.documents.max_bytes,
+    ...world.clock,
+  });
+  const programs = createPrograms({ visit, knowledge });
   const stored = createStoredPipelines(store, world.clock.now);
   const tools = createTools({ store, now: world.clock.now, log });
   const catalog = createConfiguredCatalog({
@@ -106,6 +121,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     tasks,
     conversations,
     approvals: asking,
+    knowledge,
     tools,
     keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
   });
@@ -113,7 +129,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     store,
     world,
     log,
-    programs: (run) => catalog.program(run.version),
+    programs: (run) => programs.run(run.version) ?? catalog.program(run.version),
     gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,
     queue_limit: config.runs.queue_limit,
@@ -124,15 +140,22 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   await engine.open();
   const { clock } = world;
-  const prepare = preparing(catalog);
+  const prepare = preparing(catalog, programs);
   const schedules = createSchedules({ catalog, engine, prepare, store, clock, log });
-  const retention = createRetention({ store, clock, log, keep_ms, sweepers: [artifacts.sweep] });
+  const retention = createRetention({
+    store,
+    clock,
+    log,
+    keep_ms,
+    sweepers: [artifacts.sweep, () => knowledge.tidy()],
+  });
   const shutdown = new AbortController();
   const app = createApp({
     ...appDeps({ config, log, engine, approvals, world, shutdown: shutdown.signal }),
     artifacts,
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored),
+    knowledge,
     schedules,
     llm: createProbe(config.models),
     tools,
@@ -151,6 +174,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
       await Promise.all([schedules.stop(), retention.stop()]);
       await engine.drain(config.server.drain_timeout_ms);
       await tools.close();
+      await egress.close();
       await close();
     },
   };
@@ -213,6 +237,7 @@ function createConfiguredCatalog(deps: {
   tasks: Tasks;
   conversations: Conversations;
   approvals: ApprovalDeps;
+  knowledge: Pick<Knowledge, "search">;
   tools: Tools;
   keep: ToolCallDeps["keep"];
 }): Catalog {
@@ -241,6 +266,7 @@ function createConfiguredCatalog(deps: {
         tools,
         keep,
         approvals,
+        search: (...asked) => deps.knowledge.search(...asked),
         cache,
         plans: createPipelineOffers(catalog),
         async resolvePipeline(tenant, name, input) {
@@ -255,9 +281,45 @@ function createConfiguredCatalog(deps: {
   return catalog;
 }
 
+/** The documents, searched by meaning where a model is configured. */
+function configuredKnowledge(
+  config: Config,
+  deps: { store: Store; egress: Egress; world: World },
+): Knowledge {
+  const { store, egress, world: { clock, newId } } = deps;
+  const { embedding, vector_db, ...limits } = config.documents;
+  return createKnowledge({
+    store,
+    now: clock.now,
+    newId,
+    limits: { ...limits, max_indexed: limits.max_passages },
+    ...(embedding && {
+      meaning: {
+        embedder: createEmbedder({
+          model: embedding.model,
+          baseUrl: embedding.base_url,
+          apiKey: embedding.api_key?.reveal(),
+          timeout_ms: config.models.timeout_ms,
+          sleep: clock.sleep,
+        }),
+        ...(vector_db && {
+          db: createQdrant({
+            egress,
+            url: vector_db.url,
+            apiKey: vector_db.api_key?.reveal(),
+            model: embedding.model,
+          }),
+        }),
+      },
+    }),
+  });
+}
+
 /** What starting a run needs of its pipeline, its input checked. */
-function preparing(catalog: Catalog): CatalogPort["prepare"] {
+function preparing(catalog: Catalog, programs: BuiltInPrograms): CatalogPort["prepare"] {
   return async (name, input) => {
+    const built_in = programs.prepare(name, input);
+    if (built_in) return built_in;
     const { version, definition } = await catalog.resolve(name);
     validateInput(definition, input);
     return { version, ...await startOptions(definition, input) };
@@ -271,7 +333,10 @@ function appDeps(deps: {
   approvals: Approvals;
   world: World;
   shutdown: AbortSignal;
-}): Omit<AppDeps, "artifacts" | "catalog" | "pipelines" | "schedules" | "llm" | "tools"> {
+}): Omit<
+  AppDeps,
+  "artifacts" | "catalog" | "pipelines" | "knowledge" | "schedules" | "llm" | "tools"
+> {
   const { config, log, engine, approvals, world, shutdown } = deps;
   const { server, models } = config;
   return {
@@ -280,6 +345,7 @@ function appDeps(deps: {
     log,
     settings: {
       max_body_bytes: server.max_body_bytes,
+      max_document_bytes: config.documents.max_bytes,
       max_message_bytes: server.max_message_bytes,
       max_artifact_bytes: server.max_artifact_bytes,
       allowed_hosts: [...server.allowed_hosts],

@@ -136,6 +136,7 @@ const models = "Models";
 const customgpt = "CustomGPT";
 const services = "Services";
 const others = "Other agents and MCP servers";
+const documents = "Documents";
 const runs = "Runs and limits";
 
 const apiKey = (group: string, who: string, example: string) =>
@@ -382,6 +383,48 @@ export const VARIABLES = z.object({
       "How long a run is kept after its end, with its journal, approvals and files, and how long an upload is; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
     example: "30d",
   }),
+  MAX_DOCUMENT_BYTES: required(integer(1024, 104_857_600), {
+    group: documents,
+    default: "10485760",
+    description: "Largest document that is uploaded or crawled.",
+    example: "10485760",
+  }),
+  MAX_DOCUMENTS: required(integer(1, 1_000_000), {
+    group: documents,
+    default: "10000",
+    description: "Documents of one tenant.",
+    example: "10000",
+  }),
+  MAX_PASSAGES: required(integer(100, 1_000_000), {
+    group: documents,
+    default: "50000",
+    description:
+      "Passages (of about 1,000 characters) of one collection; as many of all collections are kept in memory, about 10 KB each.",
+    example: "50000",
+  }),
+  EMBEDDING_MODEL: optional(text, {
+    group: documents,
+    description:
+      "Model that makes vectors of passages and queries, so that documents are searched by meaning, too. Not set: by words only.",
+    example: "text-embedding-3-small",
+  }),
+  EMBEDDING_BASE_URL: optional(url, {
+    group: documents,
+    description:
+      "Address of a server with OpenAI's `/embeddings`. Not set: `LLM_BASE_URL`, else OpenAI.",
+    example: "http://localhost:11434/v1",
+  }),
+  EMBEDDING_API_KEY: apiKey(
+    documents,
+    "`EMBEDDING_BASE_URL`; not set: the key of the server that is used in its place",
+    "your-key-here",
+  ),
+  VECTOR_DB_URL: optional(url, {
+    group: documents,
+    description: "Address of a Qdrant server that keeps the vectors. Not set: the store does.",
+    example: "http://localhost:6333",
+  }),
+  VECTOR_DB_API_KEY: apiKey(documents, "`VECTOR_DB_URL`", "your-key-here"),
   MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
     group: runs,
     default: "1048576",

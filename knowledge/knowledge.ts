@@ -87,8 +87,8 @@ export interface Knowledge {
   stale(tenant: string, collection?: string): Promise<string[]>;
   /** Makes a document's vectors anew. @throws `not_found`, `model_*`, `conflict` without a model */
   embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord>;
-  /** Clears away what a crash left half done. */
-  tidy(): Promise<void>;
+  /** Clears away what a crash left half done; yields after each document. */
+  tidy(): AsyncIterable<number>;
 }
 
 /** Makes the documents of `options.store`. */
@@ -211,11 +211,12 @@ class StoredKnowledge implements Knowledge {
     return embedded;
   }
 
-  async tidy(): Promise<void> {
+  async *tidy(): AsyncIterable<number> {
     for (const { tenant, id, collection } of await this.shelves.unfinished()) {
       const gone = !await this.shelves.get(tenant, id);
       if (gone) await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
       await this.shelves.clear(tenant, { id, collection });
+      yield 1;
     }
   }
 

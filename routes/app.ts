@@ -6,6 +6,7 @@ import { artifactRoutes } from "./artifacts.ts";
 import { chatRoutes } from "./chat.ts";
 import { deadLetterRoutes } from "./dead_letters.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
+import { documentRoutes } from "./documents.ts";
 import { healthRoutes } from "./health.ts";
 import { llmRoutes } from "./llm.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
@@ -58,6 +59,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", workflowRoutes(deps));
   app.route("/", llmRoutes(deps));
   app.route("/", pipelineRoutes(deps));
+  app.route("/", documentRoutes(deps));
   answerUnknown(app);
   return app;
 }

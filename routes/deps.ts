@@ -5,6 +5,7 @@
  * @module
  */
 import type { Issue } from "../errors.ts";
+import type { Knowledge } from "../knowledge/mod.ts";
 import type { Probe } from "../llm/probe.ts";
 import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Authoring } from "../pipeline/authoring.ts";
@@ -39,6 +40,8 @@ export interface Log {
 export interface RouteSettings {
   /** Largest request body, in bytes. */
   max_body_bytes: number;
+  /** Largest document, in bytes. */
+  max_document_bytes: number;
   /** Largest WebSocket message, in bytes. */
   max_message_bytes: number;
   /** Largest file, in bytes. */
@@ -73,6 +76,7 @@ export interface AppDeps {
   approvals: Approvals;
   artifacts: Pick<Artifacts, "put" | "get" | "read" | "list" | "remove">;
   pipelines: Authoring;
+  knowledge: Knowledge;
   schedules: Pick<Schedules, "list">;
   tools: Registry;
   llm: Probe;

@@ -8,6 +8,7 @@ import type { ErrorJson } from "../errors.ts";
 import { answerText } from "../pipeline/answer.ts";
 import type { EventBody, JournalEvent, Json } from "../pipeline/kernel/events.ts";
 import { addUsage, NO_USAGE, type Usage } from "../telemetry/usage.ts";
+import { isRetrieval, retrievedSources } from "./sources.ts";
 
 /** What one agent contributed. */
 export interface AgentReport {
@@ -50,7 +51,7 @@ type Output = { [key: string]: Json | undefined };
 export function isResponseEvent(event: { type: string }): boolean {
   return event.type === "agent.completed" || event.type === "run.started" ||
     event.type === "run.completed" || event.type === "run.failed" ||
-    event.type === "run.cancelled";
+    event.type === "run.cancelled" || isRetrieval(event);
 }
 
 /**
@@ -74,7 +75,7 @@ export function unifiedResponse(
     status: ENDS[end?.type ?? ""] ?? "running",
     message: completed ? { role: "assistant", content: answerText(completed.output) } : null,
     agents: agents.map(toReport),
-    sources: Array.isArray(output?.sources) ? output.sources : [],
+    sources: Array.isArray(output?.sources) ? output.sources : retrievedSources(events),
     review: toReview(asObject(output?.review)),
     usage: completed?.usage ?? totalUsage(agents),
     metadata: { ...asObject(output?.metadata), ...metadataOf(run, events, agents, end) },

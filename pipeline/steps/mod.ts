@@ -8,6 +8,7 @@ import { map } from "./map.ts";
 import { parallel } from "./parallel.ts";
 import { pipeline, type PipelineEnv } from "./pipeline.ts";
 import { plan, type PlanEnv } from "./plan.ts";
+import { retrieve, type RetrieveEnv } from "./retrieve.ts";
 import { task, type Tasks } from "./task.ts";
 import { tool, type ToolEnv } from "./tool.ts";
 import { transform } from "./transform.ts";
@@ -23,6 +24,7 @@ export type NodeEnv =
   & CallEnv
   & PipelineEnv
   & PlanEnv
+  & RetrieveEnv
   & ToolEnv
   & GraphEnv
   & {
@@ -36,6 +38,7 @@ export const kinds: NodeKind<any, NodeEnv>[] = [
   task,
   tool,
   call,
+  retrieve,
   approval,
   transform,
   choose,

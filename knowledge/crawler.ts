@@ -1,0 +1,166 @@
+/** Visits pages one at a time: asks the site's rules, keeps the page, finds its links. @module */
+import { OrchestratorError } from "../errors.ts";
+import type { Egress } from "../guard/egress.ts";
+import type { Metadata } from "./document.ts";
+import type { Knowledge } from "./knowledge.ts";
+import { READABLE_TYPES } from "./read/mod.ts";
+import { createRobots, USER_AGENT } from "./robots.ts";
+
+/** Pause before each page, unless the site asks for a longer one, in milliseconds. */
+const DELAY_MS = 200;
+const MAX_LINKS = 200;
+const MAX_LINK_CHARS = 2_000;
+
+/** Where a page's document goes, and where a crawl may go. */
+export interface VisitOptions {
+  /** Absolute, http or https. */
+  url: string;
+  collection?: string;
+  metadata?: Metadata;
+  /** When given, pages that are elsewhere after redirects are left out. */
+  host?: string;
+}
+
+/** What became of a page. Plain JSON. */
+export interface Visit {
+  /** After redirects. */
+  url: string;
+  outcome: "created" | "replaced" | "unchanged" | "skipped";
+  /** Id of its document. */
+  document?: string;
+  title?: string;
+  /** Why it was skipped. */
+  reason?: string;
+  /** Where it leads, without fragments, each once. */
+  links: string[];
+}
+
+/** What visiting pages needs. */
+export interface CrawlerOptions {
+  egress: Pick<Egress, "request">;
+  knowledge: Pick<Knowledge, "add">;
+  /** Of one page. */
+  max_bytes: number;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Rejects when `signal` aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Visits one page for a tenant. @throws `egress_*`, `document_*`, what aborted `signal` */
+export type VisitPage = (
+  tenant: string,
+  options: VisitOptions,
+  signal: AbortSignal,
+) => Promise<Visit>;
+
+/** Makes the crawler. */
+export function createCrawler(options: CrawlerOptions): VisitPage {
+  const { egress, knowledge, max_bytes, now, sleep } = options;
+  const robots = createRobots(egress, now);
+  return async (tenant, { url, host, collection, metadata }, signal) => {
+    const rules = await robots(url, signal);
+    if (!rules.allows(url)) return skipped(url, "the site's robots.txt forbids it");
+    await sleep(Math.max(rules.delay_ms, DELAY_MS), signal);
+    const headers = { "user-agent": USER_AGENT, accept: READABLE_TYPES.join(", ") };
+    const page = await egress.request(url, { signal, headers, max_bytes });
+    const at = withoutFragment(page.url);
+    if (page.status !== 200) return refused(at, page.status);
+    if (host !== undefined && new URL(at).host !== host) {
+      return skipped(at, "it is on another host");
+    }
+    if (at !== url && !(await robots(at, signal)).allows(at)) {
+      return skipped(at, "the site's robots.txt forbids it");
+    }
+    const type = page.headers.get("content-type") ?? undefined;
+    const name = new URL(at).pathname.split("/").at(-1) ?? "";
+    const found = isHtml(type)
+      ? await readLinks(new TextDecoder().decode(page.body), at)
+      : { links: [] };
+    if (found.hidden) return { ...skipped(at, "it asks not to be indexed"), links: found.links };
+    try {
+      const { document, outcome } = await knowledge.add(tenant, {
+        bytes: page.body,
+        ...(type ? { type } : {}),
+        ...(name ? { name } : {}),
+        url: at,
+        ...(collection ? { collection } : {}),
+        ...(metadata ? { metadata } : {}),
+      }, signal);
+      const { id, title } = document;
+      return { url: at, outcome, document: id, title, links: found.links };
+    } catch (error) {
+      const reason = unfit(error);
+      if (reason === undefined) throw error;
+      return { ...skipped(at, reason), links: found.links };
+    }
+  };
+}
+
+/** A page that is not a document is nothing to fail for. */
+function unfit(error: unknown): string | undefined {
+  if (!(error instanceof OrchestratorError)) return undefined;
+  if (error.code === "unsupported_media_type") return "its type cannot be read";
+  if (error.code === "document_unreadable") return "there is no text in it";
+}
+
+function skipped(url: string, reason: string): Visit {
+  return { url, outcome: "skipped", reason, links: [] };
+}
+
+/** @throws `egress_failed` when the page may come another time */
+function refused(url: string, status: number): Visit {
+  if (status < 500 && status !== 429) return skipped(url, `the site answered ${status}`);
+  throw new OrchestratorError(
+    "egress_failed",
+    `Cannot read ${url}: the site answered ${status}. Try again later.`,
+    { kind: "retryable", details: { status } },
+  );
+}
+
+function isHtml(type: string | undefined): boolean {
+  return /^(?:text\/html|application\/xhtml\+xml)\b/i.test(type ?? "");
+}
+
+/** As far as a parsed page is looked at. */
+interface Page {
+  querySelector(selector: string): Element | null;
+  querySelectorAll(selector: string): Iterable<Element>;
+}
+interface Element {
+  getAttribute(name: string): string | null;
+}
+
+/** The links of a page that it lets a crawler follow, and whether it wants to be found. */
+async function readLinks(
+  html: string,
+  at: string,
+): Promise<{ links: string[]; hidden?: boolean }> {
+  const { parseHTML } = await import("linkedom");
+  const { document } = parseHTML(html) as unknown as { document: Page };
+  const robots = document.querySelector('meta[name="robots" i]')?.getAttribute("content") ?? "";
+  const hidden = /\b(?:noindex|none)\b/i.test(robots);
+  if (/\b(?:nofollow|none)\b/i.test(robots)) return { links: [], hidden };
+  const base = resolve(document.querySelector("base[href]")?.getAttribute("href"), at) ?? at;
+  const links = new Set<string>();
+  for (const link of document.querySelectorAll("a[href]")) {
+    if (/\bnofollow\b/i.test(link.getAttribute("rel") ?? "")) continue;
+    const url = resolve(link.getAttribute("href"), base);
+    if (url !== undefined && url !== at) links.add(url);
+    if (links.size === MAX_LINKS) break;
+  }
+  return { links: [...links], hidden };
+}
+
+function resolve(href: string | null | undefined, base: string): string | undefined {
+  if (!href || !URL.canParse(href, base)) return undefined;
+  const url = new URL(href, base);
+  if (url.protocol !== "http:" && url.protocol !== "https:") return undefined;
+  const text = withoutFragment(url.href);
+  return text.length <= MAX_LINK_CHARS ? text : undefined;
+}
+
+/** The same page, whatever part of it is meant. */
+function withoutFragment(url: string): string {
+  return url.replace(/#.*$/s, "");
+}

@@ -1,0 +1,58 @@
+import type { Json } from "../json/value.ts";
+import type { Tool } from "./tool.ts";
+
+const TIMEOUT_MS = 15_000;
+const MAX_RESULTS = 20;
+
+/** What is asked of the documents. */
+export interface DocumentQuery {
+  query: string;
+  collection?: string;
+  limit: number;
+}
+
+/** What the tool needs. */
+export interface SearchDocumentsDeps {
+  /** Finds passages of a tenant's documents; its answer is JSON. */
+  search(tenant: string, query: DocumentQuery, signal: AbortSignal): Promise<unknown>;
+}
+
+/** The tool `search_documents`: passages of the tenant's own documents. */
+export function createSearchDocuments({ search }: SearchDocumentsDeps): Tool {
+  return {
+    name: "search_documents",
+    description:
+      "Finds passages in the uploaded documents. Give it a question or the words that the " +
+      "answer would hold. Each result has the text, its document and an id to cite.",
+    input: {
+      type: "object",
+      additionalProperties: false,
+      required: ["query"],
+      properties: {
+        query: { type: "string", minLength: 1, maxLength: 2_000 },
+        collection: { type: "string", description: "Where to look; the default one without it." },
+        limit: { type: "integer", minimum: 1, maximum: MAX_RESULTS, description: "Default 5." },
+      },
+    },
+    output: {
+      type: "object",
+      required: ["results", "mode"],
+      properties: {
+        results: { type: "array", items: { type: "object" } },
+        mode: { enum: ["bm25", "hybrid"] },
+      },
+    },
+    source: "built_in",
+    capability: "read",
+    effect: "none",
+    timeout_ms: TIMEOUT_MS,
+    untrusted: true,
+    async run({ query, collection, limit }, { tenant, signal }) {
+      return await search(tenant, {
+        query: String(query),
+        limit: typeof limit === "number" ? limit : 5,
+        ...(typeof collection === "string" ? { collection } : {}),
+      }, signal) as Json;
+    },
+  };
+}
