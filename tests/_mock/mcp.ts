@@ -16,7 +16,7 @@ export interface MockMcp {
   /** Headers of the requests that came. */
   requests: Headers[];
   /** Answers instead of the server when it gives a response. */
-  intercept?: (request: Request) => Response | Promise<Response> | undefined;
+  intercept?: (request: Request) => Response | undefined | Promise<Response | undefined>;
   /** How many sessions are open. */
   sessions(): number;
   /** Tells every client that the tools changed. */

@@ -155,7 +155,8 @@ export class McpToolSet {
     args: Record<string, Json>,
     { signal, keep }: ToolScope,
   ): Promise<Json> {
-    const held = this.heldBecause(tool);
+    // Who has held on to a tool calls what the server describes now.
+    const held = this.heldBecause(this.known.find(({ remote }) => remote === tool.remote) ?? tool);
     if (held !== undefined) {
       throw new OrchestratorError(
         "tool_disabled",

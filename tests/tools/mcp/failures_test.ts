@@ -1,0 +1,117 @@
+import { expect } from "expect";
+import { startMcp } from "../../_mock/mcp.ts";
+import { takesQ, text } from "../../_mock/mcp_server.ts";
+import { test } from "./_setup.ts";
+
+test("a server that forgot its sessions is connected to again, without a failed call", async (bench) => {
+  const server = startMcp([takesQ("echo")], { echo: ({ q }) => text(String(q)) });
+  const tool = await bench.tool(bench.open({ url: server.url }), "mock_echo");
+  await server.forget();
+  expect(await tool.run({ q: "again" }, bench.scope())).toEqual({ text: "again" });
+  expect(server.sessions()).toBe(1);
+  await server.stop();
+});
+
+test("a server that is down delays nobody: its breaker opens, its last list stays", async (bench) => {
+  const server = startMcp([takesQ("echo")], { echo: () => text("ok") });
+  const set = bench.open({ url: server.url });
+  const tool = await bench.tool(set, "mock_echo");
+  await server.stop();
+  const codes: string[] = [];
+  for (let call = 0; call < 4; call++) {
+    codes.push(await tool.run({}, bench.scope()).then(() => "ok", ({ code }) => code));
+  }
+  expect(codes).toEqual(["egress_failed", "egress_failed", "egress_failed", "circuit_open"]);
+  const began = performance.now();
+  expect((await set.tools()).map(({ name }) => name)).toEqual(["mock_echo"]);
+  expect(performance.now() - began).toBeLessThan(100);
+  expect(set.health()).toMatchObject([{ status: "open", last_error: expect.any(String) }]);
+});
+
+test("a server that never answers costs the first caller two seconds, later ones nothing", async (bench) => {
+  const server = startMcp([], {});
+  const { promise: never, resolve } = Promise.withResolvers<Response>();
+  server.intercept = () => never;
+  const set = bench.open({ url: server.url });
+  const began = performance.now();
+  expect(await set.tools()).toEqual([]);
+  expect(performance.now() - began).toBeLessThan(3000);
+  await set.close();
+  resolve(new Response());
+  await server.stop();
+});
+
+test("a stream that breaks in the middle fails its call at once, as worth another try", async (bench) => {
+  const server = startMcp([takesQ("echo")], { echo: () => text("ok") });
+  const tool = await bench.tool(bench.open({ url: server.url }), "mock_echo");
+  server.intercept = async (request) => {
+    const { method } = await request.clone().json().catch(() => ({}));
+    if (method !== "tools/call") return undefined;
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(": going to crash\n\n"));
+        queueMicrotask(() => controller.error(new Error("crash")));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  await expect(tool.run({}, bench.scope())).rejects.toMatchObject({ kind: "retryable" });
+  await server.stop();
+});
+
+for (
+  const [status, expected] of [
+    [401, { code: "tool_failed", kind: "terminal" }],
+    [418, { code: "tool_failed", kind: "terminal" }],
+    [503, { code: "tool_failed", kind: "retryable" }],
+  ] as const
+) {
+  test(`a call that is answered with ${status} is ${expected.kind}`, async (bench) => {
+    const server = startMcp([takesQ("echo")], {});
+    const tool = await bench.tool(bench.open({ url: server.url }), "mock_echo");
+    server.intercept = () => new Response("no", { status });
+    await expect(tool.run({}, bench.scope())).rejects.toMatchObject(expected);
+    server.intercept = undefined;
+    await server.stop();
+  });
+}
+
+test("an answer that is no result is refused as bad output", async (bench) => {
+  const server = startMcp([takesQ("echo")], {
+    echo: () => ({ content: [{ type: "smell", strength: 3 }] }) as never,
+  });
+  server.intercept = async (request) => {
+    const { method, id } = await request.clone().json().catch(() => ({}));
+    if (method !== "tools/call") return undefined;
+    return Response.json({ jsonrpc: "2.0", id, result: { content: [{ type: "smell" }] } });
+  };
+  const tool = await bench.tool(bench.open({ url: server.url }), "mock_echo");
+  await expect(tool.run({}, bench.scope())).rejects.toMatchObject({ code: "tool_bad_output" });
+  await server.stop();
+});
+
+test("a file that is no base64 is bad output", async (bench) => {
+  const server = startMcp([takesQ("draw")], {});
+  server.intercept = async (request) => {
+    const { method, id } = await request.clone().json().catch(() => ({}));
+    if (method !== "tools/call") return undefined;
+    const content = [{ type: "image", data: "?", mimeType: "image/png" }];
+    return Response.json({ jsonrpc: "2.0", id, result: { content } });
+  };
+  const tool = await bench.tool(bench.open({ url: server.url }), "mock_draw");
+  await expect(tool.run({}, bench.scope())).rejects.toMatchObject({ code: "tool_bad_output" });
+  await server.stop();
+});
+
+test("no address but the configured one may be private", async (bench) => {
+  const inside = startMcp([takesQ("echo")], {});
+  const server = startMcp([takesQ("echo")], {});
+  server.intercept = () => Response.redirect(inside.url, 307);
+  const set = bench.open({ url: server.url });
+  expect(await set.tools()).toEqual([]);
+  expect(inside.requests).toEqual([]);
+  expect(set.problem()).toContain("Cannot");
+  expect(bench.warnings).toEqual(["the tools of an MCP server cannot be listed"]);
+  await inside.stop();
+  await server.stop();
+});
