@@ -3,44 +3,5 @@
  *
  * @module
  */
-import type { Json } from "../../json/value.ts";
-
-/** What is run. */
-export interface CodeRequest {
-  language: "javascript" | "python";
-  code: string;
-  /** JSON that the code finds as `input`. */
-  input?: Json;
-  /**
-   * Files that the code may read, by name without folders: in Python below `/data/`, in JavaScript
-   * `readFile(name)` gives text.
-   */
-  files?: Record<string, Uint8Array>;
-  signal: AbortSignal;
-  /** Default 10,000 for JavaScript, 60,000 for Python; the start counts. */
-  timeout_ms?: number;
-  /** Default 128 for JavaScript, 1,024 for Python. */
-  memory_mb?: number;
-}
-
-/** What it did. */
-export interface CodeResult {
-  /** The value of `result`, or of the last expression, when it is JSON. */
-  result: Json;
-  stdout: string;
-  stderr: string;
-  /** Written by the code: in Python below `/out/`, in JavaScript by `writeFile(name, text)`. */
-  files: Record<string, Uint8Array>;
-  duration_ms: number;
-}
-
-/** Runs code. */
-export interface Sandbox {
-  /**
-   * @throws `code_failed` (the code threw: message, `details.stdout`, `details.stderr`),
-   *   `code_timeout`, `code_memory`, `code_output_too_large`, `sandbox_unavailable` (this system
-   *   cannot run that language), and what aborted `signal`
-   */
-  run(request: CodeRequest): Promise<CodeResult>;
-  close(): Promise<void>;
-}
+export type { CodeRequest, CodeResult, Language, Sandbox } from "./contract.ts";
+export { createSandbox, type SandboxDeps } from "./sandbox.ts";
