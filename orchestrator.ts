@@ -38,12 +38,14 @@ import { standIns } from "./pipeline/stand_ins.ts";
 import type { ToolCallDeps, Tools } from "./pipeline/tool_call.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Tasks } from "./pipeline/steps/mod.ts";
+import type { Search } from "./pipeline/steps/retrieve.ts";
 import { root } from "./resources.ts";
 import { createApp } from "./routes/app.ts";
 import type { AppDeps, AppEnv, CatalogPort, HealthParts } from "./routes/deps.ts";
 import { createArtifacts, keys, openStore, setText, type Store } from "./store/mod.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { createTools } from "./tools/mod.ts";
+import { createSearchDocuments } from "./tools/search_documents.ts";
 import { version } from "./version.ts";
 
 /** How long a worker is taken for alive after its last commit. */
@@ -112,7 +114,9 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   const programs = createPrograms({ visit, knowledge });
   const stored = createStoredPipelines(store, world.clock.now);
-  const tools = createTools({ store, now: world.clock.now, log });
+  const search: Search = (...asked) => knowledge.search(...asked);
+  const built_in = [createSearchDocuments({ search })];
+  const tools = createTools({ store, now: world.clock.now, log, built_in });
   const catalog = createConfiguredCatalog({
     config,
     store,
@@ -121,7 +125,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     tasks,
     conversations,
     approvals: asking,
-    knowledge,
+    search,
     tools,
     keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
   });
@@ -237,7 +241,7 @@ function createConfiguredCatalog(deps: {
   tasks: Tasks;
   conversations: Conversations;
   approvals: ApprovalDeps;
-  knowledge: Pick<Knowledge, "search">;
+  search: Search;
   tools: Tools;
   keep: ToolCallDeps["keep"];
 }): Catalog {
@@ -266,7 +270,7 @@ function createConfiguredCatalog(deps: {
         tools,
         keep,
         approvals,
-        search: (...asked) => deps.knowledge.search(...asked),
+        search: deps.search,
         cache,
         plans: createPipelineOffers(catalog),
         async resolvePipeline(tenant, name, input) {
