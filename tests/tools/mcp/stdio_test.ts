@@ -21,7 +21,7 @@ test(
     expect(text).not.toContain("ORCHESTRATOR_TEST_SECRET");
   Deno.env.delete("ORCHESTRATOR_TEST_SECRET");
   },
-  { allowed_commands },
+  { allowed_commands, program: true },
 );
 
 test(
@@ -36,7 +36,7 @@ test(
     const echo = await bench.tool(set, "mock_echo");
     expect(await echo.run({ q: "2" }, bench.scope())).toEqual({ text: "echo 2" });
   },
-  { allowed_commands },
+  { allowed_commands, program: true },
 );
 
 test("a program that answers too much is ended", async (bench) => {
