@@ -16,6 +16,8 @@ class Desk {
   readonly world = new SimWorld(1);
   readonly db = new SimDatabase();
   readonly started: StartRequest[] = [];
+  /** Idempotency keys of all starts, refused ones included. */
+  readonly asked: string[] = [];
   readonly schedules: Record<string, Schedule[]> = {};
   readonly lines: string[] = [];
   private readonly keys = new Map<string, string>();
@@ -89,6 +91,7 @@ class Desk {
     const error = this.fail?.();
     if (error) return Promise.reject(error);
     const { key } = request.idempotency!;
+    this.asked.push(key);
     if (this.keys.has(key)) {
       const details = { run_id: this.keys.get(key) };
       return Promise.reject(
@@ -191,6 +194,17 @@ Deno.test("a clock that goes back starts nothing again", async () => {
   expect(desk.ticks()).toEqual(["2026-11-21T09:00"]);
   await desk.pass(30 * MINUTE);
   expect(desk.ticks()).toEqual(["2026-11-21T09:00", "2026-11-21T09:30"]);
+});
+
+Deno.test("a clock that jumps by an hour again and again starts no tick twice", async () => {
+  const desk = new Desk("2026-11-21T09:00:00Z", { report: [{ cron: "* * * * *" }] });
+  await desk.boot();
+  for (let jump = 1; jump <= 100; jump++) {
+    desk.skew = [0, HOUR, 0, -HOUR][jump % 4]!;
+    await desk.pass(MINUTE);
+  }
+  expect(desk.asked.length).toBeGreaterThan(20);
+  expect(new Set(desk.asked).size).toBe(desk.asked.length);
 });
 
 Deno.test("both changes of clocks in Vienna", async () => {
