@@ -1,0 +1,14 @@
+/** Tools that make HTTP requests: from definitions, files and OpenAPI documents. @module */
+export { decodeText, mediaType } from "./answer.ts";
+export { type HttpToolDefinition, parseToolDefinition } from "./definition.ts";
+export {
+  compileDefinition,
+  createFileTools,
+  type FileTools,
+  type FileToolsDeps,
+} from "./file_tools.ts";
+export { readToolFiles, type ToolFiles } from "./files.ts";
+export { openapiTools } from "./openapi.ts";
+export { createHttpRequest, type HttpHost } from "./request.ts";
+export { environmentSecrets, SECRET_PREFIX, type Secrets } from "./secrets.ts";
+export { httpTool, type HttpToolDeps, type Select } from "./tool.ts";

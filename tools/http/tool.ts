@@ -1,0 +1,162 @@
+/** A tool of a definition. @module */
+import { OrchestratorError } from "../../errors.ts";
+import type { Egress, EgressResponse } from "../../guard/egress.ts";
+import type { Json } from "../../json/value.ts";
+import type { Tool, ToolScope, ToolSource } from "../tool.ts";
+import { contentOf, statusFailure } from "./answer.ts";
+import type { HttpToolDefinition } from "./definition.ts";
+import { revealHeaders, type Secrets } from "./secrets.ts";
+import { type Args, fillJson, fillQuery, fillText, plainText } from "./template.ts";
+
+/** Evaluates a JSONata expression over an answer. @throws `expression_failed`, `expression_limit` */
+export type Select = (
+  expression: string,
+  scope: { body: Json; status: number; input: Json },
+) => Promise<Json | undefined>;
+
+/** What HTTP tools need. */
+export interface HttpToolDeps {
+  egress: Egress;
+  source: ToolSource;
+  select: Select;
+  /**
+   * For the operator's own definitions only: their secrets. Without it a tool has none and reaches
+   * public hosts only.
+   */
+  secrets?: Secrets;
+}
+
+const SAFE = ["GET", "HEAD"];
+
+/** Makes a tool of a definition that {@linkcode parseToolDefinition} took. */
+export function httpTool(definition: HttpToolDefinition, deps: HttpToolDeps): Tool {
+  const { name, description, input, output, http, timeout_seconds, untrusted } = definition;
+  const reads = SAFE.includes(http.method);
+  return {
+    name,
+    description,
+    input,
+    ...(output && { output }),
+    source: deps.source,
+    capability: definition.capability ?? (reads ? "egress" : "write"),
+    effect: definition.effect ?? defaultEffect(http.method),
+    timeout_ms: timeout_seconds * 1000,
+    untrusted,
+    run: (args, scope) => call(definition, args, scope, deps),
+  };
+}
+
+/** POST and PATCH may do their work twice when they are sent twice. */
+function defaultEffect(method: string): Tool["effect"] {
+  if (SAFE.includes(method)) return "none";
+  return method === "PUT" || method === "DELETE" ? "at_least_once" : "at_most_once";
+}
+
+async function call(
+  definition: HttpToolDefinition,
+  args: Args,
+  scope: ToolScope,
+  deps: HttpToolDeps,
+): Promise<Json> {
+  const { name, http, secret_headers = {}, timeout_seconds } = definition;
+  const url = address(definition, args);
+  const { origin } = url;
+  const secret = revealHeaders(name, secret_headers, deps.secrets ?? (() => undefined));
+  const response = await deps.egress.request(url.href, {
+    method: http.method,
+    ...content(definition, args, scope),
+    signal: scope.signal,
+    timeout_ms: timeout_seconds * 1000,
+    // What changes something goes where the operator said, and nowhere else.
+    ...(SAFE.includes(http.method) ? {} : { max_redirects: 0 }),
+    secret_headers: { origin, headers: secret.headers },
+    ...(deps.secrets && { operator_origin: origin }),
+  });
+  if (response.status >= 300) throw statusFailure(name, response, secret.values);
+  const body = await contentOf(name, response, scope, secret.values, http.response !== undefined);
+  return await selected(definition, body, response, args, deps.select);
+}
+
+/** The filled address. @throws `tool_bad_arguments` when an argument would lead to another path */
+function address({ name, http }: HttpToolDefinition, args: Args): URL {
+  const text = fillText(http.url, args, (part) => {
+    if (part === "") throw badArgument(name, "a part of the address is empty");
+    return encodeURIComponent(part);
+  });
+  if (text === undefined) throw badArgument(name, "a part of the address is missing");
+  const url = new URL(text);
+  const [path = ""] = text.replace(/^https?:\/\/[^/?]*/i, "").split("?");
+  // Dots that are a whole part of a path would be taken for steps upwards.
+  if (url.pathname.split("/").length !== Math.max(2, path.split("/").length)) {
+    throw badArgument(name, "a part of the address is . or ..");
+  }
+  for (const [key, value] of fillQuery(http.query, args)) url.searchParams.append(key, value);
+  return url;
+}
+
+function content(
+  { http }: HttpToolDefinition,
+  args: Args,
+  scope: ToolScope,
+): { headers: Record<string, string>; body?: string } {
+  const headers: Record<string, string> = { accept: "application/json, */*;q=0.5" };
+  if (!SAFE.includes(http.method)) headers["idempotency-key"] = scope.idempotency_key;
+  for (const [name, template] of Object.entries(http.headers)) {
+    const value = fillText(template, args);
+    if (value !== undefined) headers[name.toLowerCase()] = value;
+  }
+  const body = http.body === undefined ? undefined : fillJson(http.body, args);
+  return body === undefined ? { headers } : { headers, body: encodeBody(body, headers) };
+}
+
+/** Writes a body as its `content-type` says; sets it to JSON when it is not set. */
+export function encodeBody(body: Json, headers: Record<string, string>): string {
+  const type = headers["content-type"] ??= "application/json";
+  if (type.startsWith("application/x-www-form-urlencoded") && isObject(body)) {
+    const fields = Object.entries(body).flatMap(([key, value]) =>
+      [value ?? null].flat().map((item): [string, string] => [key, plainText(item)])
+    );
+    return new URLSearchParams(fields).toString();
+  }
+  return /\bjson\b/i.test(type) || typeof body !== "string" ? JSON.stringify(body) : body;
+}
+
+function isObject(value: Json): value is { [key: string]: Json | undefined } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+async function selected(
+  { name, http: { response: wanted } }: HttpToolDefinition,
+  body: Json,
+  { status }: EgressResponse,
+  args: Args,
+  select: Select,
+): Promise<Json> {
+  if (wanted === undefined) return body;
+  const found = wanted === "" || wanted.startsWith("/")
+    ? atPointer(body, wanted)
+    : await select(wanted, { body, status, input: args });
+  if (found !== undefined) return found;
+  throw new OrchestratorError(
+    "tool_failed",
+    `Cannot call ${name}: there is nothing at ${wanted} in the answer. Mend the tool's response.`,
+    { details: { tool: name, status } },
+  );
+}
+
+/** What a JSON pointer (RFC 6901) leads to. */
+function atPointer(value: Json, pointer: string): Json | undefined {
+  let at: Json | undefined = value;
+  for (const part of pointer.split("/").slice(1)) {
+    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined;
+    at = (at as Record<string, Json | undefined>)[key];
+  }
+  return at;
+}
+
+function badArgument(tool: string, why: string): OrchestratorError {
+  return new OrchestratorError("tool_bad_arguments", `Cannot call ${tool}: ${why}.`, {
+    details: { tool },
+  });
+}
