@@ -105,6 +105,8 @@ function addValue(value: unknown, file: string, locate: Locate, all: ToolFiles):
   if (typeof value === "object" && value !== null && "name" in value) {
     return addDefinition(value, [], locate, all);
   }
+  // An OpenAPI document that lies beside the file that names it.
+  if (typeof (value as { openapi?: unknown } | null)?.openapi === "string") return;
   const parsed = SECTIONS.safeParse(value ?? {});
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) {
