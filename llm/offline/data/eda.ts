@@ -7,6 +7,7 @@
 import type { Material } from "../material.ts";
 import { enumerate } from "../text.ts";
 import { type Goal, readGoal, type TaskType } from "./goal.ts";
+import { plainExploration } from "./plain/mod.ts";
 import { comment, preamble } from "./python.ts";
 
 /** Code with what it does. */
@@ -170,7 +171,13 @@ export function explore({ fields }: Material): DataCode {
   const asked = new Set(requirements.flatMap(({ sections }) => sections));
   const sections = SECTIONS.filter((one) => one.tasks.includes(goal.task_type) || asked.has(one));
   return {
-    code: render(goal, sections, requirements.map(asComment)),
+    code: goal.has_packages
+      ? render(goal, sections, requirements.map(asComment))
+      : plainExploration(
+        goal,
+        heading(goal, requirements.map(asComment)),
+        sections.map(({ title }) => title),
+      ),
     explanation: `Looks at ${enumerate(sections.map(({ title }) => title.toLowerCase()))}.` +
       explainComments(requirements),
   };
@@ -208,11 +215,17 @@ function explainComments(requirements: Requirement[]): string {
   return ` Answers ${requirements.length - open} of ${requirements.length} review comments.`;
 }
 
+function heading(goal: Goal, requirements: string[]): string[] {
+  return [
+    comment(`Exploratory data analysis: ${goal.text}`),
+    ...(requirements.length > 0 ? [comment("Asked for in review:"), ...requirements] : []),
+  ];
+}
+
 function render(goal: Goal, sections: Section[], requirements: string[]): string {
   const imports = sections.flatMap((section) => section.imports ?? []);
   const lines = [
-    comment(`Exploratory data analysis: ${goal.text}`),
-    ...(requirements.length > 0 ? [comment("Asked for in review:"), ...requirements] : []),
+    ...heading(goal, requirements),
     ...(imports.length > 0 ? [...imports, "import pandas as pd"] : ["import pandas as pd"]),
     "",
     ...preamble(goal),

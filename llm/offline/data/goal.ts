@@ -20,6 +20,8 @@ export interface Goal {
   target: string[];
   dataset: string;
   format: "csv" | "tsv" | "json" | "parquet" | "excel";
+  /** False where code runs with the standard library only. */
+  has_packages: boolean;
 }
 
 const TASK_TYPES: TaskType[] = ["classification", "regression", "clustering", "forecast"];
@@ -79,6 +81,7 @@ export function readGoal(fields: Record<string, unknown>): Goal {
     target: target.length > 0 ? target : targetWords(text),
     dataset,
     format: formatOf(dataset),
+    has_packages: record(fields.environment).has_packages !== false,
   };
 }
 

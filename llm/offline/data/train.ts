@@ -7,6 +7,7 @@
 import type { Material } from "../material.ts";
 import type { DataCode } from "./eda.ts";
 import { type Goal, readGoal, type TaskType } from "./goal.ts";
+import { plainTraining } from "./plain/mod.ts";
 import { comment, preamble } from "./python.ts";
 
 /** What the code of one kind of task is made of. */
@@ -20,6 +21,7 @@ interface Recipe {
 /** Writes the training code. */
 export function train({ fields }: Material): DataCode {
   const goal = readGoal(fields);
+  if (!goal.has_packages) return plainTraining(goal);
   const recipe = RECIPES[goal.task_type];
   return { code: render(goal, recipe), explanation: recipe.explanation };
 }
