@@ -1,0 +1,78 @@
+/**
+ * What an A2A agent said so far: a message, or a task with its artifacts, from a stream of updates or
+ * from whole answers.
+ *
+ * @module
+ */
+import type { Artifact, Message, Part, StreamResponse, Task, TaskState } from "@a2a-js/sdk";
+
+/** A text part, the only kind of which several become one. */
+type Text = { $case: "text"; value: string };
+
+/** Collects what one agent says to one message. */
+export class Reply {
+  /** An answer without a task. */
+  message?: Message;
+  task?: { id: string; contextId: string };
+  state?: TaskState;
+  /** What the task's status says to people. */
+  said?: Message;
+  private readonly artifacts = new Map<string, Artifact>();
+
+  /** Takes one update. */
+  apply({ payload }: StreamResponse): void {
+    switch (payload?.$case) {
+      case "message":
+        this.message = payload.value;
+        break;
+      case "task":
+        this.replace(payload.value);
+        break;
+      case "statusUpdate": {
+        const { taskId, contextId, status } = payload.value;
+        this.task ??= { id: taskId, contextId };
+        this.state = status?.state;
+        this.said = status?.message;
+        break;
+      }
+      case "artifactUpdate": {
+        const { taskId, contextId, artifact, append } = payload.value;
+        this.task ??= { id: taskId, contextId };
+        if (artifact) this.add(artifact, append);
+      }
+    }
+  }
+
+  /** Takes a whole task in place of what was known of it. */
+  replace({ id, contextId, status, artifacts }: Task): void {
+    this.task = { id, contextId };
+    this.state = status?.state;
+    this.said = status?.message;
+    this.artifacts.clear();
+    for (const artifact of artifacts) this.add(artifact, false);
+  }
+
+  /** What it gave: its artifacts, or what it said where there is none. */
+  parts(): Part[] {
+    if (this.message) return this.message.parts;
+    const made = [...this.artifacts.values()].flatMap(({ parts }) => parts);
+    return made.length > 0 ? made : this.said?.parts ?? [];
+  }
+
+  private add(artifact: Artifact, append: boolean): void {
+    const before = append ? this.artifacts.get(artifact.artifactId) : undefined;
+    const parts = before ? joined(before.parts, artifact.parts) : artifact.parts;
+    this.artifacts.set(artifact.artifactId, { ...artifact, parts });
+  }
+}
+
+/** Pieces of a streamed text are one text. */
+function joined(before: Part[], more: Part[]): Part[] {
+  const last = before.at(-1);
+  const [first, ...rest] = more;
+  if (last?.content?.$case !== "text" || first?.content?.$case !== "text") {
+    return [...before, ...more];
+  }
+  const content: Text = { $case: "text", value: last.content.value + first.content.value };
+  return [...before.slice(0, -1), { ...last, content }, ...rest];
+}

@@ -1,0 +1,40 @@
+/** The tool `datasource`: queries to a service of the operator. @module */
+import type { DataSource } from "../../config.ts";
+import type { Egress } from "../../guard/egress.ts";
+import { type Breaker, createBreaker } from "../breaker.ts";
+import type { Tool } from "../tool.ts";
+import { post } from "./json_service.ts";
+
+const NAME = "datasource";
+
+/** Makes the tool, and the breaker in front of the service. */
+export function createDatasource(
+  source: DataSource,
+  egress: Egress,
+): { tool: Tool; breaker: Breaker } {
+  const breaker = createBreaker({ name: NAME });
+  const tool: Tool = {
+    name: NAME,
+    description: "Answers a query from the data of this organization, as JSON.",
+    input: {
+      type: "object",
+      properties: {
+        query: { type: ["string", "object"], description: "In the words or the form it takes." },
+        parameters: { type: "object", description: "Values that the query names." },
+      },
+      required: ["query"],
+      additionalProperties: false,
+    },
+    source: "agent",
+    capability: "read",
+    effect: "at_least_once",
+    timeout_ms: source.timeout_ms,
+    untrusted: true,
+    run: ({ query = null, parameters = {} }, scope) => {
+      const user = scope.user === undefined ? {} : { user_id: scope.user };
+      const body = { query, parameters, ...user };
+      return breaker.run(() => post(egress, { ...source, name: NAME }, body, scope));
+    },
+  };
+  return { tool, breaker };
+}
