@@ -21,6 +21,7 @@ import { plan } from "./plan.ts";
 import { cite, research } from "./research.ts";
 import { review } from "./review.ts";
 import { fulfil } from "./schema.ts";
+import { planTasks } from "./tasks/mod.ts";
 import { write } from "./write.ts";
 
 const PIECE = /[\s\S]{1,24}(?:\s|$)|[\s\S]{1,24}/gu;
@@ -33,6 +34,7 @@ type Skill = (material: Material, brief: Brief) => unknown;
 const SKILLS: Record<string, Skill> = {
   research,
   planning: plan,
+  task_planning: planTasks,
   writing: write,
   review,
   data_research: researchData,
