@@ -186,36 +186,39 @@ async function cancel(client: Client, id: string): Promise<void> {
 
 async function resultOf(name: string, reply: Reply, { keep }: ToolScope): Promise<Json> {
   const { TaskState } = await import("@a2a-js/sdk");
-  const parts = reply.parts();
-  const text = parts.flatMap(({ content }) => content?.$case === "text" ? [content.value] : [])
-    .join("\n");
-  const isFine = reply.message || reply.state === TaskState.TASK_STATE_COMPLETED ||
-    reply.state === TaskState.TASK_STATE_INPUT_REQUIRED;
-  if (!isFine) {
+  const isAsking = reply.state === TaskState.TASK_STATE_INPUT_REQUIRED;
+  const isDone = reply.message !== undefined || reply.state === TaskState.TASK_STATE_COMPLETED;
+  const text = isDone ? reply.words() : reply.remark();
+  if (!isDone && !isAsking) {
     const state = TaskState[reply.state!]?.replace("TASK_STATE_", "").toLowerCase();
     const why = `its task is ${state}${text ? `: ${text.slice(0, 1000)}` : ""}`;
     throw new OrchestratorError("tool_failed", `Cannot get an answer of agent ${name}: ${why}.`);
   }
-  const data = parts.flatMap(({ content }) =>
-    content?.$case === "data" ? [content.value as Json] : []
-  );
-  const links = parts.flatMap(({ content }) => content?.$case === "url" ? [content.value] : []);
+  return {
+    ...await contentOf(text, reply.parts(), keep),
+    ...(isAsking ? { status: "input_required" } : {}),
+    ...(reply.task ? { task_id: reply.task.id, context_id: reply.task.contextId } : {}),
+  };
+}
+
+/** Words are the answer, or data where there are none; files are kept. */
+async function contentOf(text: string, parts: Part[], keep: ToolScope["keep"]) {
+  const data: Json[] = [];
+  const links: string[] = [];
   const files: Artifact[] = [];
   for (const { content, filename, mediaType } of parts) {
+    if (content?.$case === "data") data.push(content.value as Json);
+    if (content?.$case === "url") links.push(content.value);
     if (content?.$case !== "raw") continue;
+    const name = filename.split(/[/\\]/).at(-1) || "file";
     const type = mediaType || "application/octet-stream";
-    const file = filename.split(/[/\\]/).at(-1) || "file";
-    files.push(await keep({ name: file, type, bytes: new Uint8Array(content.value) }));
+    files.push(await keep({ name, type, bytes: new Uint8Array(content.value) }));
   }
-  const ids = reply.task && { task_id: reply.task.id, context_id: reply.task.contextId };
-  const isAsking = reply.state === TaskState.TASK_STATE_INPUT_REQUIRED;
   return {
-    answer: text || (data.length === 1 ? data[0] : data.length > 1 ? data : ""),
+    answer: text || (data.length > 1 ? data : data[0] ?? ""),
     ...(text && data.length > 0 ? { data } : {}),
     ...(files.length > 0 ? { files: files.map((file) => ({ ...file })) } : {}),
     ...(links.length > 0 ? { links } : {}),
-    ...(isAsking ? { status: "input_required" } : {}),
-    ...ids,
   };
 }
 

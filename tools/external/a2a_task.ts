@@ -6,9 +6,6 @@
  */
 import type { Artifact, Message, Part, StreamResponse, Task, TaskState } from "@a2a-js/sdk";
 
-/** A text part, the only kind of which several become one. */
-type Text = { $case: "text"; value: string };
-
 /** Collects what one agent says to one message. */
 export class Reply {
   /** An answer without a task. */
@@ -59,20 +56,24 @@ export class Reply {
     return made.length > 0 ? made : this.said?.parts ?? [];
   }
 
+  /** The words of what it gave. A text that was streamed is in many parts of one artifact. */
+  words(): string {
+    const made = [...this.artifacts.values()].map(({ parts }) => textsIn(parts).join(""));
+    return this.message || made.length === 0 ? this.remark() : made.filter(Boolean).join("\n");
+  }
+
+  /** What it says to people: its message, or why its task is as it is. */
+  remark(): string {
+    return textsIn((this.message ?? this.said)?.parts ?? []).join("\n");
+  }
+
   private add(artifact: Artifact, append: boolean): void {
     const before = append ? this.artifacts.get(artifact.artifactId) : undefined;
-    const parts = before ? joined(before.parts, artifact.parts) : artifact.parts;
+    const parts = [...before?.parts ?? [], ...artifact.parts];
     this.artifacts.set(artifact.artifactId, { ...artifact, parts });
   }
 }
 
-/** Pieces of a streamed text are one text. */
-function joined(before: Part[], more: Part[]): Part[] {
-  const last = before.at(-1);
-  const [first, ...rest] = more;
-  if (last?.content?.$case !== "text" || first?.content?.$case !== "text") {
-    return [...before, ...more];
-  }
-  const content: Text = { $case: "text", value: last.content.value + first.content.value };
-  return [...before.slice(0, -1), { ...last, content }, ...rest];
+function textsIn(parts: Part[]): string[] {
+  return parts.flatMap(({ content }) => content?.$case === "text" ? [content.value] : []);
 }
