@@ -44,7 +44,10 @@ import { createApp } from "./routes/app.ts";
 import type { AppDeps, AppEnv, CatalogPort, HealthParts } from "./routes/deps.ts";
 import { createArtifacts, keys, openStore, setText, type Store } from "./store/mod.ts";
 import type { Logger } from "./telemetry/log.ts";
-import { createTools } from "./tools/mod.ts";
+import type { ServiceHealth } from "./tools/breaker.ts";
+import { createExternalTools } from "./tools/external/mod.ts";
+import { createMcpTools, createPins } from "./tools/mcp/mod.ts";
+import { createTools, type ToolSet } from "./tools/mod.ts";
 import { createSearchDocuments } from "./tools/search_documents.ts";
 import { version } from "./version.ts";
 
@@ -116,7 +119,8 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const stored = createStoredPipelines(store, world.clock.now);
   const search: Search = (...asked) => knowledge.search(...asked);
   const built_in = [createSearchDocuments({ search })];
-  const tools = createTools({ store, now: world.clock.now, log, built_in });
+  const services = configuredServiceTools(config, { store, egress, world, log });
+  const tools = createTools({ store, now: world.clock.now, log, built_in, sets: services });
   const catalog = createConfiguredCatalog({
     config,
     store,
@@ -155,7 +159,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   const shutdown = new AbortController();
   const app = createApp({
-    ...appDeps({ config, log, engine, approvals, world, shutdown: shutdown.signal }),
+    ...appDeps({ config, log, engine, approvals, world, services, shutdown: shutdown.signal }),
     artifacts,
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored),
@@ -222,6 +226,33 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
 /** Services at their addresses; what has none stands in for itself. */
 function configuredServices(config: Config): Services {
   return { ...standIns, ...config.services };
+}
+
+/** Tools of what others run, which tell how they are doing. */
+type ServiceTools = ToolSet & { health(): ServiceHealth[] };
+
+/** Configured MCP servers, agents and data. Nothing of them is connected to before it is used. */
+function configuredServiceTools(
+  { external }: Config,
+  deps: { store: Store; egress: Egress; world: World; log: Logger },
+): ServiceTools[] {
+  const { store, egress, world: { clock }, log } = deps;
+  const { mcp_allowed_commands: allowed_commands } = external;
+  const pins = createPins(store);
+  const others = createExternalTools(external, {
+    egress,
+    sleep: (...args) => clock.sleep(...args),
+  });
+  return [
+    ...createMcpTools(external.mcp_servers, {
+      egress,
+      allowed_commands,
+      pins,
+      log,
+      now: clock.now,
+    }),
+    ...(external.agents.length > 0 || external.datasource ? [others] : []),
+  ];
 }
 
 /** Folders of the built-in and of the user's definitions. */
@@ -336,12 +367,13 @@ function appDeps(deps: {
   engine: Engine;
   approvals: Approvals;
   world: World;
+  services: readonly ServiceTools[];
   shutdown: AbortSignal;
 }): Omit<
   AppDeps,
   "artifacts" | "catalog" | "pipelines" | "knowledge" | "schedules" | "llm" | "tools"
 > {
-  const { config, log, engine, approvals, world, shutdown } = deps;
+  const { config, log, engine, approvals, world, services, shutdown } = deps;
   const { server, models } = config;
   return {
     engine,
@@ -357,7 +389,11 @@ function appDeps(deps: {
       base_url: server.base_url,
     },
     about: { name: "orchestrator", version, mode: config.deploy ? "deploy" : "embedded" },
-    health: () => Promise.resolve(healthOf(engine, models)),
+    health: () =>
+      Promise.resolve({
+        ...healthOf(engine, models),
+        ...(services.length > 0 ? { services: services.flatMap((set) => set.health()) } : {}),
+      }),
     newId: (prefix) => `${prefix}_${world.newId()}`,
     now: () => performance.now(),
     shutdown,

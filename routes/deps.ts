@@ -13,6 +13,7 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
 import type { Artifacts } from "../store/mod.ts";
+import type { ServiceHealth } from "../tools/breaker.ts";
 import type { Registry } from "../tools/mod.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
@@ -67,6 +68,8 @@ export interface HealthParts {
   store: { status: "ok" | "down"; [field: string]: unknown };
   model_provider: { name: string; status: "ok" | "offline" | "down"; [field: string]: unknown };
   configuration: { status: "ok" | "incomplete"; issues?: Issue[]; [field: string]: unknown };
+  /** What others run: MCP servers, agents, a data source. They do not change the status of this one. */
+  services?: ServiceHealth[];
 }
 
 /** Everything that {@linkcode createApp} needs. */

@@ -8,7 +8,7 @@
  */
 import { OrchestratorError } from "../errors.ts";
 import { createRegistry, type Registry, type RegistryDeps } from "./registry.ts";
-import type { Tool } from "./tool.ts";
+import type { Tool, ToolSet } from "./tool.ts";
 
 export type { Registry, ToolStatus } from "./registry.ts";
 export type { Artifact, NewArtifact, Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
@@ -17,13 +17,15 @@ export type { Artifact, NewArtifact, Tool, ToolInfo, ToolScope, ToolSet } from "
 export interface ToolsDeps extends Pick<RegistryDeps, "store" | "now" | "log"> {
   /** Tools that are part of the program. */
   built_in?: Tool[];
+  /** Further sets, such as MCP servers. */
+  sets?: ToolSet[];
 }
 
 /** Makes the registry with all sets. */
-export function createTools({ built_in = [], ...deps }: ToolsDeps): Registry {
+export function createTools({ built_in = [], sets = [], ...deps }: ToolsDeps): Registry {
   return createRegistry({
     ...deps,
-    sets: [{ name: "built_in", tools: () => Promise.resolve(built_in) }],
+    sets: [{ name: "built_in", tools: () => Promise.resolve(built_in) }, ...sets],
     compile: () => {
       throw new OrchestratorError("validation_failed", "Cannot register tools yet.");
     },
