@@ -121,7 +121,7 @@ class StoredKnowledge implements Knowledge {
     if (same) return { document: same, outcome: "unchanged" };
     const { record, passages } = await this.read(document, place, hash);
     const { meaning } = this.options;
-    const embedded = meaning && await vectorsOf(meaning, record.title, passages, signal);
+    const embedded = meaning && await vectorsOf(meaning, passages, signal);
     return await this.keep(place, record, passages, embedded, signal);
   }
 
@@ -175,6 +175,7 @@ class StoredKnowledge implements Knowledge {
   ): Promise<SearchAnswer> {
     const place = { tenant, collection: request.collection ?? DEFAULT_COLLECTION };
     const index = await this.indexes.current(place);
+    signal.throwIfAborted();
     if (index.size === 0) await this.mustExist(place);
     const { shelves, options } = this;
     return await search({ shelves, meaning: options.meaning }, index, place, request, signal);
@@ -194,7 +195,7 @@ class StoredKnowledge implements Knowledge {
     const { embedding: _, ...record } = await this.get(tenant, id);
     const place = { tenant, collection: record.collection };
     const passages = await this.passages(tenant, id, { from: 0, limit: record.passages });
-    const made = await vectorsOf(meaning, record.title, passages, signal);
+    const made = await vectorsOf(meaning, passages, signal);
     if ("problem" in made) {
       throw new OrchestratorError(
         "model_unavailable",

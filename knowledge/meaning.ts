@@ -27,13 +27,12 @@ export type Vectors =
 /** The vectors of a document's passages. A model that fails costs the vectors, not the document. */
 export async function vectorsOf(
   { embedder }: MeaningOptions,
-  title: string,
   passages: Passage[],
   signal: AbortSignal,
 ): Promise<Vectors> {
   try {
-    const texts = passages.map(({ text, heading }) => [title, ...heading, text].join("\n"));
-    const vectors = await embedder.embed(texts, signal);
+    // Without headings: they are found by their words, and blur what the text itself means.
+    const vectors = await embedder.embed(passages.map(({ text }) => text), signal);
     return { vectors: vectors.map(unit) };
   } catch (error) {
     signal.throwIfAborted();

@@ -28,6 +28,7 @@ interface Known {
 
 /** Headings and titles are short and say what a passage is about. */
 const HEADING_BOOST = 1.5;
+const SHORT_CHARS = 3;
 
 /** What a search looks at; nothing: all documents. */
 export type Allowed = (record: DocumentRecord) => boolean;
@@ -41,7 +42,12 @@ export class PassageIndex {
     fields: ["text", "heading"],
     tokenize: words,
     processTerm: (term) => term,
-    searchOptions: { tokenize: queryWords, boost: { heading: HEADING_BOOST } },
+    searchOptions: {
+      tokenize: queryWords,
+      boost: { heading: HEADING_BOOST },
+      // Short words begin too many others.
+      prefix: (term) => term.length > SHORT_CHARS,
+    },
   });
   private live = 0;
 

@@ -45,7 +45,7 @@ export async function search(
     : [];
   const degraded = "degraded" in semantic ? semantic : {};
   const near = "degraded" in semantic ? [] : semantic;
-  const hits = near.length > 0 ? fuse([lexical, near]) : lexical;
+  const hits = near.length > 0 ? fuse(lexical, near) : lexical;
   const results = await withText(shelves, index, place, hits, Math.min(limit, MAX_RESULTS));
   return { results, mode: near.length > 0 ? "hybrid" : "bm25", ...degraded };
 }

@@ -21,11 +21,17 @@ export async function readMarkdown(source: string): Promise<ReadDocument> {
 
 function toBlock(token: Token, at: number): Block | undefined {
   if (token.type === "heading") {
-    return { kind: "heading", text: token.text, level: token.depth, location: { offset: at } };
+    const text = plain(token.text);
+    return { kind: "heading", text, level: token.depth, location: { offset: at } };
   }
   const text = token.raw.trim();
   if (!text || token.type === "space" || token.type === "hr" || isComment(text)) return undefined;
   return { kind: "text", text, location: { offset: at + token.raw.indexOf(text) } };
+}
+
+/** A heading without the marks of links, images and code. */
+function plain(text: string): string {
+  return text.replace(/!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1").replaceAll("`", "").trim();
 }
 
 function isComment(text: string): boolean {

@@ -1,0 +1,16 @@
+import { expect } from "expect";
+import { library, NEVER } from "./_setup.ts";
+import { addCorpus, mean, measure, QUESTIONS } from "./quality/_quality.ts";
+
+/** Measured: see docs/knowledge.md. */
+const FLOOR = 0.6;
+
+Deno.test("search by words ranks what answers a question near the top", async () => {
+  await using docs = await library();
+  await addCorpus({ add: (...asked) => docs.knowledge.add(...asked) });
+  const [collection] = await docs.knowledge.collections("default");
+  expect(collection!.passages).toBeGreaterThan(60);
+  expect(QUESTIONS.length).toBeGreaterThan(25);
+  const scores = await measure((query) => docs.knowledge.search("default", { query }, NEVER));
+  expect(mean(scores)).toBeGreaterThan(FLOOR);
+});
