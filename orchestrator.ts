@@ -8,7 +8,9 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import type { Issue } from "./errors.ts";
 import { createEgress, type Egress } from "./guard/egress.ts";
-import { type Conversations, createConversations } from "./knowledge/conversations.ts";
+import { createConversations } from "./knowledge/conversations.ts";
+import { createMemory } from "./knowledge/memory.ts";
+import { createRecollection } from "./knowledge/recollection.ts";
 import { createCrawler } from "./knowledge/crawler.ts";
 import { createKnowledge, type Knowledge } from "./knowledge/mod.ts";
 import { createQdrant } from "./knowledge/qdrant.ts";
@@ -20,7 +22,12 @@ import { createBudgetGate } from "./pipeline/budget.ts";
 import { createNodeCache } from "./pipeline/cache.ts";
 import { createAuthoring } from "./pipeline/authoring.ts";
 import { type Catalog, createCatalog } from "./pipeline/catalog.ts";
-import { createProgram, startOptions, validateInput } from "./pipeline/graph/mod.ts";
+import {
+  createProgram,
+  type Definition,
+  startOptions,
+  validateInput,
+} from "./pipeline/graph/mod.ts";
 import {
   createEngine,
   createRetention,
@@ -30,14 +37,17 @@ import {
 } from "./pipeline/kernel/mod.ts";
 import { type BuiltInPrograms, createPrograms } from "./pipeline/ingest.ts";
 import { createPipelineOffers } from "./pipeline/plans/mod.ts";
-import { remembering } from "./pipeline/remember.ts";
+import { keepSummaryTask, readConversationTask, rememberTask } from "./pipeline/memory_tasks.ts";
+import { capabilitiesTask } from "./pipeline/offers.ts";
+import { type RememberDeps, remembering } from "./pipeline/remember.ts";
 import { createSchedules } from "./pipeline/schedules.ts";
 import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
 import type { Services } from "./pipeline/services.ts";
+import { createSummaries } from "./pipeline/start_summary.ts";
 import { standIns } from "./pipeline/stand_ins.ts";
 import type { ToolCallDeps, Tools } from "./pipeline/tool_call.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
-import type { Tasks } from "./pipeline/steps/mod.ts";
+import type { Task, Tasks } from "./pipeline/steps/mod.ts";
 import type { Search } from "./pipeline/steps/retrieve.ts";
 import { root } from "./resources.ts";
 import { createApp } from "./routes/app.ts";
@@ -78,8 +88,11 @@ export interface OrchestratorOptions {
   onFenced?: () => void;
 }
 
-/** The tasks that pipelines may call by name. */
+/** The tasks that pipelines may call by name and that need nothing. */
 const BUILT_IN: Tasks = { merge_review: mergeReviewTask, agent_state: agentStateTask };
+
+/** Those that are made with what the service remembers and has installed. */
+const MADE = ["capabilities", "keep_summary", "read_conversation", "remember"] as const;
 
 /**
  * Builds a service and resumes what its store holds.
@@ -97,7 +110,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   const models = configuredModels(config);
   const conversations = createConversations(store);
-  const tasks = { ...BUILT_IN, ...options.tasks };
+  const memory = createMemory(store, world.clock.now);
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
   const approvals = createApprovals({ store, now: world.clock.now });
   const keep_ms = config.runs.retention_ms;
@@ -121,19 +134,40 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const built_in = [createSearchDocuments({ search })];
   const services = configuredServiceTools(config, { store, egress, world, log });
   const tools = createTools({ store, now: world.clock.now, log, built_in, sets: services });
-  const catalog = createConfiguredCatalog({
+  const made: Record<typeof MADE[number], Task> = {
+    capabilities: capabilitiesTask({
+      offers: (tenant) => createPipelineOffers(catalog).offers(tenant),
+      tools,
+    }),
+    keep_summary: keepSummaryTask(conversations),
+    read_conversation: readConversationTask(conversations),
+    remember: rememberTask(memory),
+  };
+  const tasks = { ...BUILT_IN, ...made, ...options.tasks };
+  const remember: RememberDeps = {
+    conversations,
+    memory,
+    limit: config.runs.conversation_messages,
+    summarize: createSummaries({
+      prepare: (name, input) => prepare(name, input),
+      engine: () => engine,
+      log,
+    }),
+  };
+  const catalog: Catalog = createConfiguredCatalog({
     config,
     store,
     stored,
     models,
     tasks,
-    conversations,
+    remember,
     approvals: asking,
     search,
     tools,
     keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
   });
-  const engine = createEngine({
+  const prepare = preparing(catalog, programs);
+  const engine: Engine = createEngine({
     store,
     world,
     log,
@@ -148,7 +182,6 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   await engine.open();
   const { clock } = world;
-  const prepare = preparing(catalog, programs);
   const schedules = createSchedules({ catalog, engine, prepare, store, clock, log });
   const retention = createRetention({
     store,
@@ -166,6 +199,9 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     knowledge,
     schedules,
     llm: createProbe(config.models),
+    conversations,
+    memory,
+    recollection: createRecollection(store, conversations, memory),
     tools,
   });
   return {
@@ -212,7 +248,7 @@ export async function ping(config: Config): Promise<{ latency_ms: number; models
 export async function definitionProblems(config: Config): Promise<Issue[]> {
   const catalog = createCatalog({
     roots: definitionFolders(config.home),
-    tasks: Object.keys(BUILT_IN),
+    tasks: [...Object.keys(BUILT_IN), ...MADE],
     services: Object.keys(configuredServices(config)),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
@@ -270,13 +306,13 @@ function createConfiguredCatalog(deps: {
   stored: StoredPipelines;
   models: ModelClient;
   tasks: Tasks;
-  conversations: Conversations;
+  remember: RememberDeps;
   approvals: ApprovalDeps;
   search: Search;
   tools: Tools;
   keep: ToolCallDeps["keep"];
 }): Catalog {
-  const { config, store, stored, models, tasks, conversations, approvals, tools, keep } = deps;
+  const { config, store, stored, models, tasks, remember, approvals, tools, keep } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
   const cache = createNodeCache(store, approvals.now);
   const services = configuredServices(config);
@@ -310,7 +346,7 @@ function createConfiguredCatalog(deps: {
           return version;
         },
       });
-      return remembering(program, conversations, config.runs.conversation_messages);
+      return remembering(program, remember, wantsMemory(definition));
     },
   });
   return catalog;
@@ -350,6 +386,12 @@ function configuredKnowledge(
   });
 }
 
+/** A pipeline whose input may hold `memory` gets it. */
+function wantsMemory({ pipeline }: Definition): boolean {
+  const properties = pipeline.input?.properties;
+  return typeof properties === "object" && properties !== null && "memory" in properties;
+}
+
 /** What starting a run needs of its pipeline, its input checked. */
 function preparing(catalog: Catalog, programs: BuiltInPrograms): CatalogPort["prepare"] {
   return async (name, input) => {
@@ -371,7 +413,16 @@ function appDeps(deps: {
   shutdown: AbortSignal;
 }): Omit<
   AppDeps,
-  "artifacts" | "catalog" | "pipelines" | "knowledge" | "schedules" | "llm" | "tools"
+  | "artifacts"
+  | "catalog"
+  | "conversations"
+  | "knowledge"
+  | "llm"
+  | "memory"
+  | "pipelines"
+  | "recollection"
+  | "schedules"
+  | "tools"
 > {
   const { config, log, engine, approvals, world, services, shutdown } = deps;
   const { server, models } = config;

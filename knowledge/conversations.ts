@@ -3,14 +3,23 @@
  * An exchange is written by the commit that completes its run, so a turn is remembered exactly when
  * it was answered. Entries are keyed by run id, which sorts by time.
  *
+ * What is older than the window is put into a summary, piece by piece; the exchanges themselves stay.
+ *
  * @module
  */
-import { keys, type ListOptions, type Mutation, type Selector, setJson } from "../store/mod.ts";
+import {
+  deleteEntry,
+  type Key,
+  keys,
+  type ListOptions,
+  type Mutation,
+  type Selector,
+  setJson,
+  type Store,
+} from "../store/mod.ts";
 
 /** The part of the store that conversations use. */
-export interface ConversationStore {
-  list<T>(selector: Selector, options?: ListOptions): AsyncIterable<{ value: T }>;
-}
+export type ConversationStore = Pick<Store, "get" | "getMany" | "list" | "commit" | "kv">;
 
 /** One message as agents see it. */
 export interface ConversationMessage {
@@ -18,59 +27,203 @@ export interface ConversationMessage {
   content: string;
 }
 
+/** A question and its answer. */
+export interface Exchange {
+  user: string;
+  assistant: string;
+  /** When the turn began, RFC 3339 UTC; absent in those of earlier versions. */
+  at?: string;
+  /** The run whose answer it is, where it was taken from the cache. */
+  answered_by?: string;
+}
+
+/** A summary of a conversation's beginning. */
+export interface Summary {
+  text: string;
+  /** The run of the last exchange that is in it. */
+  upto: string;
+}
+
+/** A conversation in a list. */
+export interface ConversationHead {
+  id: string;
+  /** How it began. */
+  title: string;
+  /** When its latest turn began. RFC 3339 UTC. */
+  updated_at: string;
+  /** The run of that turn. */
+  last_run: string;
+}
+
+/** Which exchanges: of runs after `after` and before `before`, both exclusive. */
+export interface Span {
+  after?: string;
+  before?: string;
+  limit: number;
+}
+
 /** The memory of conversations. */
 export interface Conversations {
-  /**
-   * The last `limit` messages at most, oldest first; begins with a user's message. With `before`,
-   * only of runs that were started before that one.
-   */
-  window(
+  /** The newest exchanges of a span, oldest first, each with its run. */
+  exchanges(
     tenant: string,
     conversation_id: string,
-    limit: number,
-    before?: string,
-  ): Promise<ConversationMessage[]>;
+    span: Span,
+  ): Promise<(Exchange & { run: string })[]>;
+  /** The oldest exchanges of a span, oldest first. */
+  oldest(
+    tenant: string,
+    conversation_id: string,
+    span: Span,
+  ): Promise<(Exchange & { run: string })[]>;
+  head(tenant: string, conversation_id: string): Promise<ConversationHead | null>;
+  summary(tenant: string, conversation_id: string): Promise<Summary | null>;
   /** What the commit that completes the run has to write so that the exchange is remembered. */
   exchangeMutation(
     tenant: string,
     conversation_id: string,
     run_id: string,
-    user: string,
-    assistant: string,
+    exchange: Exchange,
+    before?: ConversationHead,
   ): Mutation[];
+  /** Keeps a summary, unless the conversation is gone or a summary of more is there. */
+  keepSummary(tenant: string, conversation_id: string, summary: Summary): Promise<boolean>;
+  /** The conversations, the one that went on last first. `cursor` comes from the page before. */
+  list(
+    tenant: string,
+    options: { limit: number; cursor?: string },
+  ): Promise<{ conversations: ConversationHead[]; next_cursor?: string }>;
+  /** Removes a conversation. @returns how many exchanges it had; `null` when there was none */
+  remove(tenant: string, conversation_id: string): Promise<number | null>;
 }
 
-interface Exchange {
-  user: string;
-  assistant: string;
-}
+const TITLE_CHARS = 80;
+/** Entries that are deleted in one commit. */
+const BATCH = 100;
 
 /** Conversations kept in `store`. */
 export function createConversations(store: ConversationStore): Conversations {
+  const read = async (
+    tenant: string,
+    conversation_id: string,
+    { after, before, limit }: Span,
+    options: ListOptions,
+  ) => {
+    const found: (Exchange & { run: string })[] = [];
+    if (limit < 1) return found;
+    const selector: Selector = {
+      prefix: keys.conversation(tenant, conversation_id),
+      // The next possible id after `after`.
+      ...(after && { start: keys.exchange(tenant, conversation_id, `${after}\0`) }),
+      ...(before && { end: keys.exchange(tenant, conversation_id, before) }),
+    };
+    for await (const { key, value } of store.list<Exchange>(selector, { ...options, limit })) {
+      found.push({ ...value, run: String(key.at(-1)) });
+    }
+    return found;
+  };
+  const head = async (tenant: string, conversation_id: string) =>
+    (await store.get<ConversationHead>(keys.conversationHead(tenant, conversation_id)))?.value ??
+      null;
+
   return {
-    async window(tenant, conversation_id, limit, before) {
-      const exchanges: Exchange[] = [];
-      // An exchange is two messages; a window never begins with an answer whose question is cut off.
-      const wanted = Math.floor(limit / 2);
-      if (wanted < 1) return [];
-      const selector = {
-        prefix: keys.conversation(tenant, conversation_id),
-        ...(before && { end: keys.exchange(tenant, conversation_id, before) }),
-      };
-      const newestFirst = { limit: wanted, reverse: true };
-      for await (const { value } of store.list<Exchange>(selector, newestFirst)) {
-        exchanges.push(value);
-      }
-      return exchanges.reverse().flatMap(toMessages);
+    head,
+    async exchanges(tenant, conversation_id, span) {
+      return (await read(tenant, conversation_id, span, { reverse: true })).reverse();
+    },
+    oldest: (tenant, conversation_id, span) => read(tenant, conversation_id, span, {}),
+    async summary(tenant, conversation_id) {
+      return (await store.get<Summary>(keys.summary(tenant, conversation_id)))?.value ?? null;
     },
 
-    exchangeMutation(tenant, conversation_id, run_id, user, assistant) {
-      const exchange: Exchange = { user, assistant };
-      return setJson(keys.exchange(tenant, conversation_id, run_id), exchange);
+    exchangeMutation(tenant, id, run_id, exchange, before) {
+      const head: ConversationHead = {
+        id,
+        title: before?.title ?? titleOf(exchange.user),
+        updated_at: exchange.at ?? new Date(0).toISOString(),
+        last_run: run_id,
+      };
+      const old: Mutation[] = before && before.last_run !== run_id
+        ? [{ key: keys.conversationAt(tenant, before.last_run, id), delete: true }]
+        : [];
+      return [
+        ...setJson(keys.exchange(tenant, id, run_id), exchange),
+        ...setJson(keys.conversationHead(tenant, id), head),
+        ...old,
+        ...setJson(keys.conversationAt(tenant, run_id, id), null),
+      ];
+    },
+
+    async keepSummary(tenant, id, summary) {
+      const key = keys.summary(tenant, id);
+      const [known, head] = await store.getMany<Summary>([key, keys.conversationHead(tenant, id)]);
+      if (!head || (known && known.value.upto >= summary.upto)) return false;
+      const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
+      return await store.commit({ checks, mutations: setJson(key, summary) }) !== null;
+    },
+
+    async list(tenant, { limit, cursor }) {
+      const found: ConversationHead[] = [];
+      const prefix = keys.conversationsAt(tenant);
+      const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
+      for await (const { key } of store.list(selector, { reverse: true })) {
+        const [run, id] = key.slice(-2).map(String) as [string, string];
+        const known = await head(tenant, id);
+        // Two turns at the same time may both leave an entry: the head names the one that counts.
+        if (known?.last_run !== run) continue;
+        if (found.length === limit) {
+          return { conversations: found, next_cursor: found.at(-1)!.last_run };
+        }
+        found.push(known);
+      }
+      return { conversations: found };
+    },
+
+    async remove(tenant, id) {
+      const known = await head(tenant, id);
+      const removed = await removeBelow(store, keys.conversation(tenant, id));
+      const rest: Key[] = [keys.conversationHead(tenant, id), keys.summary(tenant, id)];
+      if (known) rest.push(keys.conversationAt(tenant, known.last_run, id));
+      const entries = (await store.kv.getMany(rest)).flatMap((entry) => entry ?? []);
+      await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
+      return known || removed > 0 ? removed : null;
     },
   };
 }
 
-function toMessages({ user, assistant }: Exchange): ConversationMessage[] {
-  return [{ role: "user", content: user }, { role: "assistant", content: assistant }];
+/** Deletes everything below a key. @returns how many values */
+export async function removeBelow(
+  store: Pick<Store, "kv" | "commit">,
+  prefix: Key,
+): Promise<number> {
+  let removed = 0;
+  let batch: Mutation[] = [];
+  const flush = async () => {
+    const mutations = batch;
+    batch = [];
+    if (mutations.length > 0) await store.commit({ checks: [], mutations });
+  };
+  for await (const entry of store.kv.list({ prefix })) {
+    removed++;
+    batch.push(...deleteEntry(entry));
+    if (batch.length >= BATCH) await flush();
+  }
+  await flush();
+  return removed;
+}
+
+/** Exchanges as agents see them. */
+export function toMessages(exchanges: Exchange[]): ConversationMessage[] {
+  return exchanges.flatMap(({ user, assistant }) => [
+    { role: "user", content: user },
+    { role: "assistant", content: assistant },
+  ]);
+}
+
+function titleOf(question: string): string {
+  const line = question.trim().split("\n", 1)[0]!.replace(/\s+/g, " ");
+  const characters = Array.from(line);
+  return characters.length <= TITLE_CHARS
+    ? line
+    : `${characters.slice(0, TITLE_CHARS - 1).join("")}…`;
 }

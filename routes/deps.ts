@@ -6,6 +6,9 @@
  */
 import type { Issue } from "../errors.ts";
 import type { Knowledge } from "../knowledge/mod.ts";
+import type { Conversations } from "../knowledge/conversations.ts";
+import type { Memory } from "../knowledge/memory.ts";
+import type { Recollection } from "../knowledge/recollection.ts";
 import type { Probe } from "../llm/probe.ts";
 import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Authoring } from "../pipeline/authoring.ts";
@@ -83,6 +86,9 @@ export interface AppDeps {
   schedules: Pick<Schedules, "list">;
   tools: Registry;
   llm: Probe;
+  conversations: Conversations;
+  memory: Memory;
+  recollection: Recollection;
   log: Log;
   settings: RouteSettings;
   about: About;

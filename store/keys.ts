@@ -22,6 +22,11 @@
  * | `idempotency, tenant, key` | which run a request made |
  * | `definition, version` | what a run executes, by content hash |
  * | `conversation, tenant, conversation, run` | one exchange |
+ * | `conversation_head, tenant, conversation` | what a conversation is about and when it last went on |
+ * | `conversation_at, tenant, run, conversation` | index by the latest turn; an older one is void |
+ * | `summary, tenant, conversation` | what is remembered of the exchanges before the window |
+ * | `memory, tenant, user, fact` | something known of a user |
+ * | `memory_of, tenant, fact` | of which user it is |
  * | `pipeline, tenant, name` | the current version of a pipeline put over the API |
  * | `pipeline_version, tenant, name, number` | each of its versions |
  * | `pipeline_change, tenant` | written with each change of one, so that others notice |
@@ -81,6 +86,7 @@ export const keys = {
   approvalsOf: (tenant: string, run: string): Key => ["approval_of", tenant, run],
   cache: (tenant: string, hash: string): Key => ["cache", tenant, hash],
   caches: (): Key => ["cache"],
+  cachesOf: (tenant: string): Key => ["cache", tenant],
   inbox: (tenant: string, id: string): Key => ["inbox", tenant, id],
   inboxes: (): Key => ["inbox"],
   message: (tenant: string, id: string, message: string): Key => ["inbox", tenant, id, message],
@@ -90,6 +96,23 @@ export const keys = {
   idempotencies: (): Key => ["idempotency"],
   conversation: (tenant: string, id: string): Key => ["conversation", tenant, id],
   exchange: (tenant: string, id: string, run: string): Key => ["conversation", tenant, id, run],
+  conversations: (tenant: string): Key => ["conversation", tenant],
+  conversationHead: (tenant: string, id: string): Key => ["conversation_head", tenant, id],
+  conversationHeads: (tenant: string): Key => ["conversation_head", tenant],
+  conversationAt: (tenant: string, run: string, id: string): Key => [
+    "conversation_at",
+    tenant,
+    run,
+    id,
+  ],
+  conversationsAt: (tenant: string): Key => ["conversation_at", tenant],
+  summary: (tenant: string, id: string): Key => ["summary", tenant, id],
+  summaries: (tenant: string): Key => ["summary", tenant],
+  memory: (tenant: string, user: string, id: string): Key => ["memory", tenant, user, id],
+  memoriesOf: (tenant: string, user: string): Key => ["memory", tenant, user],
+  memories: (tenant: string): Key => ["memory", tenant],
+  memoryOf: (tenant: string, id: string): Key => ["memory_of", tenant, id],
+  memoryOwners: (tenant: string): Key => ["memory_of", tenant],
   definition: (version: string): Key => ["definition", version],
   pipeline: (tenant: string, name: string): Key => ["pipeline", tenant, name],
   pipelines: (tenant: string): Key => ["pipeline", tenant],

@@ -20,6 +20,7 @@ import { documentsOrConversation, type Material, readMaterial } from "./material
 import { plan } from "./plan.ts";
 import { cite, research } from "./research.ts";
 import { review } from "./review.ts";
+import { summarize } from "./summary.ts";
 import { fulfil } from "./schema.ts";
 import { planTasks } from "./tasks/mod.ts";
 import { write } from "./write.ts";
@@ -41,6 +42,7 @@ const SKILLS: Record<string, Skill> = {
   data_engineering: explore,
   machine_learning: train,
   critique: criticize,
+  summarizing: summarize,
 };
 
 /** Makes the offline model: provider and model are both named `offline`, and cost nothing. */

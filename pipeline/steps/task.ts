@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OrchestratorError } from "../../errors.ts";
-import type { Effect, StepScope } from "../kernel/context.ts";
+import type { Effect, RunInfo, StepScope } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import { unknownName } from "../../json/suggest.ts";
 import { compileInput, inputTemplate } from "./input.ts";
@@ -16,7 +16,7 @@ import {
 
 /** A piece of the program that pipelines may call by name. */
 export interface Task {
-  run(input: Json, scope: StepScope): Json | Promise<Json>;
+  run(input: Json, scope: StepScope, run: RunInfo): Json | Promise<Json>;
   /** What it does outside; default `at_least_once`. A node's own `effect` wins. */
   effect?: Effect;
 }
@@ -62,8 +62,8 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
         ctx.step(key, (step) => {
           const value = input(scope);
           return value instanceof Promise
-            ? value.then((late) => found.run(late ?? null, step))
-            : found.run(value ?? null, step);
+            ? value.then((late) => found.run(late ?? null, step, ctx.run))
+            : found.run(value ?? null, step, ctx.run);
         }, options),
       next: () => node.next,
     };

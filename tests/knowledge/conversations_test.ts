@@ -1,5 +1,9 @@
 import { expect } from "expect";
-import { createConversations } from "../../knowledge/conversations.ts";
+import {
+  type ConversationHead,
+  createConversations,
+  toMessages,
+} from "../../knowledge/conversations.ts";
 import { openStore } from "../../store/mod.ts";
 
 async function memory() {
@@ -12,24 +16,43 @@ async function memory() {
   const conversations = createConversations(opened.store);
   return {
     conversations,
-    async exchange(tenant: string, id: string, run: string, user: string, assistant: string) {
-      const mutations = conversations.exchangeMutation(tenant, id, run, user, assistant);
+    async exchange(
+      tenant: string,
+      id: string,
+      run: string,
+      user: string,
+      assistant: string,
+      before?: ConversationHead | null,
+    ) {
+      const at = "2026-01-02T03:04:05.678Z";
+      const mutations = conversations.exchangeMutation(
+        tenant,
+        id,
+        run,
+        { user, assistant, at },
+        before === undefined ? await conversations.head(tenant, id) ?? undefined : undefined,
+      );
       expect(await opened.store.commit({ checks: [], mutations })).not.toBeNull();
+    },
+    async window(tenant: string, id: string, limit: number) {
+      return toMessages(await conversations.exchanges(tenant, id, { limit }));
     },
     [Symbol.asyncDispose]: () => opened.close(),
   };
 }
 
-Deno.test("window() is empty for a conversation nobody had", async () => {
+Deno.test("exchanges() are none in a conversation nobody had", async () => {
   await using m = await memory();
-  expect(await m.conversations.window("default", "c1", 10)).toEqual([]);
+  expect(await m.window("default", "c1", 10)).toEqual([]);
+  expect(await m.conversations.head("default", "c1")).toBeNull();
+  expect(await m.conversations.remove("default", "c1")).toBeNull();
 });
 
-Deno.test("window() gives the exchanges in the order of their runs", async () => {
+Deno.test("exchanges() come in the order of their runs", async () => {
   await using m = await memory();
   await m.exchange("default", "c1", "run_2", "second?", "two");
   await m.exchange("default", "c1", "run_1", "first?", "one");
-  expect(await m.conversations.window("default", "c1", 10)).toEqual([
+  expect(await m.window("default", "c1", 10)).toEqual([
     { role: "user", content: "first?" },
     { role: "assistant", content: "one" },
     { role: "user", content: "second?" },
@@ -37,23 +60,27 @@ Deno.test("window() gives the exchanges in the order of their runs", async () =>
   ]);
 });
 
-Deno.test("window() keeps the newest messages and begins with a user's", async () => {
+Deno.test("exchanges() are the newest of their span, oldest() the oldest", async () => {
   await using m = await memory();
-  for (const n of [1, 2, 3]) await m.exchange("default", "c1", `run_${n}`, `q${n}`, `a${n}`);
-  const contents = async (limit: number) =>
-    (await m.conversations.window("default", "c1", limit)).map((message) => message.content);
-  expect(await contents(4)).toEqual(["q2", "a2", "q3", "a3"]);
-  expect(await contents(3)).toEqual(["q3", "a3"]);
-  expect(await contents(1)).toEqual([]);
-  expect(await contents(0)).toEqual([]);
+  for (const n of [1, 2, 3, 4]) await m.exchange("default", "c1", `run_${n}`, `q${n}`, `a${n}`);
+  const { exchanges, oldest } = m.conversations;
+  const runs = async (found: ReturnType<typeof exchanges>) => (await found).map(({ run }) => run);
+  expect(await runs(exchanges("default", "c1", { limit: 2 }))).toEqual(["run_3", "run_4"]);
+  expect(await runs(exchanges("default", "c1", { limit: 0 }))).toEqual([]);
+  const inner = { after: "run_1", before: "run_4" };
+  expect(await runs(exchanges("default", "c1", { ...inner, limit: 9 }))).toEqual([
+    "run_2",
+    "run_3",
+  ]);
+  expect(await runs(oldest("default", "c1", { ...inner, limit: 1 }))).toEqual(["run_2"]);
 });
 
-Deno.test("window() sees neither other conversations nor other tenants", async () => {
+Deno.test("exchanges() sees neither other conversations nor other tenants", async () => {
   await using m = await memory();
   await m.exchange("default", "c2", "run_1", "q", "a");
   await m.exchange("default", "c11", "run_1", "q", "a");
   await m.exchange("other", "c1", "run_2", "q", "a");
-  expect(await m.conversations.window("default", "c1", 10)).toEqual([]);
+  expect(await m.window("default", "c1", 10)).toEqual([]);
 });
 
 Deno.test("an exchange of the same run replaces it; texts of any kind and size come back", async () => {
@@ -61,6 +88,56 @@ Deno.test("an exchange of the same run replaces it; texts of any kind and size c
   const text = 'ünïcode "quotes" 🏛 \n';
   await m.exchange("default", "c1", "run_1", "old", "old");
   await m.exchange("default", "c1", "run_1", text, "a".repeat(200_000));
-  const [user, assistant, ...rest] = await m.conversations.window("default", "c1", 10);
+  const [user, assistant, ...rest] = await m.window("default", "c1", 10);
   expect([user?.content, assistant?.content.length, rest]).toEqual([text, 200_000, []]);
+});
+
+Deno.test("list() gives the conversation that went on last first, page by page", async () => {
+  await using m = await memory();
+  await m.exchange("default", "c1", "run_1", `${"long ".repeat(40)}\nsecond line`, "a");
+  await m.exchange("default", "c2", "run_2", "two", "a");
+  await m.exchange("default", "c3", "run_3", "three", "a");
+  await m.exchange("default", "c1", "run_4", "again", "a");
+  await m.exchange("other", "c4", "run_5", "x", "a");
+  const first = await m.conversations.list("default", { limit: 2 });
+  expect(first.conversations.map(({ id, last_run }) => [id, last_run])).toEqual([
+    ["c1", "run_4"],
+    ["c3", "run_3"],
+  ]);
+  expect(first.conversations[0]!.title).toMatch(/^long (long )+lo?n?g?…$/);
+  const second = await m.conversations.list("default", { limit: 2, cursor: first.next_cursor });
+  expect(second.conversations.map(({ id }) => id)).toEqual(["c2"]);
+  expect(second.next_cursor).toBeUndefined();
+});
+
+Deno.test("list() shows a conversation once, also after two turns at the same time", async () => {
+  await using m = await memory();
+  await m.exchange("default", "c1", "run_1", "one", "a", null);
+  await m.exchange("default", "c1", "run_2", "two", "a", null);
+  const { conversations } = await m.conversations.list("default", { limit: 9 });
+  expect(conversations.map(({ last_run }) => last_run)).toEqual(["run_2"]);
+});
+
+Deno.test("keepSummary() keeps the one of more, as long as the conversation is there", async () => {
+  await using m = await memory();
+  const { keepSummary, summary } = m.conversations;
+  expect(await keepSummary("default", "c1", { text: "x", upto: "run_1" })).toBe(false);
+  await m.exchange("default", "c1", "run_1", "q", "a");
+  expect(await keepSummary("default", "c1", { text: "two", upto: "run_2" })).toBe(true);
+  expect(await keepSummary("default", "c1", { text: "one", upto: "run_1" })).toBe(false);
+  expect(await summary("default", "c1")).toEqual({ text: "two", upto: "run_2" });
+});
+
+Deno.test("remove() leaves nothing of a conversation, however large, and nothing else goes", async () => {
+  await using m = await memory();
+  for (let n = 100; n < 150; n++) {
+    await m.exchange("default", "c1", `run_${n}`, "q", "a".repeat(n === 149 ? 100_000 : 1));
+  }
+  await m.exchange("default", "c2", "run_1", "q", "a");
+  await m.conversations.keepSummary("default", "c1", { text: "s", upto: "run_2" });
+  expect(await m.conversations.remove("default", "c1")).toBe(50);
+  expect(await m.window("default", "c1", 9)).toEqual([]);
+  expect(await m.conversations.summary("default", "c1")).toBeNull();
+  const { conversations } = await m.conversations.list("default", { limit: 9 });
+  expect(conversations.map(({ id }) => id)).toEqual(["c2"]);
 });

@@ -264,7 +264,14 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
       agents: [`${root}agents`],
       prompts: [`${root}prompts`],
     },
-    tasks: ["agent_state", "merge_review"],
+    tasks: [
+      "agent_state",
+      "capabilities",
+      "keep_summary",
+      "merge_review",
+      "read_conversation",
+      "remember",
+    ],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });

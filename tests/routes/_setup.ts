@@ -117,6 +117,9 @@ export function setup(options: {
     knowledge: unused("knowledge"),
     schedules: unused("schedules"),
     llm: unused("llm"),
+    conversations: unused("conversations"),
+    memory: unused("memory"),
+    recollection: unused("recollection"),
     tools: unused("tools"),
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {

@@ -2,6 +2,7 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import { createConversations } from "../../knowledge/conversations.ts";
+import { createMemory } from "../../knowledge/memory.ts";
 import { createEngine, type Json, realWorld, type RunFunction } from "../../pipeline/kernel/mod.ts";
 import {
   type ApprovalDeps,
@@ -28,14 +29,19 @@ async function serve(
     sleep: (ms) => world.clock.sleep(ms),
     lease_ms: 10_000,
   });
-  const conversations = createConversations(opened.store);
+  const remember = {
+    conversations: createConversations(opened.store),
+    memory: createMemory(opened.store, world.clock.now),
+    limit: 10,
+    summarize: () => Promise.resolve(),
+  };
   const asking = { store: opened.store, now: world.clock.now, newId: world.newId };
   const known = typeof programs === "function" ? programs(asking) : programs;
   const silent = { info() {}, warn() {}, error() {} };
   const engine = createEngine({
     store: opened.store,
     world,
-    programs: ({ pipeline }) => remembering(known[pipeline]!, conversations, 10),
+    programs: ({ pipeline }) => remembering(known[pipeline]!, remember),
     log: silent,
     gate: createBudgetGate(asking),
     concurrency,

@@ -84,7 +84,7 @@ Deno.test("mergeReview() carries the review over, and fills what is missing", ()
     violations: ["v"],
   };
   expect(mergeReview({ draft: "d", review }).review).toEqual(review);
-  expect(mergeReviewTask.run({ draft: "d" }, undefined as never)).toEqual({
+  expect(mergeReviewTask.run({ draft: "d" }, undefined as never, undefined as never)).toEqual({
     content: "d",
     sources: [],
     review: { score: null, summary: "", comments: [], edits: [], violations: [] },

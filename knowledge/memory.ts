@@ -1,0 +1,144 @@
+/**
+ * What is known of users beyond one conversation: facts, each with where it comes from. What a fact
+ * is about has room for one: a new name takes the place of the old one.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { deleteEntry, keys, setJson, type Store } from "../store/mod.ts";
+import { removeBelow } from "./conversations.ts";
+
+/** Something known of a user. */
+export interface Fact {
+  /** `mem_…` */
+  id: string;
+  user_id: string;
+  text: string;
+  /** What it is about, such as `name`; of each only the latest is kept. */
+  about?: string;
+  /** Where it was said. */
+  source: FactSource;
+  /** RFC 3339 UTC. */
+  created_at: string;
+  updated_at: string;
+}
+
+/** Where a fact comes from: a run and what was said there, or somebody who put it here. */
+export interface FactSource {
+  run_id?: string;
+  text?: string;
+  by?: string;
+}
+
+/** A fact to keep. */
+export interface NewFact {
+  text: string;
+  about?: string;
+  source: FactSource;
+}
+
+/** The memory of users. */
+export interface Memory {
+  /** What is known of a user, the latest first. */
+  list(tenant: string, user_id: string, limit?: number): Promise<Fact[]>;
+  /** Keeps a fact. What is known already is not kept twice; it is only confirmed. */
+  remember(tenant: string, user_id: string, fact: NewFact): Promise<Fact>;
+  /** False when there is no such fact. */
+  remove(tenant: string, id: string): Promise<boolean>;
+  /** Forgets a user. @returns how many facts there were */
+  clear(tenant: string, user_id: string): Promise<number>;
+}
+
+/** Facts of one user; beyond that the one that was confirmed longest ago is forgotten. */
+export const MAX_FACTS = 200;
+/** Characters of a fact, and of the words that it comes from. */
+export const MAX_FACT_CHARS = 500;
+
+/** Facts kept in `store`. */
+export function createMemory(
+  store: Pick<Store, "get" | "list" | "commit" | "kv">,
+  now: () => number,
+): Memory {
+  const all = async (tenant: string, user_id: string): Promise<Fact[]> => {
+    const found: Fact[] = [];
+    const prefix = keys.memoriesOf(tenant, user_id);
+    for await (const { value } of store.list<Fact>({ prefix })) found.push(value);
+    return found.sort((a, b) => a.updated_at < b.updated_at ? 1 : -1);
+  };
+  const remove = async (tenant: string, { user_id, id }: Pick<Fact, "user_id" | "id">) => {
+    const found = [keys.memory(tenant, user_id, id), keys.memoryOf(tenant, id)];
+    const entries = (await store.kv.getMany(found)).flatMap((entry) => entry ?? []);
+    await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
+  };
+  return {
+    async list(tenant, user_id, limit = MAX_FACTS) {
+      return (await all(tenant, user_id)).slice(0, limit);
+    },
+
+    async remember(tenant, user_id, { text: said, about, source }) {
+      const text = clip(said);
+      const id = idOf(user_id, about ?? normal(text));
+      const key = keys.memory(tenant, user_id, id);
+      const at = new Date(now()).toISOString();
+      while (true) {
+        const known = await store.get<Fact>(key);
+        const same = known && normal(known.value.text) === normal(text);
+        const fact: Fact = {
+          id,
+          user_id,
+          text,
+          ...(about === undefined ? {} : { about }),
+          source: same ? known.value.source : clipSource(source),
+          created_at: known?.value.created_at ?? at,
+          updated_at: at,
+        };
+        const stamp = await store.commit({
+          checks: [{ key, versionstamp: known?.versionstamp ?? null }],
+          mutations: [
+            ...setJson(key, fact),
+            ...setJson(keys.memoryOf(tenant, id), user_id),
+          ],
+        });
+        if (stamp === null) continue;
+        if (!known) {
+          for (const old of (await all(tenant, user_id)).slice(MAX_FACTS)) {
+            await remove(tenant, old);
+          }
+        }
+        return fact;
+      }
+    },
+
+    async remove(tenant, id) {
+      const owner = await store.get<string>(keys.memoryOf(tenant, id));
+      if (!owner) return false;
+      await remove(tenant, { user_id: owner.value, id });
+      return true;
+    },
+
+    async clear(tenant, user_id) {
+      for (const { id } of await all(tenant, user_id)) {
+        const key = keys.memoryOf(tenant, id);
+        await store.commit({ checks: [], mutations: [{ key, delete: true }] });
+      }
+      return await removeBelow(store, keys.memoriesOf(tenant, user_id));
+    },
+  };
+}
+
+function idOf(user_id: string, about: string): string {
+  return `mem_${createHash("sha256").update(`${user_id}\0${about}`).digest("hex").slice(0, 20)}`;
+}
+
+/** Texts that say the same, as far as that can be seen. */
+function normal(text: string): string {
+  return text.toLowerCase().normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+}
+
+function clip(text: string): string {
+  return text.trim().slice(0, MAX_FACT_CHARS);
+}
+
+function clipSource({ text, ...rest }: FactSource): FactSource {
+  return { ...rest, ...(text === undefined ? {} : { text: clip(text) }) };
+}

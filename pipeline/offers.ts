@@ -1,0 +1,52 @@
+/**
+ * The task `capabilities`: what an assistant can hand a request to. It is looked up in a step, so a
+ * resumed run chooses among the same.
+ *
+ * @module
+ */
+import type { Json } from "../json/value.ts";
+import type { PipelineOffers } from "./plans/mod.ts";
+import type { Task } from "./steps/task.ts";
+import type { Tools } from "./tool_call.ts";
+
+/** What looking it up needs. */
+export interface CapabilitiesDeps {
+  /** The installed pipelines that can run. */
+  offers: PipelineOffers["offers"];
+  tools: Pick<Tools, "describe">;
+}
+
+/** Pipelines and tools that a choice is made of, at most. */
+const MAX_OFFERS = 100;
+const MAX_DESCRIPTION = 500;
+
+/**
+ * From `{except?: names}` to `{pipelines: [{name, description, input?}], tools: [{name, description,
+ * input, source}]}`. The run's own pipeline is left out.
+ */
+export function capabilitiesTask({ offers, tools }: CapabilitiesDeps): Task {
+  return {
+    effect: "none",
+    async run(input, _scope, { tenant, pipeline }) {
+      const { except = [] } = (input ?? {}) as { except?: string[] };
+      const [pipelines, found] = await Promise.all([
+        offers(tenant),
+        tools.describe(tenant, ["*"]),
+      ]);
+      const others = pipelines.filter(({ name }) => name !== pipeline && !except.includes(name));
+      return {
+        pipelines: others.slice(0, MAX_OFFERS).map(({ name, description, input }) => ({
+          name,
+          description: description.slice(0, MAX_DESCRIPTION),
+          ...(input ? { input: input as Json } : {}),
+        })),
+        tools: found.slice(0, MAX_OFFERS).map(({ name, description, input, source }) => ({
+          name,
+          description: description.slice(0, MAX_DESCRIPTION),
+          input: input as Json,
+          source,
+        })),
+      };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** `/v1/conversations`: what was said. @module */
+import { Hono } from "hono";
+import { OrchestratorError } from "../errors.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { badHeader, readCursor, readLimit } from "./headers.ts";
+import { tenantOf } from "./identity.ts";
+import { ID } from "./schemas.ts";
+
+/** The endpoints of conversations. */
+export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
+  return new Hono<AppEnv>()
+    .get("/v1/conversations", async (c) => {
+      const { limit, cursor } = c.req.query();
+      const page = await conversations.list(tenantOf(c), {
+        limit: readLimit(limit),
+        cursor: readCursor(cursor),
+      });
+      const found = page.conversations.map((head) => ({ ...head, links: linksOf(head.id) }));
+      return c.json({ conversations: found, next_cursor: page.next_cursor ?? null });
+    })
+    .get("/v1/conversations/:id", async (c) => {
+      const tenant = tenantOf(c);
+      const id = c.req.param("id");
+      const limit = readLimit(c.req.query("limit"));
+      const before = readCursor(c.req.query("cursor"));
+      if (before !== undefined && !ID.test(before)) throw badHeader("?cursor", "is not one");
+      const [head, summary, exchanges] = await Promise.all([
+        conversations.head(tenant, id),
+        conversations.summary(tenant, id),
+        conversations.exchanges(tenant, id, { before, limit: limit + 1 }),
+      ]);
+      if (!head && exchanges.length === 0) throw unknown(id);
+      const page = exchanges.slice(-limit);
+      return c.json({
+        ...(head ?? { id }),
+        summary,
+        exchanges: page.map(({ run, ...exchange }) => ({ run_id: run, ...exchange })),
+        next_cursor: exchanges.length > limit ? page[0]!.run : null,
+        links: linksOf(id),
+      });
+    })
+    .delete("/v1/conversations/:id", async (c) => {
+      const id = c.req.param("id");
+      if (await conversations.remove(tenantOf(c), id) === null) throw unknown(id);
+      return c.body(null, 204);
+    });
+}
+
+function linksOf(id: string) {
+  return { self: `/v1/conversations/${encodeURIComponent(id)}` };
+}
+
+function unknown(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find the conversation ${
+      JSON.stringify(id.slice(0, 128))
+    }: there is none with this id. List them with GET /v1/conversations.`,
+  );
+}

@@ -1,0 +1,60 @@
+/** `/v1/memory`: what is known of users, and forgetting. @module */
+import { Hono } from "hono";
+import { z } from "zod";
+import { OrchestratorError } from "../errors.ts";
+import { MAX_FACT_CHARS } from "../knowledge/memory.ts";
+import { readBody } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import { badHeader } from "./headers.ts";
+import { actorOf, tenantOf } from "./identity.ts";
+import { ID } from "./schemas.ts";
+
+const user_id = z.string().min(1).max(128);
+
+/** `POST /v1/memory`. */
+const factRequest = z.strictObject({
+  user_id,
+  text: z.string().trim().min(1, "must not be empty").max(MAX_FACT_CHARS),
+  about: z.string().regex(/^[a-z][a-z0-9_]{0,59}$/, "must be a–z, 0–9 and _").optional(),
+});
+
+/** `POST /v1/memory/clear`. */
+const clearRequest = z.strictObject({
+  conversation_id: z.string().regex(ID, "is not the id of a conversation").optional(),
+  user_id: user_id.optional(),
+  cache: z.literal(true).optional(),
+  all: z.literal(true).optional(),
+}).refine((what) => Object.keys(what).length > 0, {
+  error: "must say what: conversation_id, user_id, cache or all",
+});
+
+/** The endpoints of what is remembered. */
+export function memoryRoutes({ memory, recollection, settings }: AppDeps): Hono<AppEnv> {
+  const max_bytes = settings.max_body_bytes;
+  return new Hono<AppEnv>()
+    .get("/v1/memory", async (c) => {
+      const user = c.req.query("user_id");
+      if (!user) throw badHeader("?user_id", "must say whose memory is asked for");
+      return c.json({ memories: await memory.list(tenantOf(c), user) });
+    })
+    .post("/v1/memory", async (c) => {
+      const { user_id, ...fact } = await readBody(c, { schema: factRequest, max_bytes });
+      const source = { by: actorOf(c) };
+      return c.json(await memory.remember(tenantOf(c), user_id, { ...fact, source }), 201);
+    })
+    .get("/v1/memory/stats", async (c) => c.json(await recollection.stats(tenantOf(c))))
+    .post("/v1/memory/clear", async (c) => {
+      const what = await readBody(c, { schema: clearRequest, max_bytes });
+      return c.json({ cleared: await recollection.forget(tenantOf(c), what) });
+    })
+    .delete("/v1/memory/:id", async (c) => {
+      const id = c.req.param("id");
+      if (await memory.remove(tenantOf(c), id)) return c.body(null, 204);
+      throw new OrchestratorError(
+        "not_found",
+        `Cannot forget ${
+          JSON.stringify(id.slice(0, 128))
+        }: nothing is remembered under this id. List it with GET /v1/memory?user_id=.`,
+      );
+    });
+}

@@ -1,0 +1,134 @@
+import { expect } from "expect";
+import { createConversations } from "../../knowledge/conversations.ts";
+import { createMemory, MAX_FACTS } from "../../knowledge/memory.ts";
+import { createRecollection } from "../../knowledge/recollection.ts";
+import { keys, openStore, setJson } from "../../store/mod.ts";
+
+async function open() {
+  let now = Date.UTC(2026, 0, 1);
+  const { store, close } = await openStore(":memory:", {
+    worker: "w1",
+    now: () => now,
+    sleep: () => Promise.resolve(),
+    lease_ms: 10_000,
+  });
+  const memory = createMemory(store, () => now++);
+  const conversations = createConversations(store);
+  return {
+    store,
+    memory,
+    conversations,
+    recollection: createRecollection(store, conversations, memory),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const from = (text: string) => ({ source: { run_id: "run_1", text } });
+
+Deno.test("remember() keeps a fact with where it comes from, the latest first", async () => {
+  await using m = await open();
+  await m.memory.remember("t", "ada", { text: " Likes tea. ", ...from("I like tea") });
+  await m.memory.remember("t", "ada", {
+    text: "Is called Ada.",
+    about: "name",
+    ...from("I'm Ada"),
+  });
+  await m.memory.remember("t", "bob", { text: "Likes rum.", source: { by: "local" } });
+  expect(await m.memory.list("t", "ada")).toEqual([
+    {
+      id: expect.stringMatching(/^mem_[0-9a-f]{20}$/),
+      user_id: "ada",
+      text: "Is called Ada.",
+      about: "name",
+      source: { run_id: "run_1", text: "I'm Ada" },
+      created_at: "2026-01-01T00:00:00.001Z",
+      updated_at: "2026-01-01T00:00:00.001Z",
+    },
+    expect.objectContaining({
+      text: "Likes tea.",
+      source: { run_id: "run_1", text: "I like tea" },
+    }),
+  ]);
+  expect(await m.memory.list("t", "ada", 1)).toHaveLength(1);
+  expect(await m.memory.list("other", "ada")).toEqual([]);
+});
+
+Deno.test("remember() confirms what is known and replaces what it is about", async () => {
+  await using m = await open();
+  await m.memory.remember("t", "ada", { text: "Likes tea.", ...from("first") });
+  await m.memory.remember("t", "ada", { text: "likes  TEA", ...from("second") });
+  await m.memory.remember("t", "ada", { text: "Is called Ada.", about: "name", ...from("a") });
+  await m.memory.remember("t", "ada", { text: "Is called Bea.", about: "name", ...from("b") });
+  const facts = await m.memory.list("t", "ada");
+  expect(facts.map(({ text, source }) => [text, source.text])).toEqual([
+    ["Is called Bea.", "b"],
+    ["likes  TEA", "first"],
+  ]);
+});
+
+Deno.test("remember() holds when two do it at the same time", async () => {
+  await using m = await open();
+  await Promise.all(
+    [1, 2, 3, 4].map((n) =>
+      m.memory.remember("t", "ada", { text: `Is ${n}.`, about: "number", ...from("") })
+    ),
+  );
+  expect(await m.memory.list("t", "ada")).toHaveLength(1);
+});
+
+Deno.test("remember() forgets what was confirmed longest ago when there is too much", async () => {
+  await using m = await open();
+  for (let n = 0; n <= MAX_FACTS; n++) {
+    await m.memory.remember("t", "ada", { text: `Fact ${n}. ${"x".repeat(600)}`, ...from("") });
+  }
+  const facts = await m.memory.list("t", "ada");
+  expect([facts.length, facts.some(({ text }) => text.startsWith("Fact 0."))])
+    .toEqual([MAX_FACTS, false]);
+  expect(facts[0]!.text).toHaveLength(500);
+});
+
+Deno.test("remove() and clear() forget, and only what they name", async () => {
+  await using m = await open();
+  const { id } = await m.memory.remember("t", "ada", { text: "A.", ...from("") });
+  await m.memory.remember("t", "ada", { text: "B.", ...from("") });
+  await m.memory.remember("t", "bob", { text: "C.", ...from("") });
+  expect(await m.memory.remove("other", id)).toBe(false);
+  expect(await m.memory.remove("t", id)).toBe(true);
+  expect(await m.memory.remove("t", id)).toBe(false);
+  expect(await m.memory.clear("t", "ada")).toBe(1);
+  expect(await m.memory.list("t", "ada")).toEqual([]);
+  expect(await m.memory.list("t", "bob")).toHaveLength(1);
+});
+
+Deno.test("stats() counts and forget() clears what it is told to", async () => {
+  await using m = await open();
+  const fill = async () => {
+    await m.memory.remember("t", "ada", { text: "A.", ...from("") });
+    const exchange = { user: "q", assistant: "a" };
+    for (const [id, run] of [["c1", "run_1"], ["c1", "run_2"], ["c2", "run_3"]] as const) {
+      const mutations = m.conversations.exchangeMutation("t", id, run, exchange);
+      await m.store.commit({ checks: [], mutations });
+    }
+    await m.conversations.keepSummary("t", "c1", { text: "s", upto: "run_1" });
+    await m.store.commit({ checks: [], mutations: setJson(keys.cache("t", "h"), 1) });
+  };
+  await fill();
+  const full = {
+    conversations: 2,
+    exchanges: 3,
+    summaries: 1,
+    memories: 1,
+    cached: 1,
+    capped: false,
+  };
+  expect(await m.recollection.stats("t")).toEqual(full);
+  const { forget } = m.recollection;
+  expect(await forget("other", { all: true })).toEqual({ exchanges: 0, memories: 0, cached: 0 });
+  expect(await forget("t", { conversation_id: "c1" })).toMatchObject({ exchanges: 2 });
+  expect(await forget("t", { user_id: "ada" })).toMatchObject({ memories: 1, exchanges: 0 });
+  expect(await forget("t", { cache: true })).toMatchObject({ cached: 1 });
+  expect(await m.recollection.stats("t")).toMatchObject({ conversations: 1, exchanges: 1 });
+  await fill();
+  expect(await forget("t", { all: true })).toEqual({ exchanges: 3, memories: 1, cached: 1 });
+  expect(Object.values(await m.recollection.stats("t"))).toEqual([0, 0, 0, 0, 0, false]);
+});
