@@ -122,6 +122,11 @@ export class Runner {
     else this.ready.push(run);
   }
 
+  /** A run that was refused when it was made waits for no place. */
+  drop(run: ActiveRun): void {
+    if (this.ready.remove(run)) this.active.delete(run.name);
+  }
+
   /** Makes a run stop, also one that still waits for a slot. */
   stop(run: ActiveRun, reason: OrchestratorError): void {
     run.execution.stop(reason);

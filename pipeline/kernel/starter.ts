@@ -118,6 +118,7 @@ export class Starter {
       this.deps.runner.orphans.delete(run.name);
       const error = toOrchestratorError(thrown);
       if (error.code !== "conflict") throw error;
+      this.deps.runner.drop(run);
       const raced = request.idempotency && await this.known(request);
       if (raced && raced.versionstamp !== beginning.known?.versionstamp) {
         return await this.replay(request, raced.value);

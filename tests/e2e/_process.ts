@@ -118,6 +118,13 @@ export async function withHome(
   }
 }
 
+/** The memory that a process has now, in MB. */
+export async function memoryOf(pid: number): Promise<number> {
+  const args = ["-o", "rss=", "-p", String(pid)];
+  const { stdout } = await new Deno.Command("ps", { args }).output();
+  return Number(new TextDecoder().decode(stdout)) / 1024;
+}
+
 /** A line of the test's output. */
 export function report(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
