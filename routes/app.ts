@@ -14,6 +14,7 @@ import { memoryRoutes } from "./memory.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
 import { originGuard } from "./origin_guard.ts";
 import { pipelineRoutes } from "./pipelines.ts";
+import { planRoutes } from "./plans.ts";
 import { onError } from "./problem.ts";
 import { requestId } from "./request_id.ts";
 import { runControlRoutes } from "./run_control.ts";
@@ -63,6 +64,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", conversationRoutes(deps));
   app.route("/", memoryRoutes(deps));
   app.route("/", pipelineRoutes(deps));
+  app.route("/", planRoutes(deps, sessions));
   app.route("/", documentRoutes(deps));
   answerUnknown(app);
   return app;

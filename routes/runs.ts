@@ -71,11 +71,8 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   });
 
   app.get("/v1/runs/:id/events", async (c) => {
-    const after = readAfter(c);
     const run = await findRun(engine, tenantOf(c), c.req.param("id"));
-    // Browsers come back for more after every end of a stream; only this status stops them.
-    if (run.last_seq !== undefined && after >= run.last_seq) return c.body(null, 204);
-    return followRun(deps, sessions, run, after);
+    return streamRun(c, deps, sessions, run);
   });
 
   return app;
@@ -106,7 +103,11 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   return c.json(viewRunDetail(endedRun(started.run, transcript.events), transcript.events));
 }
 
-function followRun(deps: AppDeps, sessions: Sessions, run: RunRecord, after: number): Response {
+/** A run's events from where the client left off, then live. */
+export function streamRun(c: C, deps: AppDeps, sessions: Sessions, run: RunRecord): Response {
+  const after = readAfter(c);
+  // Browsers come back for more after every end of a stream; only this status stops them.
+  if (run.last_seq !== undefined && after >= run.last_seq) return c.body(null, 204);
   const stream = openSse(sessions);
   void replayAndFollow(deps.engine, run, after, sseSink(stream))
     .catch((error) => deps.log.error("event stream broke off", { run_id: run.id, error }))

@@ -129,6 +129,25 @@ export const workflowRequest = z.strictObject({
 /** `POST /workflow/{id}/approve` and `/reject`. */
 export const workflowDecision = z.strictObject({ comment: z.string().max(2_000).optional() });
 
+/** `POST /v1/plans`. */
+export const planRequest = z.strictObject({
+  goal: z.string().trim().min(1, "must not be empty").max(10_000),
+  context: object.optional(),
+  approve: z.boolean().optional(),
+  max_replans: z.int().min(0).max(10).optional(),
+  priority: control.priority,
+  budget: control.budget,
+});
+
+/** `POST /v1/plans/{id}/approve`. */
+export const planApproval = z.strictObject({
+  comment: z.string().max(2_000).optional(),
+  plan: z.unknown().optional(),
+});
+
+/** `POST /v1/plans/{id}/reject`. */
+export const planRejection = z.strictObject({ comment: z.string().max(2_000).optional() });
+
 /** `POST /v1/dead-letters/redrive`. */
 export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) });
 

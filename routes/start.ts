@@ -1,4 +1,5 @@
 /** From what a client asks to what the engine is asked to start. @module */
+import { toOrchestratorError } from "../errors.ts";
 import type { Budget, Json } from "../pipeline/kernel/events.ts";
 import type { Concurrency, RunBudget, StartRequest } from "../pipeline/kernel/runs.ts";
 import type { CatalogPort } from "./deps.ts";
@@ -61,4 +62,11 @@ function tighter(own?: RunBudget, asked?: RunBudget): RunBudget | undefined {
     if (a !== undefined && b !== undefined) budget[name] = Math.min(a, b);
   }
   return budget;
+}
+
+/** A repeated start has its answer, however far the run has come. Throws what is no repetition. */
+export function underWay(thrown: unknown): { id: string; replayed: true } {
+  const { code, details } = toOrchestratorError(thrown);
+  if (code !== "idempotency_in_flight" || typeof details?.run_id !== "string") throw thrown;
+  return { id: details.run_id, replayed: true };
 }

@@ -5,14 +5,14 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { OrchestratorError } from "../errors.ts";
 import type { Approval } from "../pipeline/approvals/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readIdempotencyKey, readLimit } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { workflowDecision, workflowRequest } from "./schemas.ts";
-import { startRequest } from "./start.ts";
+import { startRequest, underWay } from "./start.ts";
 import { findWorkflow, listWorkflows, PIPELINE } from "./workflow_runs.ts";
 import {
   isWorkflowStatus,
@@ -69,13 +69,6 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const workflow_id = workflowId(id);
   c.header("Location", `/workflow/${workflow_id}/status`);
   return c.json({ workflow_id, status: "started", message: "Workflow initialized and running" });
-}
-
-/** A repeated start has its answer, however far the workflow has come. */
-function underWay(thrown: unknown): { id: string; replayed: true } {
-  const { code, details } = toOrchestratorError(thrown);
-  if (code !== "idempotency_in_flight" || typeof details?.run_id !== "string") throw thrown;
-  return { id: details.run_id, replayed: true };
 }
 
 const WORDS = { approve: "approved", reject: "rejected" } as const;

@@ -2,14 +2,12 @@
 import { OrchestratorError } from "../errors.ts";
 import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
 import type { AppDeps } from "./deps.ts";
+import { listPipelineRuns } from "./pipeline_runs.ts";
 import { ID } from "./schemas.ts";
 import { readItem, statusOf, type WorkflowStatus } from "./workflow_view.ts";
 
 /** The pipeline whose runs are workflows. */
 export const PIPELINE = "data-science";
-
-/** Pages of runs that one request looks through for workflows. */
-const MAX_PAGES = 50;
 
 /** @throws `not_found`, also for runs of other pipelines */
 export async function findWorkflow(
@@ -42,30 +40,19 @@ export async function listWorkflows(
   tenant: string,
   { status, limit, cursor }: WorkflowQuery,
 ) {
-  const found: RunRecord[] = [];
-  let next = cursor;
-  for (let page = 0; page < MAX_PAGES && found.length < limit; page++) {
-    const { runs, next_cursor } = await engine.list(tenant, {
-      status: runStatus(status),
-      limit: limit - found.length,
-      ...(next === undefined ? {} : { cursor: next }),
-    });
-    found.push(
-      ...runs.filter((run) =>
-        run.pipeline === PIPELINE && (status === undefined || statusOf(run) === status)
-      ),
-    );
-    next = next_cursor;
-    if (next === undefined) break;
-  }
-  const workflows = await Promise.all(
-    found.map((run) => readItem(engine, run)),
-  );
-  return { workflows, next_cursor: next ?? null };
+  const { runs, next_cursor } = await listPipelineRuns(engine, tenant, {
+    pipeline: PIPELINE,
+    status: runStatus(status),
+    fits: (run) => status === undefined || statusOf(run) === status,
+    limit,
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  const workflows = await Promise.all(runs.map((run) => readItem(engine, run)));
+  return { workflows, next_cursor };
 }
 
 /** The status that runs are asked for; several kinds of runs are `running` workflows. */
-function runStatus(status: WorkflowStatus | undefined): RunStatus | undefined {
+export function runStatus(status: WorkflowStatus | undefined): RunStatus | undefined {
   if (status === "running") return undefined;
   return status === "awaiting_approval" ? "waiting" : status;
 }

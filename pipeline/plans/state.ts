@@ -9,8 +9,11 @@ import type { Capabilities } from "./capabilities.ts";
 import type { Failure } from "./execute.ts";
 import type { AdoptedPlan, PlanStep } from "./plan.ts";
 
-/** `skipped`: it will not begin, because something that it needs failed or the plan has ended. */
-export type StepStatus = "pending" | "running" | "completed" | "failed" | "skipped";
+/**
+ * `skipped`: it will not begin, because something that it needs failed or the plan has ended.
+ * `cancelled`: the plan ended while it was at work.
+ */
+export type StepStatus = "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
 
 /** A step and what became of it. */
 export type StepState = PlanStep & {
@@ -144,7 +147,7 @@ function stepStates(
     state.status === "pending" && (hasEnded || stuck.has(state.id))
       ? { ...state, status: "skipped" }
       : state.status === "running" && hasEnded
-      ? { ...state, status: "failed" }
+      ? { ...state, status: "cancelled" }
       : state
   );
 }

@@ -38,6 +38,7 @@ export function planTasks({ fields, context }: Material): TaskPlan {
   const build = (without: ReadonlySet<string>) =>
     new StepBuilder({
       offers: readOffers(fields, without),
+      unusable: [...without].map((offer) => offer.slice(offer.indexOf(" ") + 1)),
       goal,
       hasContext: fields.context !== undefined,
       hasDocuments: Array.isArray(context.documents) && context.documents.length > 0,

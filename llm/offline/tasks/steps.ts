@@ -29,6 +29,8 @@ export interface Workshop {
   /** Whether the context brings documents. */
   hasDocuments: boolean;
   finished: DoneStep[];
+  /** Names of what cannot be used any more: parts that call for it by name are left out. */
+  unusable: string[];
   /** Attempts of steps that failed before, by id. */
   tries: ReadonlyMap<string, number>;
 }
@@ -72,6 +74,8 @@ export class StepBuilder {
   }
 
   private part(part: Part, after: string[]): void {
+    const { unusable } = this.shop;
+    if (unusable.some((name) => NAMED.test(name) && part.text.includes(name))) return;
     const named = this.named(part);
     if (named) return void this.use(named, part, after);
     for (const url of part.urls) this.read(url, part, after);

@@ -1,0 +1,167 @@
+/**
+ * `/v1/plans`: goals that are broken into steps and carried out. A plan is a run of the pipeline
+ * `plan` and has its id; what is shown of it is read from that run.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { OrchestratorError } from "../errors.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+import { type Plan, planIssues } from "../pipeline/plans/mod.ts";
+import { readBody, validationFailed } from "./body.ts";
+import type { AppDeps, AppEnv } from "./deps.ts";
+import {
+  badHeader,
+  preferenceApplied,
+  readCursor,
+  readIdempotencyKey,
+  readLimit,
+  readPrefer,
+  within,
+} from "./headers.ts";
+import { callerOf, tenantOf } from "./identity.ts";
+import { listPipelineRuns } from "./pipeline_runs.ts";
+import {
+  findPlan,
+  PIPELINE,
+  planItem,
+  planLinks,
+  type PlanRun,
+  planView,
+  readPlan,
+} from "./plan_view.ts";
+import { streamRun } from "./runs.ts";
+import { planApproval, planRejection, planRequest, reasonRequest } from "./schemas.ts";
+import type { Sessions } from "./sessions.ts";
+import { startRequest, underWay } from "./start.ts";
+import { runStatus } from "./workflow_runs.ts";
+import { isWorkflowStatus, STATUSES, statusOf } from "./workflow_view.ts";
+
+type C = Context<AppEnv>;
+
+/** The endpoints of plans. */
+export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
+  const { engine } = deps;
+  const max_bytes = deps.settings.max_body_bytes;
+  const app = new Hono<AppEnv>();
+
+  const find = (c: C) => findPlan(engine, tenantOf(c), c.req.param("id")!);
+  const read = async (c: C) => await readPlan(deps, await find(c));
+  const show = async (c: C, status: 200 | 202 = 200) =>
+    c.json(await planView(deps, await read(c)), status);
+
+  app.post("/v1/plans", (c) => start(c, deps));
+
+  app.get("/v1/plans", async (c) => c.json(await list(c, deps)));
+
+  app.get("/v1/plans/:id", (c) => show(c));
+
+  app.get("/v1/plans/:id/steps", async (c) => {
+    const { state } = await read(c);
+    return c.json({ steps: state.steps });
+  });
+
+  app.get("/v1/plans/:id/events", async (c) => streamRun(c, deps, sessions, await find(c)));
+
+  app.post("/v1/plans/:id/approve", async (c) => {
+    const { comment, plan } = await readBody(c, {
+      schema: planApproval,
+      max_bytes,
+      when_empty: {},
+    });
+    const known = await read(c);
+    if (plan !== undefined) await mustBeSound(known, plan);
+    await decide(c, deps, known, { decision: "approve", comment, payload: plan as Plan });
+    return await show(c, 202);
+  });
+
+  app.post("/v1/plans/:id/reject", async (c) => {
+    const { comment } = await readBody(c, { schema: planRejection, max_bytes, when_empty: {} });
+    await decide(c, deps, await read(c), { decision: "reject", comment });
+    return await show(c, 202);
+  });
+
+  app.post("/v1/plans/:id/cancel", async (c) => {
+    const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
+    const { tenant, id } = await find(c);
+    await engine.cancel(tenant, id, reason);
+    return await show(c, 202);
+  });
+
+  return app;
+}
+
+/** Makes a plan's run; waits for its end only when the client asks for that. */
+async function start(c: C, deps: AppDeps): Promise<Response> {
+  const { engine, settings: { max_body_bytes: max_bytes } } = deps;
+  const { headers } = c.req.raw;
+  const body = await readBody(c, { schema: planRequest, max_bytes });
+  const key = headers.get("idempotency-key");
+  const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
+  const { priority, budget, ...input } = body;
+  const asked = { pipeline: PIPELINE, input: input as Json, idempotency, priority, budget };
+  const request = await startRequest(deps.catalog, callerOf(c), asked);
+  const prefer = readPrefer(headers.get("prefer"));
+  const started = await engine.start(request).then(
+    ({ run, replayed, result }) => ({ id: run.id, replayed, result }),
+    (thrown) => ({ ...underWay(thrown), result: undefined }),
+  );
+  const { id, replayed, result } = started;
+  if (replayed) c.header("Idempotency-Replayed", "true");
+  c.header("Location", planLinks(id).self);
+  c.header("Preference-Applied", preferenceApplied(prefer));
+  const ended = result && await within(() => result, { ...prefer, respond_async: true });
+  const run = await findPlan(engine, request.tenant, id);
+  return c.json(await planView(deps, await readPlan(deps, run)), ended ? 200 : 202);
+}
+
+async function list(c: C, { engine }: AppDeps) {
+  const { status, limit, cursor } = c.req.query();
+  if (status !== undefined && !isWorkflowStatus(status)) {
+    throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
+  }
+  const { runs, next_cursor } = await listPipelineRuns(engine, tenantOf(c), {
+    pipeline: PIPELINE,
+    status: runStatus(status),
+    fits: (run) => status === undefined || statusOf(run) === status,
+    limit: readLimit(limit),
+    cursor: readCursor(cursor),
+  });
+  return { plans: await Promise.all(runs.map((run) => planItem(engine, run))), next_cursor };
+}
+
+/** @throws `validation_failed`: an edited plan that cannot be carried out is not taken */
+async function mustBeSound({ state }: PlanRun, plan: unknown): Promise<void> {
+  const { capabilities, plan: current } = state;
+  if (!capabilities || !current) return;
+  const kept = current.steps.filter(({ id }) => current.kept.includes(id));
+  const issues = await planIssues(plan, { capabilities, kept });
+  if (issues.length === 0) return;
+  throw validationFailed(
+    issues.map(({ location, message }) => ({
+      location: location === "/" ? "/plan" : `/plan${location}`,
+      message,
+    })),
+  );
+}
+
+async function decide(
+  c: C,
+  deps: AppDeps,
+  { run, approval }: PlanRun,
+  decision: { decision: "approve" | "reject"; comment?: string; payload?: Json },
+): Promise<void> {
+  if (!approval) {
+    throw new OrchestratorError(
+      "conflict",
+      `Cannot ${decision.decision} the plan ${run.id}: it does not wait for that; it is ` +
+        `${statusOf(run)}. See GET ${planLinks(run.id).self}.`,
+      { details: { status: statusOf(run) } },
+    );
+  }
+  const { tenant, actor: by } = callerOf(c);
+  const given = Object.entries(decision).filter(([, value]) => value !== undefined);
+  const request = { by, ...Object.fromEntries(given) } as typeof decision & { by: string };
+  const send: AppDeps["engine"]["signal"] = (...signal) => deps.engine.signal(...signal);
+  await deps.approvals.decide(tenant, approval.id, request, send);
+}
