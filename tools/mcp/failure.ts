@@ -37,6 +37,9 @@ export async function toolError(
       { cause: error },
     );
   }
+  if (error instanceof Deno.errors.NotCapable) {
+    return failed("the service may not start programs. Allow it with --allow-run.", false);
+  }
   return failed(excerpt(error instanceof Error ? error.message : String(error)), true);
 }
 

@@ -50,22 +50,10 @@ function textOf(item: Content): string[] {
 function fileOf(tool: string, item: Content): NewArtifact[] {
   if (item.type === "image" || item.type === "audio") {
     const name = `${tool}.${item.mimeType.split("/")[1]?.replace(/\W.*/, "") || "bin"}`;
-    return [{ name, type: item.mimeType, bytes: decoded(tool, item.data) }];
+    return [{ name, type: item.mimeType, bytes: Uint8Array.fromBase64(item.data) }];
   }
   if (item.type !== "resource" || !("blob" in item.resource)) return [];
   const { uri, mimeType = "application/octet-stream", blob } = item.resource;
   const name = uri.split(/[/\\?#]/).findLast((part) => part !== "") ?? tool;
-  return [{ name: name.slice(0, 100), type: mimeType, bytes: decoded(tool, blob) }];
-}
-
-function decoded(tool: string, base64: string): Uint8Array {
-  try {
-    return Uint8Array.fromBase64(base64);
-  } catch (cause) {
-    throw new OrchestratorError(
-      "tool_bad_output",
-      `Cannot use the result of ${tool}: a file in it is no base64. Mend the server.`,
-      { cause },
-    );
-  }
+  return [{ name: name.slice(0, 100), type: mimeType, bytes: Uint8Array.fromBase64(blob) }];
 }

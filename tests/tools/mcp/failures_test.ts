@@ -115,3 +115,21 @@ test("no address but the configured one may be private", async (bench) => {
   await inside.stop();
   await server.stop();
 });
+
+test("a notification without an end is cut off", async (bench) => {
+  const server = startMcp([takesQ("echo")], { echo: () => text("ok") });
+  const { promise: cut, resolve } = Promise.withResolvers<void>();
+  server.intercept = ({ method }) => {
+    if (method !== "GET") return undefined;
+    const chunk = new Uint8Array(1024 * 1024).fill(120);
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(chunk),
+      cancel: () => resolve(),
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  const tool = await bench.tool(bench.open({ url: server.url }), "mock_echo");
+  await cut;
+  expect(await tool.run({}, bench.scope())).toEqual({ text: "ok" });
+  await server.stop();
+});

@@ -12,14 +12,14 @@ test(
   "a program that is allowed lists and calls its tools, and gets no variable of ours",
   async (bench) => {
     Deno.env.set("ORCHESTRATOR_TEST_SECRET", "s");
-  const set = bench.open({ ...program, env: { NOTES_KEY: new Secret("k") } });
+    const set = bench.open({ ...program, env: { NOTES_KEY: new Secret("k") } });
     const echo = await bench.tool(set, "mock_echo");
     expect(await echo.run({ q: "1" }, bench.scope())).toEqual({ text: "echo 1" });
     const variables = await bench.tool(set, "mock_variables");
     const { text } = await variables.run({}, bench.scope()) as { text: string };
     expect(text.split(" ")).toContain("NOTES_KEY");
     expect(text).not.toContain("ORCHESTRATOR_TEST_SECRET");
-  Deno.env.delete("ORCHESTRATOR_TEST_SECRET");
+    Deno.env.delete("ORCHESTRATOR_TEST_SECRET");
   },
   { allowed_commands, program: true },
 );
