@@ -43,8 +43,13 @@ import { type RememberDeps, remembering } from "./pipeline/remember.ts";
 import { createSchedules } from "./pipeline/schedules.ts";
 import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
 import type { Services } from "./pipeline/services.ts";
+import {
+  createNotebook,
+  environmentsTask,
+  giveUpTask,
+  NOTEBOOK_SERVICES,
+} from "./pipeline/notebook/mod.ts";
 import { createSummaries } from "./pipeline/start_summary.ts";
-import { standIns } from "./pipeline/stand_ins.ts";
 import type { ToolCallDeps, Tools } from "./pipeline/tool_call.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Task, Tasks } from "./pipeline/steps/mod.ts";
@@ -57,6 +62,8 @@ import type { Logger } from "./telemetry/log.ts";
 import type { ServiceHealth } from "./tools/breaker.ts";
 import { createExternalTools } from "./tools/external/mod.ts";
 import { createMcpTools, createPins } from "./tools/mcp/mod.ts";
+import { createDatasetTool } from "./tools/dataset/mod.ts";
+import { createSandbox } from "./tools/sandbox/mod.ts";
 import { createTools, type ToolSet } from "./tools/mod.ts";
 import { createSearchDocuments } from "./tools/search_documents.ts";
 import { version } from "./version.ts";
@@ -88,8 +95,15 @@ export interface OrchestratorOptions {
   onFenced?: () => void;
 }
 
-/** The tasks that pipelines may call by name and that need nothing. */
-const BUILT_IN: Tasks = { merge_review: mergeReviewTask, agent_state: agentStateTask };
+/** The tasks that pipelines may call by name. */
+function builtInTasks(services: Services): Tasks {
+  return {
+    merge_review: mergeReviewTask,
+    agent_state: agentStateTask,
+    environments: environmentsTask(services),
+    give_up: giveUpTask,
+  };
+}
 
 /** Those that are made with what the service remembers and has installed. */
 const MADE = ["capabilities", "keep_summary", "read_conversation", "remember"] as const;
@@ -114,14 +128,18 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
   const approvals = createApprovals({ store, now: world.clock.now });
   const keep_ms = config.runs.retention_ms;
+  const max_bytes = config.server.max_artifact_bytes;
   const artifacts = createArtifacts(store, {
     now: world.clock.now,
     newId: world.newId,
-    max_bytes: config.server.max_artifact_bytes,
+    max_bytes,
     keep_ms,
   });
   const egress = createEgress({ allowed_hosts: [], log });
   const knowledge = configuredKnowledge(config, { store, egress, world });
+  const data = { egress, artifacts, max_bytes };
+  const sandbox = createSandbox();
+  const callable = { ...createNotebook({ ...data, sandbox }), ...config.services };
   const visit = createCrawler({
     egress,
     knowledge,
@@ -131,7 +149,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const programs = createPrograms({ visit, knowledge });
   const stored = createStoredPipelines(store, world.clock.now);
   const search: Search = (...asked) => knowledge.search(...asked);
-  const built_in = [createSearchDocuments({ search })];
+  const built_in = [createSearchDocuments({ search }), createDatasetTool(data)];
   const services = configuredServiceTools(config, { store, egress, world, log });
   const tools = createTools({ store, now: world.clock.now, log, built_in, sets: services });
   const made: Record<typeof MADE[number], Task> = {
@@ -143,7 +161,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     read_conversation: readConversationTask(conversations),
     remember: rememberTask(memory),
   };
-  const tasks = { ...BUILT_IN, ...made, ...options.tasks };
+  const tasks = { ...builtInTasks(callable), ...made, ...options.tasks };
   const remember: RememberDeps = {
     conversations,
     memory,
@@ -160,6 +178,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     stored,
     models,
     tasks,
+    callable,
     remember,
     approvals: asking,
     search,
@@ -218,6 +237,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
       await Promise.all([schedules.stop(), retention.stop()]);
       await engine.drain(config.server.drain_timeout_ms);
       await tools.close();
+      await sandbox.close();
       await egress.close();
       await close();
     },
@@ -248,8 +268,8 @@ export async function ping(config: Config): Promise<{ latency_ms: number; models
 export async function definitionProblems(config: Config): Promise<Issue[]> {
   const catalog = createCatalog({
     roots: definitionFolders(config.home),
-    tasks: [...Object.keys(BUILT_IN), ...MADE],
-    services: Object.keys(configuredServices(config)),
+    tasks: [...Object.keys(builtInTasks({})), ...MADE],
+    services: [...NOTEBOOK_SERVICES, ...Object.keys(config.services)],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });
@@ -257,11 +277,6 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
   return [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
-}
-
-/** Services at their addresses; what has none stands in for itself. */
-function configuredServices(config: Config): Services {
-  return { ...standIns, ...config.services };
 }
 
 /** Tools of what others run, which tell how they are doing. */
@@ -306,16 +321,27 @@ function createConfiguredCatalog(deps: {
   stored: StoredPipelines;
   models: ModelClient;
   tasks: Tasks;
+  callable: Services;
   remember: RememberDeps;
   approvals: ApprovalDeps;
   search: Search;
   tools: Tools;
   keep: ToolCallDeps["keep"];
 }): Catalog {
-  const { config, store, stored, models, tasks, remember, approvals, tools, keep } = deps;
+  const {
+    config,
+    store,
+    stored,
+    models,
+    tasks,
+    remember,
+    approvals,
+    tools,
+    keep,
+    callable: services,
+  } = deps;
   const model_retry = { max_attempts: config.models.max_attempts };
   const cache = createNodeCache(store, approvals.now);
-  const services = configuredServices(config);
   const catalog: Catalog = createCatalog({
     roots: definitionFolders(config.home),
     tasks: Object.keys(tasks),

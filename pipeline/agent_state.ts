@@ -15,7 +15,7 @@ export interface StateMessage {
   content: string;
 }
 
-/** One remark: of a person who rejected, or of the critic. */
+/** One remark: of a person who rejected, of code that failed, or of the critic. */
 export interface Feedback {
   from: string;
   message: string;
@@ -30,7 +30,7 @@ export interface AgentState {
   dataset_info: Json;
   research_plan: string[];
   code_context: { eda_code?: Json; eda_result?: Json; ml_code?: Json; ml_result?: Json };
-  /** Comments of rejections, then what the critic says. */
+  /** Comments of rejections, errors of code that failed, then what the critic says. */
   review_feedback: Feedback[];
   human_approval: "PENDING" | "APPROVED" | "REJECTED";
   /** The node that is at work or comes next; `end` after the last one. */
@@ -65,6 +65,8 @@ export function agentState(input: Fields, nodes: Fields, next_step: string): Age
     }),
     review_feedback: [
       ...items(nodes.feedback),
+      ...[...items(nodes.eda_failures), ...items(nodes.ml_failures)]
+        .map((failure) => ({ from: fields(failure).from, message: fields(failure).message })),
       ...items(fields(nodes.critic_agent).feedback)
         .map((remark) => ({ from: "critic_agent", ...fields(remark) })),
     ] as unknown as Feedback[],

@@ -5,7 +5,7 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import type { StepScope } from "./kernel/context.ts";
+import type { RunInfo, StepScope } from "./kernel/context.ts";
 import type { Json } from "./kernel/events.ts";
 
 /** The most that is read of a response, in bytes. */
@@ -20,7 +20,11 @@ export type Service =
     /** For one call, unless the node says otherwise. */
     timeout_ms: number;
   }
-  | { embedded(path: string, body: Json, scope: StepScope): Json | Promise<Json> };
+  | {
+    embedded(path: string, body: Json, scope: StepScope, run: RunInfo): Json | Promise<Json>;
+    /** What code that it is sent runs in; see `notebook/environment.ts`. */
+    environment?: { has_packages: boolean; description: string };
+  };
 
 /** The services there are, by name. */
 export type Services = Record<string, Service>;
@@ -51,10 +55,11 @@ export async function callService(
   service: Service,
   request: ServiceRequest,
   scope: StepScope,
+  run: RunInfo,
   fetch: Fetch = globalThis.fetch,
 ): Promise<Json> {
   if ("embedded" in service) {
-    return await service.embedded(request.path, request.body ?? null, scope);
+    return await service.embedded(request.path, request.body ?? null, scope, run);
   }
   const url = address(name, service.url, request);
   try {

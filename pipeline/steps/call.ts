@@ -100,7 +100,7 @@ export const call: NodeKind<CallNode, CallEnv> = {
       run: (ctx, key, scope) =>
         ctx.step(
           key,
-          async (step) => callService(name, service, await prepare(scope), step, fetch),
+          async (step) => callService(name, service, await prepare(scope), step, ctx.run, fetch),
           options,
         ),
       next: () => node.next,

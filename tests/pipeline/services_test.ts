@@ -7,7 +7,7 @@ import {
   MAX_RESPONSE_BYTES,
   type ServiceRequest,
 } from "../../pipeline/services.ts";
-import { standIns } from "../../pipeline/stand_ins.ts";
+import { RUN } from "./_fake_context.ts";
 
 const POST: ServiceRequest = { method: "POST", path: "/execute", body: { code: "1" } };
 
@@ -33,7 +33,7 @@ async function call(
     asked.push({ url: url.href, init });
     return await response();
   };
-  const output = await callService("svc", { url, timeout_ms: 1 }, request, scope(), fetch)
+  const output = await callService("svc", { url, timeout_ms: 1 }, request, scope(), RUN, fetch)
     .catch((error: OrchestratorError) => error);
   // deno-lint-ignore no-explicit-any -- a value or an error, which tests look into freely
   return { output: output as any, asked };
@@ -140,36 +140,8 @@ Deno.test("callService() ends with the reason of its signal", async () => {
       controller.abort(why);
     });
   const service = { url: "http://service.test", timeout_ms: 1 };
-  await expect(callService("svc", service, POST, scope(controller.signal), fetch)).rejects.toBe(
-    why,
-  );
-});
-
-Deno.test("the browser agent's stand-in runs nothing and says what it sees", async () => {
-  const code = "import os, numpy as np\nfrom pandas.api import types\n\n    import json\nprint(1)";
-  const body = { code };
-  expect(await callService("browser_agent", standIns.browser_agent!, { ...POST, body }, scope()))
-    .toEqual({
-      embedded: true,
-      executed: false,
-      message:
-        "The code was not executed: set BROWSER_AGENT_URL to the address of a service that does.",
-      code: { characters: code.length, lines: 4, imports: ["json", "numpy", "os", "pandas"] },
-    });
-});
-
-Deno.test("the ML worker's stand-in trains nothing and says so", async () => {
-  const request = { method: "POST", path: "/train", body: { dataset: "https://x/y.csv" } };
-  expect(await callService("ml_worker", standIns.ml_worker!, request, scope())).toMatchObject({
-    embedded: true,
-    executed: false,
-    dataset: "https://x/y.csv",
-  });
-  await expect(callService("ml_worker", standIns.ml_worker!, POST, scope())).rejects.toMatchObject({
-    code: "call_failed",
-    kind: "terminal",
-  });
-  expect(
-    await callService("ml_worker", standIns.ml_worker!, { ...request, body: [] }, scope()),
-  ).toMatchObject({ dataset: null });
+  await expect(callService("svc", service, POST, scope(controller.signal), RUN, fetch)).rejects
+    .toBe(
+      why,
+    );
 });

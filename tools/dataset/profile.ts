@@ -98,5 +98,7 @@ function rounded(value: number): number {
 }
 
 function clipped(cell: Cell): Cell {
-  return typeof cell === "string" && cell.length > MAX_TEXT ? `${cell.slice(0, MAX_TEXT)}…` : cell;
+  if (typeof cell !== "string") return cell;
+  const line = cell.replace(/[\p{C}\s]+/gu, " ");
+  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line;
 }

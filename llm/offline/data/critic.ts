@@ -6,15 +6,8 @@
 import { type Material, record } from "../material.ts";
 import { plural } from "../text.ts";
 import { commentsOf, sectionsFor } from "./eda.ts";
+import { type Remark, reviewFigures } from "./figures.ts";
 import { type Goal, readGoal, type TaskType } from "./goal.ts";
-
-/** One remark. */
-export interface Remark {
-  severity: "info" | "minor" | "major";
-  /** What it is about. */
-  about: "eda_code" | "eda_result" | "ml_code" | "ml_result";
-  message: string;
-}
 
 /** What the critic says. `unverified`: nothing wrong was found, but the code has not run. */
 export interface Critique {
@@ -80,7 +73,8 @@ const CHECKS: Check[] = [
 function code(about: "eda_code" | "ml_code", source: string, goal: Goal): Remark[] {
   if (source.trim() === "") return [{ severity: "major", about, message: "There is no code." }];
   const remarks: Remark[] = [];
-  if (goal.dataset !== "" && !source.includes(goal.dataset)) {
+  const loads = source.includes(goal.dataset) || source.includes("/data/dataset.csv");
+  if (goal.dataset !== "" && !loads) {
     remarks.push({
       severity: "major",
       about,
@@ -132,7 +126,7 @@ function answersComments({ comments, eda_code }: Work): Remark[] {
 }
 
 const HOLD_OUT =
-  /\b(?:train_test_split|\w*KFold|\w*ShuffleSplit|TimeSeriesSplit|cross_val\w*|cross_validate|GridSearchCV|RandomizedSearchCV)\b|\.iloc\[\s*:|\.loc\[\s*:|\[:\s*cut\]/;
+  /\b(?:train_test_split|\w*KFold|\w*ShuffleSplit|TimeSeriesSplit|cross_val\w*|cross_validate|GridSearchCV|RandomizedSearchCV)\b|\.iloc\[\s*:|\.loc\[\s*:|\[:\s*cut\]|^(?:train, test|test, train) = /m;
 
 function split({ ml_code, goal }: Work): Remark[] {
   if (ml_code.trim() === "" || goal.task_type === "clustering") return [];
@@ -173,7 +167,8 @@ function metric({ ml_code, goal: { task_type } }: Work): Remark[] {
 }
 
 function seed({ ml_code }: Work): Remark[] {
-  const fixed = /random_state\s*=\s*(?!None)|\brandom\.seed\(|manual_seed\(|default_rng\(\s*\w/;
+  const fixed =
+    /random_state\s*=\s*(?!None)|\brandom\.seed\(|manual_seed\(|default_rng\(\s*\w|\bRandom\(\s*\w/;
   if (ml_code.trim() === "" || fixed.test(ml_code)) return [];
   return minor("No seed is fixed: another run gives other figures.");
 }
@@ -184,56 +179,8 @@ function baseline({ ml_code, goal }: Work): Remark[] {
   return minor("There is no baseline to compare the figures with.");
 }
 
-/** Figures that are too good, or no better than the baseline's. */
-function figures({ ml_result }: Work): Remark[] {
-  const found = figuresIn(ml_result);
-  return Object.entries(found.metrics).flatMap(([name, value]) => {
-    const other = found.baseline[name];
-    const isScore = /auc|f1|r2|accuracy|precision|recall/i.test(name);
-    const isError = /mae|mse|rmse|error|loss/i.test(name);
-    if (isScore && value > 0.995 || isError && value === 0) {
-      return result(
-        "major",
-        `${name} of ${value} is too good: look for a column that leaks the target.`,
-      );
-    }
-    if (other === undefined || !isScore && !isError) return [];
-    const worse = isScore ? value <= other : value >= other;
-    return worse
-      ? result("major", `${name} of ${value} is no better than the baseline's ${other}.`)
-      : result("info", `${name} is ${value}; the baseline has ${other}.`);
-  });
-}
-
-interface Figures {
-  metrics: Record<string, number>;
-  baseline: Record<string, number>;
-}
-
-/** Takes `metrics` and `baseline` from a result, also from a line of JSON that the code printed. */
-function figuresIn(value: unknown): Figures {
-  const outer = record(value);
-  const printed = [outer.stdout, outer.output, outer.result, value].map(lastJsonLine);
-  const [inner] = [outer, record(outer.result), record(outer.output), ...printed]
-    .filter(({ metrics }) => typeof metrics === "object" && metrics !== null);
-  return { metrics: numbers(inner?.metrics), baseline: numbers(inner?.baseline) };
-}
-
-function lastJsonLine(value: unknown): Record<string, unknown> {
-  const line = text(value).trim().split("\n").at(-1) ?? "";
-  if (!line.startsWith("{")) return {};
-  try {
-    return record(JSON.parse(line));
-  } catch {
-    return {};
-  }
-}
-
-function numbers(value: unknown): Record<string, number> {
-  const entries = Object.entries(record(value)).slice(0, 20);
-  return Object.fromEntries(
-    entries.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
-  );
+function figures({ eda_result, ml_result }: Work): Remark[] {
+  return reviewFigures(ml_result, eda_result);
 }
 
 function withoutComments(source: string): string {
@@ -249,10 +196,6 @@ function major(message: string): Remark[] {
 
 function minor(message: string): Remark[] {
   return [{ severity: "minor", about: "ml_code", message }];
-}
-
-function result(severity: Remark["severity"], message: string): Remark[] {
-  return [{ severity, about: "ml_result", message }];
 }
 
 function text(value: unknown): string {

@@ -1,10 +1,11 @@
 /**
- * The research agent: what the goal asks for and a plan in five steps, made from the goal's words and
- * the data set's address. It has not seen the data and says so.
+ * The research agent: what the goal asks for and a plan in five steps, made from the goal's words,
+ * the data set's address and, where it could be looked at, its columns.
  *
  * @module
  */
 import type { Material } from "../material.ts";
+import { findTarget } from "./columns.ts";
 import { type Goal, readGoal, type TaskType } from "./goal.ts";
 
 /** What the research agent gives. */
@@ -18,12 +19,19 @@ export interface DataResearch {
 
 /** Plans the work on a data set. */
 export function researchData({ fields }: Material): DataResearch {
-  const goal = readGoal(fields);
+  const told = readGoal(fields);
+  const found = findTarget(told, fields.profile);
+  const goal = { ...told, ...(found ? { task_type: found.task_type } : {}) };
+  const target = found ? [...new Set([found.name, ...goal.target])] : goal.target;
   return {
     task_type: goal.task_type,
-    target: goal.target,
-    dataset_info: { file_path: goal.dataset, format: goal.format, notes: notesOf(goal) },
-    research_plan: STEPS[goal.task_type](targetOf(goal), goal.dataset),
+    target,
+    dataset_info: {
+      file_path: goal.dataset,
+      format: goal.format,
+      notes: found?.notes ?? notesOf(goal),
+    },
+    research_plan: STEPS[goal.task_type](targetOf({ ...goal, target }), goal.dataset),
     summary: `${goal.text}: a ${goal.task_type} task on ${goal.dataset}.`,
   };
 }
@@ -55,14 +63,14 @@ const STEPS: Record<TaskType, (target: string, dataset: string) => string[]> = {
     load(dataset),
     `Explore ${target}: the balance of its classes and which columns tell them apart.`,
     "Prepare the features inside one pipeline: fill gaps, scale numbers, encode categories; drop identifiers.",
-    "Hold out a stratified fifth of the rows, then train a random forest against a most-frequent-class baseline.",
+    "Hold out a stratified fifth of the rows, then train a model against a most-frequent-class baseline.",
     "Judge by ROC AUC, F1 and the confusion per class, and have the code and the figures reviewed.",
   ],
   regression: (target, dataset) => [
     load(dataset),
     `Explore ${target}: its distribution, its outliers and which columns go along with it.`,
     "Prepare the features inside one pipeline: fill gaps, scale numbers, encode categories; drop identifiers.",
-    "Hold out a fifth of the rows, then train a random forest against a mean baseline.",
+    "Hold out a fifth of the rows, then train a model against a mean baseline.",
     "Judge by mean absolute error and R² on the held-out rows, and have the code and the figures reviewed.",
   ],
   clustering: (_target, dataset) => [
@@ -76,7 +84,7 @@ const STEPS: Record<TaskType, (target: string, dataset: string) => string[]> = {
     load(dataset),
     `Explore ${target} over time: its trend, its seasons, gaps in the dates and outliers.`,
     "Prepare the series: sort by date, fill gaps, add lags and calendar features that are known in advance.",
-    "Hold out the last fifth in order of time, then train gradient boosting against a last-value baseline.",
+    "Hold out the last fifth in order of time, then train a model against a last-value baseline.",
     "Judge by mean absolute error on the held-out end, and have the code and the figures reviewed.",
   ],
 };

@@ -6,9 +6,10 @@ import { type ApprovalDeps, payloadHash } from "../../../pipeline/approvals/mod.
 import { createCatalog } from "../../../pipeline/catalog.ts";
 import { createProgram } from "../../../pipeline/graph/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
-import type { Service, Services } from "../../../pipeline/services.ts";
-import { standIns } from "../../../pipeline/stand_ins.ts";
-import { FakeContext } from "../_fake_context.ts";
+import type { Services } from "../../../pipeline/services.ts";
+import { environmentsTask, giveUpTask } from "../../../pipeline/notebook/mod.ts";
+import { SANDBOX } from "../../../pipeline/notebook/environment.ts";
+import { FakeContext, RUN } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
@@ -24,8 +25,27 @@ interface Decision {
   code?: string;
 }
 
+/** A service of this program that gives these answers, one after the other; the last one stays. */
+function embedded(...answers: Json[]) {
+  const called: [string, Json][] = [];
+  return {
+    called,
+    environment: SANDBOX,
+    embedded(path: string, body: Json) {
+      called.push([path, body]);
+      return answers.length > 1 ? answers.shift()! : answers[0]!;
+    },
+  };
+}
+
+/** What is answered where the data cannot be loaded. */
+const UNREACHABLE: Services = {
+  browser_agent: embedded({ embedded: true, executed: false, message: "no data" }),
+  ml_worker: embedded({ embedded: true, executed: false, message: "no data" }),
+};
+
 /** Runs the built-in pipeline; `decisions` are made one after the other. */
-async function dataScience(decisions: Decision[], services: Services = standIns) {
+async function dataScience(decisions: Decision[], services: Services = UNREACHABLE) {
   const ctx = new FakeContext();
   let verdict: { decision: string; payload: Json; by: string[]; comment?: string } | undefined;
   const approvals: ApprovalDeps = {
@@ -51,7 +71,11 @@ async function dataScience(decisions: Decision[], services: Services = standIns)
   const deps = {
     models: createOfflineModel(),
     model_retry: {},
-    tasks: { agent_state: agentStateTask },
+    tasks: {
+      agent_state: agentStateTask,
+      environments: environmentsTask(services),
+      give_up: giveUpTask,
+    },
     ...NO_TOOLS,
     services,
     approvals,
@@ -62,7 +86,7 @@ async function dataScience(decisions: Decision[], services: Services = standIns)
       agents: [`${root}agents`],
       prompts: [`${root}prompts`],
     },
-    tasks: ["agent_state", "merge_review"],
+    tasks: [...Object.keys(deps.tasks), "merge_review"],
     services: Object.keys(services),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: (definition) => createProgram(definition, deps),
@@ -103,7 +127,7 @@ Deno.test("data-science: approved at once, without services", async () => {
     code_context: {
       eda_code: codes(ctx)[0],
       eda_result: { embedded: true, executed: false },
-      ml_result: { embedded: true, executed: false, dataset: INPUT.dataset_url },
+      ml_result: { embedded: true, executed: false, message: "no data" },
     },
   });
   expect(state.research_plan).toHaveLength(5);
@@ -118,7 +142,7 @@ Deno.test("data-science: approved at once, without services", async () => {
   ]);
   expect(state.review_feedback.map(({ from, message }) => [from, message.slice(0, 28)])).toEqual([
     ["critic_agent", "The exploration was not run:"],
-    ["critic_agent", "The training was not run: Th"],
+    ["critic_agent", "The training was not run: no"],
   ]);
 });
 
@@ -130,10 +154,10 @@ Deno.test("data-science: every rejection adds to what the next exploration follo
     { decision: "approved" },
   ]);
   const [first, second, third, fourth] = codes(ctx);
-  expect(first).not.toMatch(/interquartile|savefig/);
+  expect(first).not.toMatch(/interquartile|histogram_/);
   expect(second).toContain("interquartile");
   expect(third).toContain("# 2. Rejected without a comment.");
-  expect(fourth).toMatch(/interquartile[\s\S]*savefig/);
+  expect(fourth).toMatch(/interquartile[\s\S]*histogram_/);
   expect(state.code_context.eda_code).toBe(fourth!);
   expect(state.review_feedback.slice(0, 3)).toEqual([
     { from: "human_approval", message: "Look at outliers" },
@@ -144,21 +168,17 @@ Deno.test("data-science: every rejection adds to what the next exploration follo
 });
 
 Deno.test("data-science: what runs is the code as it was edited; results reach the agents", async () => {
-  const called: [string, Json][] = [];
-  const service = (answer: Json): Service => ({
-    embedded(path, body) {
-      called.push([path, body]);
-      return answer;
-    },
-  });
+  const browser_agent = embedded({ stdout: "1\n", exit_code: 0 });
+  const ml_worker = embedded({ metrics: { f1: 0.4 }, baseline: { f1: 0.5 } });
   const { ctx, state } = await dataScience([{ decision: "approved", code: "print(1)" }], {
-    browser_agent: service({ stdout: "1\n", exit_code: 0 }),
-    ml_worker: service({ metrics: { f1: 0.4 }, baseline: { f1: 0.5 } }),
+    browser_agent,
+    ml_worker,
   });
   const ml = agentOutputs(ctx, "ml_engineer")[0] as { code: string };
-  expect(called).toEqual([
-    ["/execute", { code: "print(1)" }],
-    ["/train", { dataset: INPUT.dataset_url, code: ml.code }],
+  const dataset = INPUT.dataset_url;
+  expect([...browser_agent.called, ...ml_worker.called]).toEqual([
+    ["/execute", { dataset, code: "print(1)" }],
+    ["/train", { dataset, code: ml.code }],
   ]);
   expect(state.code_context.eda_result).toEqual({ stdout: "1\n", exit_code: 0 });
   expect(state.review_feedback).toContainEqual({
@@ -167,4 +187,63 @@ Deno.test("data-science: what runs is the code as it was edited; results reach t
     about: "ml_result",
     message: "f1 of 0.4 is no better than the baseline's 0.5.",
   });
+});
+
+const FAILED = {
+  executed: true,
+  exit_code: 1,
+  error: { code: "code_failed", message: "Cannot run the code: KeyError: 'churn'." },
+  stderr: "KeyError: 'churn'",
+};
+const RAN = { executed: true, exit_code: 0, stdout: "" };
+
+Deno.test("data-science: code that fails goes back with its error and is approved again", async () => {
+  const browser_agent = embedded(FAILED, RAN);
+  const ml_worker = embedded(FAILED, { ...FAILED, error: "again" }, RAN);
+  const { ctx, state } = await dataScience(
+    [{ decision: "approved", code: "print(table['churn'])" }, { decision: "approved" }],
+    { browser_agent, ml_worker },
+  );
+  expect(ctx.ran.filter((key) => key.startsWith("human_approval"))).toHaveLength(2);
+  expect(browser_agent.called).toHaveLength(2);
+  expect(ml_worker.called).toHaveLength(3);
+  const prompts = ctx.events.flatMap((event) =>
+    event.type === "agent.started" ? [event.agent] : []
+  );
+  expect(prompts.filter((agent) => agent === "data_engineer")).toHaveLength(2);
+  expect(prompts.filter((agent) => agent === "ml_engineer")).toHaveLength(3);
+  expect(state.review_feedback.slice(0, 3)).toEqual([
+    { from: "browser_agent", message: FAILED.error.message },
+    { from: "ml_worker", message: FAILED.error.message },
+    { from: "ml_worker", message: "again" },
+  ]);
+  expect(state.code_context.eda_result).toEqual(RAN);
+});
+
+Deno.test("data-science: code that fails three times ends the run with its error", async () => {
+  const decisions = Array.from({ length: 3 }, () => ({ decision: "approved" as const }));
+  const services = { browser_agent: embedded(FAILED), ml_worker: embedded(RAN) };
+  await expect(dataScience(decisions, services)).rejects.toMatchObject({
+    code: "code_failed",
+    message: expect.stringContaining("KeyError: 'churn'"),
+    details: { stderr: "KeyError: 'churn'" },
+  });
+  expect(services.browser_agent.called).toHaveLength(3);
+  expect(services.ml_worker.called).toHaveLength(0);
+});
+
+Deno.test("data-science: the agents know what their code runs in", async () => {
+  const urls = { url: "http://service.test", timeout_ms: 1 };
+  const here = embedded(RAN);
+  expect(environmentsTask({ browser_agent: here, ml_worker: urls }).run(null, {} as never, RUN))
+    .toMatchObject({
+      browser_agent: { has_packages: false, description: expect.stringContaining("charts") },
+      ml_worker: { has_packages: true, description: expect.stringContaining("pandas") },
+    });
+  const { state } = await dataScience([{ decision: "approved" }], {
+    browser_agent: here,
+    ml_worker: here,
+  });
+  expect(state.code_context.eda_code).toContain("import charts");
+  expect(state.code_context.ml_code).not.toContain("sklearn");
 });
