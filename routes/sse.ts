@@ -3,7 +3,8 @@
  *
  * Boundary: turns events that are text already into one response body.
  *
- * 1. Nothing is copied per event but its text: everything that waits goes out as one chunk.
+ * 1. An event's text is one string for all of its readers until the moment it is sent: of what waits,
+ *    no more than {@linkcode CHUNK} characters are copied for a reader that takes nothing.
  * 2. A reader that waits is served in the same turn of the event loop (a microtask), so that events
  *    which arrive together leave together and an idle stream adds no latency.
  * 3. A reader that does not keep up is cut off past {@linkcode MAX_BUFFERED} characters: it still
@@ -17,6 +18,8 @@ import type { Sessions } from "./sessions.ts";
 
 /** Characters that may wait for one reader. */
 const MAX_BUFFERED = 1_000_000;
+/** Characters that go out at once. */
+const CHUNK = 65_536;
 /** Proxies close connections that are silent for longer, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -38,7 +41,9 @@ export interface SseStream {
 /** Opens a stream; it counts as one of `sessions` until it ends. */
 export function openSse(sessions: Sessions): SseStream {
   const over = new AbortController();
-  let pending = "";
+  /** What waits, in pieces, and its length. */
+  let pending: string[] = [];
+  let waiting = 0;
   let cancelled = false;
   let scheduled = false;
   let controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -50,11 +55,15 @@ export function openSse(sessions: Sessions): SseStream {
   const flush = () => {
     scheduled = false;
     if (cancelled) return;
-    if (pending !== "") controller.enqueue(encoder.encode(pending));
-    pending = "";
-    if (over.signal.aborted) controller.close();
+    if (waiting > 0) {
+      const text = takeFrom(pending);
+      waiting -= text.length;
+      controller.enqueue(encoder.encode(text));
+    }
+    if (over.signal.aborted && waiting === 0) controller.close();
     wake?.();
     wake = undefined;
+    if (waiting >= MAX_BUFFERED / 2 && !over.signal.aborted) return;
     drained?.resolve();
     drained = undefined;
   };
@@ -70,13 +79,17 @@ export function openSse(sessions: Sessions): SseStream {
     drained?.resolve();
     schedule();
   };
-  const write = (text: string) => {
+  const add = (piece: string) => {
+    pending.push(piece);
+    waiting += piece.length;
+  };
+  const write = (...pieces: string[]) => {
     if (over.signal.aborted) return;
-    if (pending.length <= MAX_BUFFERED) {
-      pending += text;
+    if (waiting <= MAX_BUFFERED) {
+      pieces.forEach(add);
       schedule();
     } else {
-      pending += ": cut off, too slow: resume with Last-Event-ID\n\n";
+      add(": cut off, too slow: resume with Last-Event-ID\n\n");
       end();
     }
   };
@@ -88,11 +101,13 @@ export function openSse(sessions: Sessions): SseStream {
       controller = given;
     },
     pull() {
-      if (pending !== "" || over.signal.aborted) return flush();
+      if (waiting > 0 || over.signal.aborted) return flush();
       return new Promise<void>((resolve) => wake = resolve);
     },
     cancel() {
       cancelled = true;
+      pending = [];
+      waiting = 0;
       end();
     },
     // Without a queue of its own, `pull` is called only while somebody reads.
@@ -101,17 +116,34 @@ export function openSse(sessions: Sessions): SseStream {
   return {
     signal: over.signal,
     room() {
-      if (pending.length < MAX_BUFFERED / 2 || over.signal.aborted) return Promise.resolve();
+      if (waiting < MAX_BUFFERED / 2 || over.signal.aborted) return Promise.resolve();
       drained ??= Promise.withResolvers();
       return drained.promise;
     },
     send(type, json, seq) {
       const id = seq === undefined ? "" : `id: ${seq}\n`;
-      write(`${id}event: ${type}\ndata: ${json}\n\n`);
+      write(`${id}event: ${type}\ndata: `, json, "\n\n");
     },
     end,
     response: new Response(body, { headers: SSE_HEADERS }),
   };
+}
+
+/** Takes the first {@linkcode CHUNK} characters off `pieces`, or less; no character is divided. */
+function takeFrom(pieces: string[]): string {
+  let text = "", whole = 0;
+  while (whole < pieces.length && text.length + pieces[whole]!.length <= CHUNK) {
+    text += pieces[whole++];
+  }
+  const rest = pieces[whole];
+  if (rest !== undefined && text.length < CHUNK) {
+    let end = CHUNK - text.length;
+    if (/[\ud800-\udbff]/.test(rest[end - 1]!)) end--;
+    text += rest.slice(0, end);
+    pieces[whole] = rest.slice(end);
+  }
+  pieces.splice(0, whole);
+  return text;
 }
 
 const SSE_HEADERS = {
