@@ -96,13 +96,14 @@ Deno.test("runs of every end are removed without a trace", async () => {
 
 Deno.test("the file stops growing where runs are made and removed steadily", async () => {
   const directory = await Deno.makeTempDir();
-  const { sweep, run, close } = await service(directory);
+  const { store, sweep, run, close } = await service(directory);
   try {
     const sizes: number[] = [];
     for (let round = 0; round < 8; round++) {
       await Promise.all(Array.from({ length: 250 }, () => run("works")));
       await sweep();
       sizes.push(sizeOf(directory));
+      expect(await leftovers(store)).toEqual([]);
     }
     const [, , third] = sizes;
     expect(Math.max(...sizes.slice(3))).toBeLessThan(third! * 1.5);
