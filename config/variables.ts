@@ -61,6 +61,16 @@ const address = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
 const host = z.string().regex(/^([\w.-]+|\[[\da-f:]+\])(:\d+)?$/i)
   .transform((value) => value.toLowerCase().replace(/:\d+$/, ""));
 
+/** A port stays: it is a part of the rule. */
+const hostRule = z.string().regex(/^(\*\.)?([\w-][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i);
+
+const searchServices = {
+  brave: "brave",
+  tavily: "tavily",
+  serper: "serper",
+  searxng: "searxng",
+} as const;
+
 const origin = z.string().refine((value) =>
   URL.canParse(value) && new URL(value).origin === value.toLowerCase()
 ).toLowerCase();
@@ -136,6 +146,7 @@ const models = "Models";
 const customgpt = "CustomGPT";
 const services = "Services";
 const others = "Other agents and MCP servers";
+const tools = "Tools";
 const documents = "Documents";
 const runs = "Runs and limits";
 
@@ -352,6 +363,42 @@ export const VARIABLES = z.object({
   }),
   DATASOURCE_AUTH_TOKEN: apiKey(others, "`DATASOURCE_BASE_URL`", "your-token-here"),
 
+  EGRESS_ALLOWED_HOSTS: required(
+    listOf(hostRule, "hosts (`host`, `host:port` or `*.example.com`)"),
+    {
+      group: tools,
+      default: "",
+      description:
+        "Hosts that tools, crawlers and agents may reach although they are private, loopback or local; all others have to be public. See [Tools](tools.md).",
+      example: "wiki.internal,localhost:9000,*.corp.example.com",
+    },
+  ),
+  TOOLS_CONFIG_PATH: optional(text, {
+    group: tools,
+    description:
+      "File or folder that defines tools, besides `tools/` of the home folder. Secrets that it names as `${ secrets.github }` come from variables such as `TOOL_SECRET_GITHUB`. See [Tools](tools.md).",
+    example: "/srv/orchestrator/tools.yaml",
+  }),
+  WEB_SEARCH_PROVIDER: optional(oneOf(searchServices), {
+    group: tools,
+    description:
+      "Search service of the tool `web_search`. Not set: the first of brave, tavily, serper, searxng that is set up.",
+    example: "brave",
+  }),
+  BRAVE_API_KEY: apiKey(tools, "Brave Search", "your-key-here"),
+  TAVILY_API_KEY: apiKey(tools, "Tavily", "your-key-here"),
+  SERPER_API_KEY: apiKey(tools, "Serper", "your-key-here"),
+  SEARXNG_URL: optional(url, {
+    group: tools,
+    description: "Address of a SearXNG server whose settings allow the format `json`.",
+    example: "http://localhost:8080",
+  }),
+  WEB_SEARCH_URL: baseUrl(
+    tools,
+    "the search service",
+    "https://gateway.example.com/search",
+  ),
+
   RUN_CONCURRENCY: required(integer(1, 100_000), {
     group: runs,
     default: "1000",
@@ -399,7 +446,7 @@ export const VARIABLES = z.object({
     group: documents,
     default: "50000",
     description:
-      "Passages (of about 1,000 characters) of one collection; as many of all collections are kept in memory, about 10 KB each.",
+      "Passages (of about 1,000 characters) of one collection; as many of all collections are kept in memory, about 2 KB each and 4 bytes for each number of a vector.",
     example: "50000",
   }),
   EMBEDDING_MODEL: optional(text, {

@@ -17,9 +17,6 @@ import type { DocumentRecord, Passage, Place } from "./document.ts";
 import { PassageIndex } from "./passage_index.ts";
 import type { Change, Shelves } from "./shelves.ts";
 
-/** Passages that are indexed before others get their turn on the event loop. */
-const TURN = 100;
-
 /** What is needed to keep copies. */
 export interface IndexesOptions {
   shelves: Pick<Shelves, "count" | "list" | "passagesFrom" | "vectors">;
@@ -30,7 +27,9 @@ export interface IndexesOptions {
 }
 
 interface Copy {
-  index: PassageIndex;
+  index: Promise<PassageIndex>;
+  /** How many passages it had after its last reading. */
+  size: number;
   /** The collection's version that the copy shows; `undefined` before the first reading. */
   version: string | null | undefined;
   /** The reading under way, or the last one. */
@@ -48,7 +47,7 @@ export class Indexes {
   async current(place: Place): Promise<PassageIndex> {
     const name = nameOf(place);
     const copy = this.copies.get(name) ??
-      { index: new PassageIndex(), version: undefined, reading: Promise.resolve() };
+      { index: PassageIndex.create(), size: 0, version: undefined, reading: Promise.resolve() };
     this.copies.delete(name);
     this.copies.set(name, copy);
     const reading = copy.reading.catch(() => {}).then(() => this.catchUp(place, copy));
@@ -62,17 +61,18 @@ export class Indexes {
   async note(
     place: Place,
     change: Change,
-    passages?: Passage[],
+    passages: Passage[] = [],
     vectors?: Uint8Array[],
   ): Promise<void> {
     const copy = this.copies.get(nameOf(place));
     if (!copy) return;
-    const reading = copy.reading.catch(() => {}).then(() => {
+    const reading = copy.reading.catch(() => {}).then(async () => {
       if (copy.version !== change.before || copy.version === undefined) return;
-      if (change.removed) copy.index.remove(change.removed.id);
-      if (change.added && passages) copy.index.add(change.added, change.after, passages, vectors);
-      else if (change.added) return;
+      const index = await copy.index;
+      if (change.removed) index.remove(change.removed.id);
+      if (change.added) await index.add(change.added, change.after, passages, vectors);
       copy.version = change.after;
+      copy.size = index.size;
     });
     copy.reading = reading;
     await reading;
@@ -81,16 +81,18 @@ export class Indexes {
   private async catchUp(place: Place, copy: Copy): Promise<void> {
     const { version } = await this.options.shelves.count(place);
     if (copy.version === version) return;
-    const stale = copy.index.versions();
+    const index = await copy.index;
+    const stale = index.versions();
     const missing = new Map<string, { record: DocumentRecord; version: string }>();
     for await (const entry of this.options.shelves.list(place.tenant, place.collection)) {
       const { id } = entry.record;
       if (stale.get(id) !== entry.version) missing.set(id, entry);
       else stale.delete(id);
     }
-    for (const id of stale.keys()) if (!missing.has(id)) copy.index.remove(id);
-    await this.read(place, copy.index, missing);
+    for (const id of stale.keys()) if (!missing.has(id)) index.remove(id);
+    await this.read(place, index, missing);
     copy.version = version;
+    copy.size = index.size;
   }
 
   /** Documents are in the order of their ids, which is the order of their passages. */
@@ -103,18 +105,13 @@ export class Indexes {
     if (first === undefined) return;
     let current: string | undefined;
     let passages: Passage[] = [];
-    let since = 0;
     const finish = async () => {
       const found = current === undefined ? undefined : missing.get(current);
       if (!found) return;
       const { record, version } = found;
       const kept = this.options.model !== undefined && record.embedding === this.options.model;
       const vectors = kept ? await this.options.shelves.vectors(place, record.id) : undefined;
-      since += passages.length;
-      index.add(record, version, passages, vectors);
-      if (since < TURN) return;
-      since = 0;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await index.add(record, version, passages, vectors);
     };
     for await (const { document, passage } of this.options.shelves.passagesFrom(place, first)) {
       if (document !== current) {
@@ -129,12 +126,12 @@ export class Indexes {
 
   private evict(current: string): void {
     let total = 0;
-    for (const { index } of this.copies.values()) total += index.size;
-    for (const [name, { index }] of this.copies) {
+    for (const { size } of this.copies.values()) total += size;
+    for (const [name, { size }] of this.copies) {
       if (total <= this.options.max_passages) return;
       if (name === current) continue;
       this.copies.delete(name);
-      total -= index.size;
+      total -= size;
     }
   }
 }

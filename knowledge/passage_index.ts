@@ -1,55 +1,67 @@
 /**
- * One collection, searchable, in memory: words of passages, vectors and the documents' records. The
- * passages' text is not here: it is read from the store once a passage is found.
+ * One collection, searchable, in memory: the words of passages, their vectors and the documents'
+ * records. The passages' text is not here: it is read from the store once a passage is found.
+ *
+ * Words are in a full-text index of SQLite (FTS5), which ranks by BM25; they come to it as
+ * `words.ts` makes them, so that it has nothing to do with languages. Why this index:
+ * docs/decisions/012-search-index.md.
  *
  * @module
  */
-import MiniSearch from "minisearch";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { DocumentRecord, Hit, Passage } from "./document.ts";
 import { cosines, setRow } from "./vectors.ts";
 import { queryWords, words } from "./words.ts";
-
-/** A passage as it is indexed. Its id is a number because every word's list holds it. */
-interface Indexed {
-  id: number;
-  text: string;
-  heading: string;
-}
 
 interface Known {
   record: DocumentRecord;
   /** Tells this state of the document from others. */
   version: string;
-  /** Index of its first passage; the others follow. */
+  /** Row of its first passage; the others follow. */
   first: number;
   /** A row for each passage; absent when it has no vectors of the model. */
   matrix?: Float32Array;
 }
 
-/** Headings and titles are short and say what a passage is about. */
-const HEADING_BOOST = 1.5;
-const SHORT_CHARS = 3;
-
-/** What a search looks at; nothing: all documents. */
+/** Which documents a search looks at; nothing: all. */
 export type Allowed = (record: DocumentRecord) => boolean;
 
-/** See the module. Passages are added in order, document by document. */
+/** Nothing but spaces ends a word, and the text itself is not kept. */
+const TABLE = `CREATE VIRTUAL TABLE passages USING fts5(
+  text, heading, content='', contentless_delete=1,
+  tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* P* S* Co'"
+)`;
+/** Headings and titles are short and say what a passage is about: they count double. */
+const SEARCH = `SELECT rowid, -bm25(passages, 1.0, 2.0) AS score FROM passages
+  WHERE passages MATCH ? ORDER BY score DESC LIMIT ?`;
+/** Words of more characters are also found by their beginnings: shorter ones begin too many. */
+const SHORT_CHARS = 3;
+/** Passages that are indexed before others get their turn on the event loop. */
+const TURN = 50;
+
+/** See the module. */
 export class PassageIndex {
   private readonly known = new Map<string, Known>();
-  /** By the passages' index: whose it is. */
+  /** By row: whose passage it is. */
   private readonly owners: (Known | undefined)[] = [];
-  private readonly lexical = new MiniSearch<Indexed>({
-    fields: ["text", "heading"],
-    tokenize: words,
-    processTerm: (term) => term,
-    searchOptions: {
-      tokenize: queryWords,
-      boost: { heading: HEADING_BOOST },
-      // Short words begin too many others.
-      prefix: (term) => term.length > SHORT_CHARS,
-    },
-  });
+  private readonly insert: StatementSync;
+  private readonly delete: StatementSync;
+  private readonly find: StatementSync;
   private live = 0;
+
+  /** @param database a fresh one, this index's own */
+  constructor(private readonly database: DatabaseSync) {
+    database.exec(TABLE);
+    this.insert = database.prepare("INSERT INTO passages (rowid, text, heading) VALUES (?, ?, ?)");
+    this.delete = database.prepare("DELETE FROM passages WHERE rowid BETWEEN ? AND ?");
+    this.find = database.prepare(SEARCH);
+  }
+
+  /** Makes an empty one. */
+  static async create(): Promise<PassageIndex> {
+    const { DatabaseSync } = await import("node:sqlite");
+    return new PassageIndex(new DatabaseSync(":memory:"));
+  }
 
   /** How many passages it holds. */
   get size(): number {
@@ -76,22 +88,20 @@ export class PassageIndex {
     return [...this.known.values()].flatMap(({ record }) => allowed(record) ? [record.id] : []);
   }
 
-  /** Adds a document in the state `version`, in place of any earlier one. */
-  add(
+  /** Adds a document in the state `version`, in place of any earlier one. One at a time. */
+  async add(
     record: DocumentRecord,
     version: string,
     passages: Passage[],
     vectors: Uint8Array[] | undefined,
-  ): void {
+  ): Promise<void> {
     this.remove(record.id);
     const matrix = vectors && vectors.length === passages.length ? toMatrix(vectors) : undefined;
     const known = { record, version, first: this.owners.length, ...(matrix ? { matrix } : {}) };
     this.known.set(record.id, known);
-    this.live += passages.length;
-    for (const { text, heading } of passages) {
-      const id = this.owners.push(known) - 1;
-      const above = [record.title, ...heading.filter((part) => part !== record.title)];
-      this.lexical.add({ id, text, heading: above.join("\n") });
+    for (let at = 0; at < passages.length; at += TURN) {
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      this.addSome(known, passages.slice(at, at + TURN));
     }
   }
 
@@ -100,24 +110,27 @@ export class PassageIndex {
     const known = this.known.get(id);
     if (!known) return;
     this.known.delete(id);
-    for (let at = known.first; this.owners[at] === known; at++) {
-      this.owners[at] = undefined;
-      this.lexical.discard(at);
-      this.live--;
-    }
+    let at = known.first;
+    for (; this.owners[at] === known; at++) this.owners[at] = undefined;
+    this.delete.run(known.first, at - 1);
+    this.live -= at - known.first;
   }
 
-  /** The passages that fit the words of a query best. */
+  /** The passages that fit the words of a query best, the best first. */
   byWords(query: string, limit: number, allowed?: Allowed): Hit[] {
-    const filter = allowed && (({ id }: { id: number }) => {
-      const owner = this.owners[id];
-      return owner !== undefined && allowed(owner.record);
-    });
-    return this.lexical.search(query, filter ? { filter } : {}).slice(0, limit)
-      .flatMap(({ id, score }) => {
-        const owner = this.owners[id];
-        return owner ? [{ document: owner.record.id, n: id - owner.first, score }] : [];
-      });
+    const wanted = queryWords(query);
+    if (wanted.length === 0) return [];
+    const match = wanted.map((word) => `"${word}"${word.length > SHORT_CHARS ? "*" : ""}`);
+    // What a filter leaves over is known only afterwards.
+    const rows = this.find.all(match.join(" OR "), allowed ? -1 : limit);
+    const hits: Hit[] = [];
+    for (const { rowid, score } of rows as { rowid: number; score: number }[]) {
+      const owner = this.owners[rowid];
+      if (!owner || (allowed && !allowed(owner.record))) continue;
+      hits.push({ document: owner.record.id, n: rowid - owner.first, score });
+      if (hits.length === limit) break;
+    }
+    return hits;
   }
 
   /** The passages whose vectors are nearest to a unit vector. */
@@ -134,6 +147,18 @@ export class PassageIndex {
     }
     keepBest(hits, limit);
     return hits;
+  }
+
+  private addSome(known: Known, passages: Passage[]): void {
+    const { title } = known.record;
+    this.database.exec("BEGIN");
+    for (const { text, heading } of passages) {
+      const row = this.owners.push(known) - 1;
+      const above = [title, ...heading.filter((part) => part !== title)].join("\n");
+      this.insert.run(row, words(text).join(" "), words(above).join(" "));
+    }
+    this.database.exec("COMMIT");
+    this.live += passages.length;
   }
 }
 
