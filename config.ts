@@ -10,6 +10,7 @@ import { parseEnv } from "node:util";
 import { type ExternalConfig, readExternal } from "./config/external.ts";
 import { type DocumentsConfig, readDocuments } from "./config/documents.ts";
 import { type ModelsConfig, readModels } from "./config/models.ts";
+import { readTools, type ToolsConfig } from "./config/tools.ts";
 import {
   describeVariable,
   type LogLevel,
@@ -24,6 +25,7 @@ export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./con
 export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
 export type { DocumentsConfig, EmbeddingConfig } from "./config/documents.ts";
 export type { LogLevel, ProviderName } from "./config/variables.ts";
+export type { ToolsConfig } from "./config/tools.ts";
 export { Secret } from "./config/secret.ts";
 
 /** Environment variables by name. */
@@ -63,6 +65,7 @@ export interface Config {
   >;
   /** What others run and agents may use: MCP servers, agents, a data source. */
   readonly external: Readonly<ExternalConfig>;
+  readonly tools: Readonly<ToolsConfig>;
   readonly runs: {
     readonly concurrency: number;
     readonly queue_limit: number;
@@ -125,16 +128,23 @@ export function readConfig(env: Env): Config {
   // A malformed variable counts as not set in what follows: only its own issue is worth telling.
   const told = new Set(malformed.map(({ location }) => location));
   const documents = readDocuments(values, models.config.providers);
+  const tools = readTools(values, env);
   const further = [
     ...models.issues,
     ...documents.issues,
     ...refusedHost(values.HOST),
     ...refusedRetention(values),
     ...external.issues,
+    ...tools.issues,
   ];
   const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
   if (issues.length > 0) throw invalid(issues);
-  return shapeConfig(env, values, models.config, documents.config, external.config);
+  return shapeConfig(env, values, {
+    models: { ...models.config, proxied: usesProxy(env) },
+    documents: documents.config,
+    external: external.config,
+    tools: tools.config,
+  });
 }
 
 function invalid(issues: Issue[]): OrchestratorError {
@@ -193,9 +203,7 @@ function isLoopback(host: string): boolean {
 function shapeConfig(
   env: Env,
   values: Values,
-  models: ModelsConfig,
-  documents: DocumentsConfig,
-  external: ExternalConfig,
+  parts: Pick<Config, "models" | "documents" | "external" | "tools">,
 ): Config {
   const home = homeFolder(env);
   const base = values.ORCHESTRATOR_BASE_URL ? new URL(values.ORCHESTRATOR_BASE_URL) : undefined;
@@ -215,10 +223,8 @@ function shapeConfig(
       drain_timeout_ms: values.DRAIN_TIMEOUT_SECONDS * 1000,
     },
     log: { level: values.ORCHESTRATOR_LOG_LEVEL ?? values.LOG_LEVEL, format: values.LOG_FORMAT },
-    models: { ...models, proxied: usesProxy(env) },
-    documents,
+    ...parts,
     services: readServices(values),
-    external,
     runs: {
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,

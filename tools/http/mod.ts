@@ -10,5 +10,5 @@ export {
 export { readToolFiles, type ToolFiles } from "./files.ts";
 export { openapiTools } from "./openapi.ts";
 export { createHttpRequest, type HttpHost } from "./request.ts";
-export { environmentSecrets, SECRET_PREFIX, type Secrets } from "./secrets.ts";
+export { configuredSecrets, type Secrets } from "./secrets.ts";
 export { httpTool, type HttpToolDeps, type Select } from "./tool.ts";

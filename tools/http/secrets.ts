@@ -4,13 +4,12 @@
  *
  * @module
  */
+import type { Secret } from "../../config/secret.ts";
+import { SECRET_PREFIX } from "../../config/tools.ts";
 import { OrchestratorError } from "../../errors.ts";
 
 /** Where secrets are: the value of a name, or nothing. */
 export type Secrets = (name: string) => string | undefined;
-
-/** What the environment's variables with secrets begin with. */
-export const SECRET_PREFIX = "TOOL_SECRET_";
 
 const REFERENCE = /\$\{\s*secrets\.([a-z][a-z0-9_]*)\s*\}/g;
 
@@ -20,9 +19,9 @@ export interface RevealedHeaders {
   values: string[];
 }
 
-/** Secrets of an environment: `${ secrets.github }` is the variable `TOOL_SECRET_GITHUB`. */
-export function environmentSecrets(env: Record<string, string | undefined>): Secrets {
-  return (name) => env[SECRET_PREFIX + name.toUpperCase()]?.trim() || undefined;
+/** The secrets of the configuration. */
+export function configuredSecrets(secrets: Readonly<Record<string, Secret>>): Secrets {
+  return (name) => Object.hasOwn(secrets, name) ? secrets[name]?.reveal() : undefined;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { expect } from "expect";
-import { createHttpRequest, environmentSecrets, type HttpHost } from "../../../tools/http/mod.ts";
+import { Secret } from "../../../config/secret.ts";
+import { configuredSecrets, createHttpRequest, type HttpHost } from "../../../tools/http/mod.ts";
 import type { EgressGuard } from "../../../guard/egress.ts";
 import { expectError, run, test, withApi } from "./_setup.ts";
 
-const secrets = environmentSecrets({ TOOL_SECRET_API: "canary-1" });
+const secrets = configuredSecrets({ api: new Secret("canary-1") });
 
 const toolOf = (egress: EgressGuard, ...hosts: HttpHost[]) =>
   createHttpRequest({ egress, secrets, hosts: () => hosts });

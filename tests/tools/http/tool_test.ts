@@ -1,15 +1,16 @@
 import { expect } from "expect";
+import { Secret } from "../../../config/secret.ts";
 import type { NewArtifact } from "../../../tools/tool.ts";
 import {
   compileDefinition,
-  environmentSecrets,
+  configuredSecrets,
   httpTool,
   parseToolDefinition,
 } from "../../../tools/http/mod.ts";
 import type { EgressGuard } from "../../../guard/egress.ts";
 import { expectError, run, scopeOf, select, test, withApi } from "./_setup.ts";
 
-const secrets = environmentSecrets({ TOOL_SECRET_GITHUB: 'ghp_canary"1', OPENAI_API_KEY: "sk" });
+const secrets = configuredSecrets({ github: new Secret('ghp_canary"1') });
 
 /** A tool of the operator. */
 function toolOf(egress: EgressGuard, value: object) {
