@@ -153,12 +153,13 @@ Deno.test("a rejection goes back with its comment; services get what was approve
       expect(await curl(APPROVE, url, id)).toMatchObject({ status: "running" });
       await until(url, id, "run.completed", asked);
       const end = await state(url, id);
+      const dataset = "https://example.com/churn.csv";
       expect(calls).toEqual([
-        { path: "/execute", key: `${runId(id)}/browser_agent`, body: { code } },
+        { path: "/execute", key: `${runId(id)}/browser_agent`, body: { dataset, code } },
         {
           path: "/train",
           key: `${runId(id)}/ml_worker`,
-          body: { dataset: "https://example.com/churn.csv", code: end.code_context.ml_code },
+          body: { dataset, code: end.code_context.ml_code },
         },
       ]);
       expect(end.review_feedback).toEqual([
