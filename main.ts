@@ -9,6 +9,7 @@ import { type Config, isDeployed, loadConfig, loadEnv, readConfig } from "./conf
 import { toOrchestratorError } from "./errors.ts";
 import type { Orchestrator, OrchestratorOptions } from "./orchestrator.ts";
 import { createStreamLogger, type Logger } from "./telemetry/log.ts";
+import { PYTHON_COMMAND, runPythonChild } from "./tools/sandbox/python_process.ts";
 import { version } from "./version.ts";
 
 const encoder = new TextEncoder();
@@ -98,6 +99,7 @@ function deployment(): Deployment {
 }
 
 async function main(): Promise<void> {
+  if (Deno.args[0] === PYTHON_COMMAND) return await runPythonChild();
   try {
     await commandLine().parseAsync(Deno.args, { from: "user" });
   } catch (thrown) {

@@ -8,10 +8,17 @@
  * @module
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { PYODIDE_FOLDER, pyodideFolder, PYTHON_SCRIPT } from "../tools/sandbox/python_process.ts";
 
 /** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
 const DATA = ["agents", "prompts", "pipeline/definitions"];
+
+/** Modules that are started on their own; `script()` of `resources.ts` finds their bundles. */
+const SCRIPTS = ["tools/sandbox/javascript_worker.ts", PYTHON_SCRIPT];
+
+/** What Python needs: loaded by path, so it cannot be bundled. */
+const PYODIDE = ["pyodide.asm.mjs", "pyodide-lock.json", "python_stdlib.zip"];
 
 /**
  * A run in flight is some 100 KB of short-lived objects. In V8's default young generation those of a
@@ -19,13 +26,18 @@ const DATA = ["agents", "prompts", "pipeline/definitions"];
  */
 const HEAP = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
-/** All that the executable may ever do. No subprocess, no foreign code, and it never asks. */
+/**
+ * All that the executable may ever do. No foreign code, and it never asks. It starts one program only:
+ * itself, for Python in the sandbox. Deno cannot be told so, because where the executable will lie is
+ * not known when it is made.
+ */
 const PERMISSIONS = [
   "--no-prompt",
   "--allow-net",
   "--allow-env",
   "--allow-read",
   "--allow-write",
+  "--allow-run",
 ];
 
 /**
@@ -45,6 +57,8 @@ export interface CompileOptions {
   /** Folder of `deno.json` and of the data folders. */
   project: string;
   entry?: string;
+  /** Modules that are started on their own. */
+  scripts?: string[];
   output?: string;
   /** The command of the deno that bundles and compiles. */
   deno?: string[];
@@ -54,6 +68,7 @@ export interface CompileOptions {
 export async function compile(options: CompileOptions): Promise<string> {
   const { project, entry = "main.ts", output = "dist/orchestrator", deno = [Deno.execPath()] } =
     options;
+  const { scripts = SCRIPTS } = options;
   const target = resolve(project, output);
   const staging = join(project, "dist/bundle");
   rmSync(staging, { recursive: true, force: true });
@@ -62,21 +77,39 @@ export async function compile(options: CompileOptions): Promise<string> {
     cpSync(join(project, folder), join(staging, folder), { recursive: true });
   }
 
-  const bundle = join(staging, "main.js");
-  const config = join(project, "deno.json");
-  await run(deno, project, [
-    ...["bundle", "--quiet", "--config", config, "--platform", "deno", "--minify"],
-    ...["-o", bundle, resolve(project, entry)],
-  ]);
-  writeFileSync(bundle, PREAMBLE + readFileSync(bundle, "utf8"));
+  await bundle(deno, project, entry, join(staging, "main.js"));
+  for (const path of scripts) {
+    await bundle(deno, project, path, join(staging, path.replace(/\.ts$/, ".js")));
+  }
+  const folders = [...DATA, ...scripts.length > 0 ? [dirname(PYODIDE_FOLDER)] : []];
+  if (scripts.length > 0) await copyPyodide(join(staging, PYODIDE_FOLDER));
   await run(deno, staging, [
     ...["compile", "--quiet", "--no-config", "--no-lock", "--no-check", "--unstable-kv"],
     HEAP,
     ...PERMISSIONS,
-    ...DATA.flatMap((folder) => ["--include", folder]),
+    ...folders.flatMap((folder) => ["--include", folder]),
     ...["-o", target, "main.js"],
   ]);
   return target;
+}
+
+async function bundle(deno: string[], project: string, entry: string, output: string) {
+  await run(deno, project, [
+    ...["bundle", "--quiet", "--config", join(project, "deno.json"), "--platform", "deno"],
+    ...["--minify", "-o", output, resolve(project, entry)],
+  ]);
+  writeFileSync(output, PREAMBLE + readFileSync(output, "utf8"));
+}
+
+/** `deno compile` takes a `.wasm` file for a module and looks for its imports: it is renamed. */
+async function copyPyodide(target: string): Promise<void> {
+  const [wasm, renamed] = ["pyodide.asm.wasm", "pyodide.asm.bin"];
+  const folder = await pyodideFolder();
+  mkdirSync(target, { recursive: true });
+  for (const name of PYODIDE) cpSync(join(folder, name), join(target, name));
+  cpSync(join(folder, wasm), join(target, renamed));
+  const loader = readFileSync(join(folder, "pyodide.mjs"), "utf8");
+  writeFileSync(join(target, "pyodide.mjs"), loader.replace(`"${wasm}"`, `"${renamed}"`));
 }
 
 async function run(deno: string[], cwd: string, args: string[]): Promise<void> {

@@ -18,7 +18,6 @@ const refusal = (attempt) => {
   }
 };
 const text = JSON.stringify({
-  run: refusal(() => new Deno.Command("true").outputSync()),
   ffi: refusal(() => Deno.dlopen("libc.so.6", {})),
   value,
   agent: Deno.readTextFileSync(root + "/agents/a.md"),
@@ -52,12 +51,11 @@ Deno.test({
   async fn() {
     const project = await sampleProject();
     try {
-      const path = await compile({ project, ...(deno && { deno }) });
+      const path = await compile({ project, scripts: [], ...(deno && { deno }) });
       expect(path).toBe(join(project, "dist/orchestrator"));
       await Deno.remove(join(project, "agents"), { recursive: true });
       const { stdout } = await new Deno.Command(path, { cwd: "/" }).output();
       expect(JSON.parse(new TextDecoder().decode(stdout))).toEqual({
-        run: "NotCapable",
         ffi: "NotCapable",
         value: 42,
         agent: "an agent",

@@ -3,6 +3,7 @@ import { OrchestratorError } from "../../errors.ts";
 import type { CodeRequest, Job, Language, Sandbox } from "./contract.ts";
 import { runJavascript } from "./javascript.ts";
 import { type Outcome, resultOf } from "./outcome.ts";
+import { createPython } from "./python.ts";
 import { createTurns } from "./turns.ts";
 
 /** What a sandbox is given. */
@@ -26,7 +27,10 @@ export function createSandbox(deps: SandboxDeps = {}): Sandbox {
   const turns = createTurns(concurrency);
   const closing = new AbortController();
 
-  const execute = (job: Job): Promise<Outcome> => runJavascript(job, prelude);
+  const python = createPython();
+
+  const execute = (job: Job): Promise<Outcome> =>
+    job.language === "javascript" ? runJavascript(job, prelude) : python.run(job);
 
   return {
     run(request) {
