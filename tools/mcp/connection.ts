@@ -9,6 +9,7 @@
  */
 import { z } from "zod";
 import type { McpServer } from "../../config.ts";
+import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { version } from "../../version.ts";
 import { isLostSession, toolError } from "./failure.ts";
@@ -36,6 +37,8 @@ export interface ConnectionDeps extends TransportDeps {
 interface Open {
   client: Client;
   transport: Transport;
+  /** Why it ended, where it is known. */
+  fault?: OrchestratorError;
 }
 
 /** Talks to one server. */
@@ -98,6 +101,7 @@ export class Connection {
       try {
         return await send(open);
       } catch (error) {
+        if (open.fault && this.connected !== open) throw open.fault;
         if (!await isLostSession(error)) throw error;
         await this.drop(open);
         return await send(await this.open());
@@ -123,8 +127,11 @@ export class Connection {
     const { server, onToolsChanged } = this.deps;
     const transport = await openTransport(server, this.deps);
     const client = await createClient(onToolsChanged);
-    const open = { client, transport };
+    const open: Open = { client, transport };
     client.onclose = () => this.forget(open);
+    client.onerror = (error) => {
+      if (error instanceof OrchestratorError) open.fault ??= error;
+    };
     try {
       const timeout = Math.min(CONNECT_MS, server.timeout_ms);
       await client.connect(transport, { timeout, signal: this.closing.signal });

@@ -22,3 +22,5 @@ export {
   McpError,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
+// @ts-types="@modelcontextprotocol/sdk/shared/stdio"
+export { deserializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";

@@ -8,6 +8,7 @@ import type { McpServer } from "../../config.ts";
 import { OrchestratorError } from "../../errors.ts";
 import type { Egress } from "../../guard/egress.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
+import { LineBuffer } from "./lines.ts";
 import type { Transport } from "./sdk.ts";
 
 /** The most that one answer of a server may hold, in bytes. */
@@ -40,15 +41,17 @@ async function programTransport(
       } to MCP_ALLOWED_COMMANDS if you trust it.`,
     );
   }
-  const { StdioClientTransport } = await import("./sdk.ts");
+  const { deserializeMessage, StdioClientTransport } = await import("./sdk.ts");
   const variables = Object.entries(env).map(([name, value]) => [name, value.reveal()] as const);
-  return new StdioClientTransport({
+  const transport = new StdioClientTransport({
     command,
     args,
     env: Object.fromEntries(variables),
     stderr: "ignore",
     maxBufferSize: MAX_ANSWER_BYTES,
   });
+  const _readBuffer = new LineBuffer(MAX_ANSWER_BYTES, deserializeMessage, tooLarge);
+  return Object.assign(transport as Transport, { _readBuffer });
 }
 
 async function httpTransport(

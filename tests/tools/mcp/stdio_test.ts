@@ -39,9 +39,15 @@ test(
   { allowed_commands, program: true },
 );
 
-test("a program that answers too much is ended", async (bench) => {
-  const huge = await bench.tool(bench.open(program), "mock_huge");
-  await expect(huge.run({}, bench.scope())).rejects.toMatchObject({ code: "tool_failed" });
+test("a program that answers too much is ended, and started again", async (bench) => {
+  const set = bench.open(program);
+  const huge = await bench.tool(set, "mock_huge");
+  await expect(huge.run({}, bench.scope())).rejects.toMatchObject({
+    code: "tool_output_too_large",
+    kind: "terminal",
+  });
+  const echo = await bench.tool(set, "mock_echo");
+  expect(await echo.run({ q: "3" }, bench.scope())).toEqual({ text: "echo 3" });
 }, { allowed_commands, program: true });
 
 test("a program that is not allowed to the word is not started", async (bench) => {
