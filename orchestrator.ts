@@ -50,6 +50,7 @@ import {
   NOTEBOOK_SERVICES,
 } from "./pipeline/notebook/mod.ts";
 import { createSummaries } from "./pipeline/start_summary.ts";
+import { select } from "./pipeline/select.ts";
 import type { ToolCallDeps, Tools } from "./pipeline/tool_call.ts";
 import { mergeReviewTask } from "./pipeline/steps/merge_review.ts";
 import type { Task, Tasks } from "./pipeline/steps/mod.ts";
@@ -65,6 +66,7 @@ import { createMcpTools, createPins } from "./tools/mcp/mod.ts";
 import { createDatasetTool } from "./tools/dataset/mod.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
 import { createTools, type ToolSet } from "./tools/mod.ts";
+import { createWebTools, toolFileIssues } from "./tools/web.ts";
 import { createSearchDocuments } from "./tools/search_documents.ts";
 import { version } from "./version.ts";
 
@@ -135,7 +137,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     max_bytes,
     keep_ms,
   });
-  const egress = createEgress({ allowed_hosts: [], log });
+  const egress = createEgress({ allowed_hosts: config.tools.egress_allowed_hosts, log });
   const knowledge = configuredKnowledge(config, { store, egress, world });
   const data = { egress, artifacts, max_bytes };
   const sandbox = createSandbox();
@@ -149,9 +151,15 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const programs = createPrograms({ visit, knowledge });
   const stored = createStoredPipelines(store, world.clock.now);
   const search: Search = (...asked) => knowledge.search(...asked);
-  const built_in = [createSearchDocuments({ search }), createDatasetTool(data)];
+  const now = world.clock.now;
+  const web = createWebTools(config, { egress, select, now, log });
+  const built_in = [createSearchDocuments({ search }), createDatasetTool(data), ...web.built_in];
   const services = configuredServiceTools(config, { store, egress, world, log });
-  const tools = createTools({ store, now: world.clock.now, log, built_in, sets: services });
+  const tools = createTools({
+    ...{ store, now, log, built_in },
+    sets: [web.files, ...services],
+    compile: web.compile,
+  });
   const made: Record<typeof MADE[number], Task> = {
     capabilities: capabilitiesTask({
       offers: (tenant) => createPipelineOffers(catalog).offers(tenant),
@@ -274,9 +282,10 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
     compile: () => () => Promise.resolve(null),
   });
   const { pipelines, agents, prompts } = await catalog.list();
-  return [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
+  const issues = [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
+  return [...issues, ...toolFileIssues(config)];
 }
 
 /** Tools of what others run, which tell how they are doing. */

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
 import { createRegistry, type Registry, type RegistryDeps } from "./registry.ts";
 import type { Tool, ToolSet } from "./tool.ts";
 
@@ -14,7 +13,7 @@ export type { Registry, ToolStatus } from "./registry.ts";
 export type { Artifact, NewArtifact, Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
 
 /** What tools need. */
-export interface ToolsDeps extends Pick<RegistryDeps, "store" | "now" | "log"> {
+export interface ToolsDeps extends Pick<RegistryDeps, "store" | "now" | "log" | "compile"> {
   /** Tools that are part of the program. */
   built_in?: Tool[];
   /** Further sets, such as MCP servers. */
@@ -26,8 +25,5 @@ export function createTools({ built_in = [], sets = [], ...deps }: ToolsDeps): R
   return createRegistry({
     ...deps,
     sets: [{ name: "built_in", tools: () => Promise.resolve(built_in) }, ...sets],
-    compile: () => {
-      throw new OrchestratorError("validation_failed", "Cannot register tools yet.");
-    },
   });
 }

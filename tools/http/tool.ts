@@ -1,6 +1,6 @@
 /** A tool of a definition. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress, EgressResponse } from "../../guard/egress.ts";
+import type { Egress } from "../../guard/egress.ts";
 import type { Json } from "../../json/value.ts";
 import type { Tool, ToolScope, ToolSource } from "../tool.ts";
 import { contentOf, statusFailure } from "./answer.ts";
@@ -8,11 +8,16 @@ import type { HttpToolDefinition } from "./definition.ts";
 import { revealHeaders, type Secrets } from "./secrets.ts";
 import { type Args, fillJson, fillQuery, fillText, plainText } from "./template.ts";
 
-/** Evaluates a JSONata expression over an answer. @throws `expression_failed`, `expression_limit` */
-export type Select = (
-  expression: string,
-  scope: { body: Json; status: number; input: Json },
-) => Promise<Json | undefined>;
+/** What of an answer an expression sees. */
+export interface Answer {
+  body: Json;
+  status: number;
+  /** The call's arguments. */
+  input: Json;
+}
+
+/** Prepares a JSONata expression. @throws (when evaluated) `expression_failed`, `expression_limit` */
+export type Select = (expression: string) => (answer: Answer) => Promise<Json | undefined>;
 
 /** What HTTP tools need. */
 export interface HttpToolDeps {
@@ -32,6 +37,7 @@ const SAFE = ["GET", "HEAD"];
 export function httpTool(definition: HttpToolDefinition, deps: HttpToolDeps): Tool {
   const { name, description, input, output, http, timeout_seconds, untrusted } = definition;
   const reads = SAFE.includes(http.method);
+  const result = selector(http.response, deps.select);
   return {
     name,
     description,
@@ -42,7 +48,15 @@ export function httpTool(definition: HttpToolDefinition, deps: HttpToolDeps): To
     effect: definition.effect ?? defaultEffect(http.method),
     timeout_ms: timeout_seconds * 1000,
     untrusted,
-    run: (args, scope) => call(definition, args, scope, deps),
+    async run(args, scope) {
+      const answer = await call(definition, args, scope, deps);
+      const found = await result(answer);
+      if (found !== undefined) return found;
+      const why = `there is nothing at ${http.response} in the answer. Mend the tool's response`;
+      throw new OrchestratorError("tool_failed", `Cannot call ${name}: ${why}.`, {
+        details: { tool: name, status: answer.status },
+      });
+    },
   };
 }
 
@@ -57,7 +71,7 @@ async function call(
   args: Args,
   scope: ToolScope,
   deps: HttpToolDeps,
-): Promise<Json> {
+): Promise<Answer> {
   const { name, http, secret_headers = {}, timeout_seconds } = definition;
   const url = address(definition, args);
   const { origin } = url;
@@ -74,7 +88,7 @@ async function call(
   });
   if (response.status >= 300) throw statusFailure(name, response, secret.values);
   const body = await contentOf(name, response, scope, secret.values, http.response !== undefined);
-  return await selected(definition, body, response, args, deps.select);
+  return { body, status: response.status, input: args };
 }
 
 /** The filled address. @throws `tool_bad_arguments` when an argument would lead to another path */
@@ -125,23 +139,11 @@ function isObject(value: Json): value is { [key: string]: Json | undefined } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-async function selected(
-  { name, http: { response: wanted } }: HttpToolDefinition,
-  body: Json,
-  { status }: EgressResponse,
-  args: Args,
-  select: Select,
-): Promise<Json> {
-  if (wanted === undefined) return body;
-  const found = wanted === "" || wanted.startsWith("/")
-    ? atPointer(body, wanted)
-    : await select(wanted, { body, status, input: args });
-  if (found !== undefined) return found;
-  throw new OrchestratorError(
-    "tool_failed",
-    `Cannot call ${name}: there is nothing at ${wanted} in the answer. Mend the tool's response.`,
-    { details: { tool: name, status } },
-  );
+/** What takes the result out of an answer: nothing, a JSON pointer or an expression. */
+function selector(wanted: string | undefined, select: Select): ReturnType<Select> {
+  if (wanted === undefined) return ({ body }) => Promise.resolve(body);
+  if (wanted !== "" && !wanted.startsWith("/")) return select(wanted);
+  return ({ body }) => Promise.resolve(atPointer(body, wanted));
 }
 
 /** What a JSON pointer (RFC 6901) leads to. */

@@ -64,7 +64,7 @@ export function run(tool: Tool, args: Record<string, Json>, scope = scopeOf()): 
 }
 
 /** JSONata without bounds. */
-export const select: Select = async (expression, scope) => {
+export const select: Select = (expression) => async (answer) => {
   const { default: jsonata } = await import("jsonata");
-  return await jsonata(expression).evaluate(scope);
+  return await jsonata(expression).evaluate(answer);
 };

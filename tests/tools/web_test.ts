@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { expect } from "expect";
+import { createWebTools, toolFileIssues } from "../../tools/web.ts";
+import { expectError, run, select, test, withApi } from "./http/_setup.ts";
+
+const NONE = { egress_allowed_hosts: [], secrets: {} };
+
+test("createWebTools() puts the home folder's tools and the built-in ones together", () =>
+  withApi(() => Response.json("here"), async ({ url, egress }) => {
+    const home = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(join(home, "tools"));
+      await Deno.writeTextFile(join(home, "tools", "a.yaml"), `http_hosts: [{ origin: "${url}" }]`);
+      const config_path = join(home, "own.yaml");
+      await Deno.writeTextFile(
+        config_path,
+        `{ name: own, description: Own., http: { url: "${url}" } }`,
+      );
+      const config = { home, tools: { ...NONE, config_path } };
+      const web = createWebTools(config, { egress, select, now: () => 0, log: { warn() {} } });
+      expect(web.built_in.map(({ name }) => name)).toEqual([
+        "fetch_page",
+        "web_search",
+        "http_request",
+      ]);
+      const [own] = await web.files.tools("acme");
+      expect(await run(own!, {})).toBe("here");
+      expect(await run(web.built_in[2]!, { url })).toMatchObject({ status: 200, body: "here" });
+      const registered = web.compile({ name: "mine", description: "Mine.", http: { url } });
+      await expectError(run(registered, {}), "egress_denied");
+      expect(toolFileIssues(config)).toEqual([]);
+      expect(toolFileIssues({ home, tools: { ...NONE, config_path: join(home, "no.yaml") } }))
+        .toEqual([{ location: join(home, "no.yaml"), message: "is not there" }]);
+    } finally {
+      await Deno.remove(home, { recursive: true });
+    }
+  }));
