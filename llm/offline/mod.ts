@@ -13,6 +13,8 @@ import type {
   ModelRequest,
 } from "../model.ts";
 import { answer, evidenceOf } from "./answer.ts";
+import { assist } from "./assistant/assist.ts";
+import { routeIntent } from "./assistant/intent.ts";
 import { type Brief, readBrief } from "./brief.ts";
 import { criticize, explore, researchData, train } from "./data/mod.ts";
 import { marksIn } from "./draft.ts";
@@ -43,6 +45,8 @@ const SKILLS: Record<string, Skill> = {
   machine_learning: train,
   critique: criticize,
   summarizing: summarize,
+  routing: routeIntent,
+  assisting: assist,
 };
 
 /** Makes the offline model: provider and model are both named `offline`, and cost nothing. */

@@ -267,6 +267,8 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
     tasks: [
       "agent_state",
       "capabilities",
+      "environments",
+      "give_up",
       "keep_summary",
       "merge_review",
       "read_conversation",

@@ -1,0 +1,170 @@
+import { expect } from "expect";
+import { readConfig } from "../../../config.ts";
+import { createOrchestrator } from "../../../orchestrator.ts";
+import type { JournalEvent } from "../../../pipeline/kernel/events.ts";
+
+// deno-lint-ignore no-explicit-any -- JSON as it came
+type Body = any;
+
+/** A whole service with the offline model. */
+async function service(env: Record<string, string> = {}) {
+  const home = await Deno.makeTempDir();
+  const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
+  const orchestrator = await createOrchestrator({
+    config: readConfig({ ORCHESTRATOR_HOME: home, ...env }),
+    log: silent as never,
+  });
+  const request = async (method: string, path: string, body?: unknown) => {
+    const response = await orchestrator.app.request(path, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: (text === "" ? null : JSON.parse(text)) as Body };
+  };
+  return {
+    ...orchestrator,
+    request,
+    async ask(prompt: string, more: Record<string, unknown> = {}) {
+      const { status, body } = await request("POST", "/v1/chat", { prompt, ...more });
+      expect([status, body.detail ?? null]).toEqual([200, null]);
+      return body;
+    },
+    async journal(run_id: string): Promise<JournalEvent[]> {
+      return (await request("GET", `/v1/runs/${run_id}/journal`)).body;
+    },
+    async [Symbol.asyncDispose]() {
+      await orchestrator.close();
+      await Deno.remove(home, { recursive: true });
+    },
+  };
+}
+
+Deno.test("assistant: small talk is answered directly, with the nodes of the seed", async () => {
+  await using s = await service();
+  const answer = await s.ask("Hello");
+  expect(answer.message.content).toBe("Hello! What can I do for you?");
+  expect(answer.metadata).toMatchObject({ pipeline: "assistant", intent: "answer" });
+  const { body: run } = await s.request("GET", `/v1/runs/${answer.run_id}`);
+  expect(Object.keys(run.state.nodes)).toEqual([
+    "start",
+    "intent_router",
+    "route",
+    "llm_agent",
+    "memory_store",
+    "end",
+  ]);
+});
+
+Deno.test("assistant: a text is written by compose, a run within the run", async () => {
+  await using s = await service();
+  const answer = await s.ask("Write 120 words about timber.", {
+    documents: [{
+      id: "wood",
+      text: "Timber stores carbon. Timber is light. Timber towers reach 25 storeys.",
+    }],
+  });
+  expect(answer.metadata).toMatchObject({ intent: "pipeline", handed_to: "compose" });
+  expect(answer.message.content).toContain("[wood]");
+  expect(answer.sources).toEqual([expect.objectContaining({ id: "wood" })]);
+  expect(answer.review.score).toBeGreaterThan(0);
+  const { body: run } = await s.request("GET", `/v1/runs/${answer.run_id}`);
+  expect(run.children).toHaveLength(1);
+  const { body: child } = await s.request("GET", run.children[0].links.self);
+  expect([child.pipeline, child.status, child.parent.run]).toEqual([
+    "compose",
+    "completed",
+    answer.run_id,
+  ]);
+  const { body: talk } = await s.request("GET", `/v1/conversations/${answer.conversation_id}`);
+  expect(talk.exchanges).toHaveLength(1);
+});
+
+Deno.test("assistant: what a pipeline needs and the request lacks is asked for", async () => {
+  await using s = await service();
+  const answer = await s.ask("Analyze customer churn", { user_id: "user123", metadata: {} });
+  expect(answer.metadata.handed_to).toBe("data-science");
+  expect(answer.message.content).toContain("dataset_url");
+});
+
+Deno.test("assistant: a data set goes to data-science, which asks a person", async () => {
+  await using s = await service();
+  const { status, body } = await s.request("POST", "/v1/chat", {
+    prompt: "Predict churn on https://data.example/churn.csv",
+  });
+  expect([status, body.status]).toEqual([202, "waiting"]);
+  expect(body.approvals).toHaveLength(1);
+  expect(body.approvals[0].run_id).not.toBe(body.run_id);
+});
+
+Deno.test("assistant: facts are remembered for the user, across conversations", async () => {
+  await using s = await service();
+  const first = await s.ask("My name is Ada and I prefer short answers.", { user_id: "ada" });
+  expect(first.message.content).toContain("I will remember");
+  const { body } = await s.request("GET", "/v1/memory?user_id=ada");
+  expect(body.memories.map(({ text }: { text: string }) => text).sort()).toEqual([
+    "The user prefers short answers.",
+    "The user's name is Ada.",
+  ]);
+  expect(body.memories[0].source).toMatchObject({ run_id: first.run_id });
+  const second = await s.ask("What is my name?", { user_id: "ada" });
+  expect(second.message.content).toBe("Your name is Ada.");
+  expect(second.conversation_id).not.toBe(first.conversation_id);
+  const stranger = await s.ask("What is my name?", { user_id: "bob" });
+  expect(stranger.message.content).not.toContain("Ada");
+});
+
+Deno.test("assistant: a question is answered from the uploaded documents", async () => {
+  await using s = await service();
+  const added = await s.request("POST", "/v1/documents", {
+    title: "Handbook",
+    text: "Refunds are paid within 14 days. Gift cards are not refunded.",
+  });
+  expect(added.status).toBe(201);
+  const answer = await s.ask("When are refunds paid?");
+  expect(answer.metadata.intent).toBe("documents");
+  expect(answer.message.content).toContain("within 14 days");
+  expect(answer.sources).toEqual([expect.objectContaining({ title: "Handbook" })]);
+});
+
+Deno.test("assistant: a request of several steps is planned and carried out", async () => {
+  await using s = await service();
+  const answer = await s.ask(
+    "First research timber, then write 100 words about it, and finally review the text.",
+    { documents: [{ id: "wood", text: "Timber stores carbon. Timber is light and strong." }] },
+  );
+  expect(answer.metadata).toMatchObject({ intent: "plan", complexity: "complex" });
+  const { body: run } = await s.request("GET", `/v1/runs/${answer.run_id}`);
+  expect(Object.keys(run.state.nodes)).toContain("planner");
+  expect(run.state.nodes.planner.error).toBeUndefined();
+  expect(answer.message.content).toMatch(/timber/i);
+});
+
+Deno.test("assistant: a tool that is asked for by name is called", async () => {
+  await using s = await service();
+  await s.request("POST", "/v1/documents", { title: "Handbook", text: "Refunds take 14 days." });
+  const answer = await s.ask("Use the tool search_documents to find refunds");
+  expect(answer.metadata).toMatchObject({ intent: "tool", handed_to: "search_documents" });
+  expect(answer.message.content).toContain("Refunds take 14 days.");
+  const events = await s.journal(answer.run_id);
+  expect(events.filter(({ type }) => type === "tool.called")).toHaveLength(1);
+});
+
+Deno.test("assistant: a long conversation is summarized, and the summary is used", async () => {
+  await using s = await service({ CONVERSATION_MESSAGES: "8" });
+  const conversation_id = "long";
+  await s.ask("The code word is heliotrope. Keep it in mind for later.", { conversation_id });
+  for (const n of [1, 2, 3, 4, 5]) await s.ask(`Hello ${n}`, { conversation_id });
+  const { body: { runs } } = await s.request("GET", "/v1/runs?limit=50");
+  const { signal } = new AbortController();
+  for (const { id, pipeline } of runs as { id: string; pipeline: string }[]) {
+    if (pipeline === "summarize") await s.engine.follow("default", id, { signal }, () => {});
+  }
+  const { body: talk } = await s.request("GET", `/v1/conversations/${conversation_id}`);
+  expect(talk.summary.text).toContain("heliotrope");
+  expect(talk.exchanges).toHaveLength(6);
+  const answer = await s.ask("What was the code word that I said?", { conversation_id });
+  expect(answer.message.content).toContain("heliotrope");
+});
