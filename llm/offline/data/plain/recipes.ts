@@ -12,8 +12,8 @@ const NEED_TARGET = `if target is None:
     raise SystemExit(f"No column matches {TARGET_WORDS}: set target to one of {list(table)}")
 known = [row for row in range(count) if table[target][row] is not None]
 names = [name for name in table if name != target and usable(name)]
-if not names:
-    raise SystemExit("No column is left to learn from")
+if len(known) < 20 or not names:
+    raise SystemExit(f"{len(known)} rows and the columns {names} are too little to learn from")
 `;
 
 /** Both models are tried on a part of the training rows; the better one learns from all of them. */
@@ -239,8 +239,8 @@ result = {
 `;
 
 const CLUSTERING = `names = [name for name in table if usable(name)]
-if not names:
-    raise SystemExit("No column is left to learn from")
+if count < 20 or not names:
+    raise SystemExit(f"{count} rows and the columns {names} are too little to learn from")
 rows = list(range(count))
 chance = random.Random(SEED)
 chance.shuffle(rows)
@@ -278,7 +278,7 @@ def silhouette(points, nearest):
 
 
 scores = {}
-for clusters in range(2, min(7, len(set(map(tuple, points))))):
+for clusters in range(2, min(7, len(set(map(tuple, points))) + 1)):
     scores[clusters] = silhouette(points[:300], k_means(points, clusters)[:300])
 best = max(scores, key=scores.get)
 nearest = k_means(points, best)

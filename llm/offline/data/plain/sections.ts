@@ -37,7 +37,7 @@ print("Columns to drop, more than 60 % missing:", [name for name in missing if m
   "Duplicate rows": `result["duplicates"] = count - len(set(zip(*table.values())))
 print("Duplicate rows:", result["duplicates"])
 `,
-  "Class balance": `if target is not None and len(set(table[target])) <= 50:
+  "Class balance": `if target is not None and 0 < len(set(present(table[target]))) <= 50:
     classes = Counter(str(value) for value in present(table[target]))
     share = {name: round(many / classes.total(), 4) for name, many in classes.most_common()}
     result["classes"] = share
@@ -46,7 +46,7 @@ print("Duplicate rows:", result["duplicates"])
         print("The classes are imbalanced: stratify, weight the classes, do not judge by accuracy")
     charts.bars("/out/classes.svg", f"Rows by {target}", dict(classes.most_common(20)))
 `,
-  "Distribution of the target": `if target in numbers:
+  "Distribution of the target": `if target in numbers and len(present(table[target])) > 1:
     values = present(table[target])
     mean, spread = statistics.fmean(values), statistics.pstdev(values)
     cuts = statistics.quantiles(values, n=20, method="inclusive")
