@@ -204,10 +204,9 @@ class ToolRegistry implements Registry {
 
   private async ofSets(tenant: string): Promise<Map<string, Tool>> {
     const found = new Map<string, Tool>();
-    for (const set of this.deps.sets) {
-      for (const tool of await set.tools(tenant)) {
-        if (!found.has(tool.name)) found.set(tool.name, tool);
-      }
+    // Together: more than one of them may wait for a server.
+    for (const tools of await Promise.all(this.deps.sets.map((set) => set.tools(tenant)))) {
+      for (const tool of tools) if (!found.has(tool.name)) found.set(tool.name, tool);
     }
     return found;
   }
@@ -256,7 +255,7 @@ class ToolRegistry implements Registry {
 function infoOf(
   { name, description, input, output, source, capability, ...rest }: ToolInfo,
 ): ToolInfo {
-  const { effect, timeout_ms, cost_usd, untrusted, finds_urls } = rest;
+  const { effect, timeout_ms, cost_usd, untrusted, untrusted_with, finds_urls } = rest;
   return {
     name,
     description,
@@ -268,6 +267,7 @@ function infoOf(
     timeout_ms,
     ...(cost_usd === undefined ? {} : { cost_usd }),
     untrusted,
+    ...(untrusted_with ? { untrusted_with } : {}),
     ...(finds_urls ? { finds_urls } : {}),
   };
 }

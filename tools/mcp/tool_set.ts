@@ -45,7 +45,7 @@ export class McpToolSet {
   private pinned = new Map<string, string>();
   private failure?: string;
   private listing?: Promise<void>;
-  private hasListed = false;
+  private first?: Promise<void>;
   private isStale = true;
   private listed_at = -Infinity;
 
@@ -65,7 +65,8 @@ export class McpToolSet {
   /** Those that are known; looks for newer ones in the background. */
   async tools(): Promise<Tool[]> {
     if (this.isListDue()) this.refresh();
-    if (!this.hasListed && this.listing) await atMost(FIRST_LIST_MS, this.listing);
+    this.first ??= atMost(FIRST_LIST_MS, this.listing);
+    await this.first;
     return this.known.map((tool) => this.toolOf(tool));
   }
 
@@ -116,7 +117,6 @@ export class McpToolSet {
       });
     }).finally(() => {
       this.listing = undefined;
-      this.hasListed = true;
       if (this.isStale && this.connection.isConnected) this.refresh();
     });
   }
@@ -168,7 +168,7 @@ export class McpToolSet {
   }
 }
 
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
+async function atMost(ms: number, work?: Promise<void>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   await Promise.race([work, late]);
