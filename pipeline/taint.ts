@@ -3,12 +3,13 @@
  * may hold instructions; from then on nothing that the run sends or changes outside happens without
  * a person's word.
  *
- * It is kept in memory only: a replay goes through the same calls and comes to the same state.
+ * The journal says so before it says what the run made of it, because a replay does not go again
+ * through everything that it read. Addresses are kept in memory only: without them it asks more.
  *
  * @module
  */
 import type { Json } from "../json/value.ts";
-import type { RunInfo } from "./kernel/context.ts";
+import type { RunContext, RunInfo } from "./kernel/context.ts";
 
 interface Taint {
   tainted: boolean;
@@ -23,8 +24,12 @@ const MAX_NAMED = 1_000;
 const ADDRESS = /https?:\/\/[^\s"'<>\\^`{|}]+/g;
 
 /** The run has read what others wrote. */
-export function taint(run: RunInfo): void {
-  stateOf(run).tainted = true;
+export function taint(ctx: RunContext): void {
+  const state = stateOf(ctx.run);
+  if (state.tainted) return;
+  state.tainted = true;
+  // A branch that was stopped has made nothing of it.
+  if (!ctx.signal.aborted) ctx.emit({ type: "run.tainted" });
 }
 
 /** True when the run, or one that gave it its input, has read what others wrote. */

@@ -210,7 +210,7 @@ function makeCall<T extends Json>(
     ...(cost_usd === undefined ? {} : { usage: () => ({ ...NO_USAGE, cost_usd }) }),
     ...options,
   }).finally(() => {
-    if (tool.untrusted) taint(run);
+    if (tool.untrusted || tool.untrusted_with?.some((name) => name in args)) taint(ctx);
   });
 }
 

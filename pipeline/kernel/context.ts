@@ -129,7 +129,7 @@ export interface RunInfo {
   readonly ancestors?: readonly string[];
   /** Set when this run repeats another one from a step on. */
   readonly restart?: { readonly run: string; readonly from: string; readonly with?: Json };
-  /** True when its input may hold text from outside. */
+  /** True when its input, or what it read before it was resumed, may hold text from outside. */
   readonly tainted?: boolean;
 }
 

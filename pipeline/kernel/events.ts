@@ -24,6 +24,8 @@ export type EventBody =
   /** Every branch waits: the run has left memory until one of these comes. */
   | { type: "run.waiting"; for: WaitingFor[] }
   | { type: "run.paused"; reason?: string }
+  /** The run has read what others wrote; from then on the run counts as tainted. */
+  | { type: "run.tainted" }
   /** The run was asked to stop; its cleanup may follow before `run.cancelled`. */
   | { type: "run.cancelling"; reason?: string }
   | { type: "run.completed"; output: Json; usage?: Usage }

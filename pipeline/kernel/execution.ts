@@ -90,11 +90,15 @@ export class Execution {
   private abandon!: (reason: unknown) => void;
   private ended = false;
 
+  readonly run: RunRecord;
+
   constructor(
-    readonly run: RunRecord,
+    run: RunRecord,
     readonly history: History,
     private readonly deps: ExecutionDeps,
   ) {
+    // What it read counts on, also where a replay does not go again: in groups that have ended.
+    this.run = history.emitted.has("run.tainted") ? { ...run, tainted: true } : run;
     this.world = deps.world;
     this.journal = deps.journal;
     this.feed = deps.feed;

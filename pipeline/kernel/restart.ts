@@ -35,6 +35,8 @@ export function keptEvents(
       case "agent.started":
       case "agent.completed":
         return agents.has(event.step);
+      case "run.tainted":
+        return true;
       default:
         return false;
     }

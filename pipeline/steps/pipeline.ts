@@ -58,7 +58,7 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
         const tainted = isTainted(ctx.run) ? { tainted: true } : {};
         const result = await ctx.child(key, { pipeline: name, version, input, ...tainted });
         // What comes back may hold what the other run has read.
-        taint(ctx.run);
+        taint(ctx);
         if (result.status === "completed") return result.output;
         throw childFailed(name, { step: key, run_id: childId(ctx.run.id, key) }, result);
       },

@@ -63,7 +63,7 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
           return toOutput(await search(ctx.run.tenant, request, signal));
         }, options);
         // Documents may hold instructions of whoever wrote them.
-        taint(ctx.run);
+        taint(ctx);
         return found;
       },
       next: () => node.next,

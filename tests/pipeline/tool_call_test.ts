@@ -125,10 +125,30 @@ Deno.test("a run that has read a page asks before it writes, for exactly these a
     expect(types.indexOf("approval.decided")).toBeLessThan(types.lastIndexOf("tool.called"));
   }));
 
+Deno.test("what a run has read counts on when it left memory and does not go there again", () =>
+  bench(async ({ run, deps, engine }) => {
+    const { result, asked, types } = await run(async (ctx) => {
+      await ctx.group("read", async (ctx) => {
+        return await callTool(
+          ctx,
+          "page",
+          request("fetch_page", { url: "https://a.example" }),
+          deps,
+        );
+      });
+      await ctx.wait("nap", { timeout_ms: 1_100 });
+      return await callTool(ctx, "mail", request("send_mail", { to: "ann", body: "x" }), deps);
+    }, "approve");
+    expect(engine.stats().running).toBe(0);
+    expect(types.filter((type) => type === "run.waiting" || type === "run.tainted"))
+      .toEqual(["run.tainted", "run.waiting", "run.waiting"]);
+    expect([result.status, asked.length]).toEqual(["completed", 1]);
+  }));
+
 Deno.test("a call that a person refuses is not made", () =>
   bench(async ({ run, deps, fake }) => {
     const { result, types } = await run(async (ctx) => {
-      taint(ctx.run);
+      taint(ctx);
       return await callTool(ctx, "mail", request("send_mail", { to: "ann" }), deps);
     }, "reject");
     expect(result).toMatchObject({ status: "failed", error: { code: "tool_denied" } });
@@ -179,7 +199,7 @@ Deno.test("a run within a tainted run is tainted, and so is a run that took a re
     const inner: RunFunction = (ctx) => callTool(ctx, "mail", request("send_mail", {}), deps);
     const { asked } = await run((ctx) => {
       if (ctx.run.parent) return inner(ctx, null);
-      taint(ctx.run);
+      taint(ctx);
       return ctx.child("within", { pipeline: "p", version: "v", input: null, tainted: true })
         .then((result) => result.status);
     }, "approve");
