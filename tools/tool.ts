@@ -41,6 +41,8 @@ export interface ToolInfo {
   cost_usd?: number;
   /** True when its result holds text that others wrote: from the web, a document, another service. */
   untrusted: boolean;
+  /** Arguments that make it untrusted for that call: what they name was written by others. */
+  untrusted_with?: string[];
   /**
    * True when the `url` fields of its result come from an index that the operator chose: a run may
    * read them without asking a person.
