@@ -1,6 +1,7 @@
 /** An A2A agent made with the SDK's own server, over JSON-RPC. @module */
 import type { AgentCard, Message, Part } from "@a2a-js/sdk";
 import { Role, TaskState } from "@a2a-js/sdk";
+import { LegacyJsonRpcTransportHandler } from "@a2a-js/sdk/compat/v0_3/server";
 import {
   AgentEvent,
   type AgentExecutor,
@@ -44,8 +45,11 @@ export const part = (content: Part["content"], filename = "", mediaType = ""): P
   metadata: undefined,
 });
 
-/** Starts an agent on a free port. */
-export function startA2a(execute: Execute, { streaming = true } = {}): MockA2a {
+/** Starts an agent on a free port. `legacy`: one that speaks 0.3 only. */
+export function startA2a(
+  execute: Execute,
+  { streaming = true, legacy = false } = {},
+): MockA2a {
   const running = new Map<string, AbortController>();
   const executor: AgentExecutor = {
     async execute(context, bus) {
@@ -74,15 +78,17 @@ export function startA2a(execute: Execute, { streaming = true } = {}): MockA2a {
     mock.requests.push({ path, method: body?.method, headers, params: body?.params });
     const instead = mock.intercept?.(body?.method);
     if (instead) return instead;
-    if (!body) return Response.json(mock.card);
-    const context = new ServerCallContext({ requestedVersion: "1.0" });
+    if (!body) return Response.json(legacy ? legacyCard(mock.card) : mock.card);
+    const context = new ServerCallContext({ requestedVersion: legacy ? "0.3" : "1.0" });
     const answer = await rpc.handle(body, context);
     return Symbol.asyncIterator in answer ? eventStream(answer) : Response.json(answer);
   });
   const url = `http://127.0.0.1:${http.addr.port}`;
   const card = cardOf(`${url}/rpc`, streaming);
   const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor);
-  const rpc = new JsonRpcTransportHandler(handler);
+  const rpc = legacy
+    ? new LegacyJsonRpcTransportHandler(handler)
+    : new JsonRpcTransportHandler(handler);
   const mock: MockA2a = {
     url,
     card,
@@ -107,6 +113,22 @@ function cardOf(url: string, streaming: boolean): AgentCard {
     defaultOutputModes: ["text/plain"],
     skills: [],
     signatures: [],
+  };
+}
+
+/** The same card as 0.3 writes it. */
+function legacyCard({ name, description, version, capabilities, supportedInterfaces }: AgentCard) {
+  return {
+    protocolVersion: "0.3.0",
+    name,
+    description,
+    version,
+    url: supportedInterfaces[0]?.url,
+    preferredTransport: "JSONRPC",
+    capabilities: { streaming: capabilities?.streaming },
+    defaultInputModes: ["text/plain"],
+    defaultOutputModes: ["text/plain"],
+    skills: [],
   };
 }
 

@@ -49,6 +49,16 @@ for (const streaming of [true, false]) {
   });
 }
 
+for (const streaming of [true, false]) {
+  test(`an agent that speaks 0.3 only is understood (${streaming ? "stream" : "asking"})`, async (bench) => {
+    const peer = startA2a(work, { streaming, legacy: true });
+    const tools = bench.open({ agents: [agent({ url: peer.url, protocol: "a2a" })] });
+    expect(await bench.call(tools, "agent_partner", ask)).toMatchObject({ answer: "forty-two" });
+    expect(peer.requests[1]?.method).toBe(streaming ? "message/stream" : "message/send");
+    await peer.stop();
+  });
+}
+
 test("an agent may answer with a message and no task", async (bench) => {
   const peer = startA2a((_context, say) =>
     Promise.resolve(say.message(text("hello"), text("you")))
