@@ -157,11 +157,13 @@ class StoredKnowledge implements Knowledge {
   }
 
   async remove(tenant: string, id: string): Promise<void> {
+    const { collection } = await this.get(tenant, id);
+    const place = { tenant, collection };
+    // First: when it fails, the document is still there to be removed once more.
+    await this.options.meaning?.db?.remove(place, id, NEVER);
     const change = await this.shelves.remove(tenant, id);
     if (!change) throw unknownDocument(id);
-    const { collection } = change.removed!;
-    await this.indexes.note({ tenant, collection }, change);
-    await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
+    await this.indexes.note(place, change);
   }
 
   collections(tenant: string): Promise<Collection[]> {
@@ -266,14 +268,21 @@ class StoredKnowledge implements Knowledge {
       ...(kept ? { vectors: kept } : {}),
     });
     if (put.outcome === "unchanged") {
-      if (vectors) await meaning?.db?.remove(place, bare.id, NEVER);
+      if (vectors) await this.forget(place, bare.id);
       return { document: put.record, outcome: "unchanged" };
     }
     await this.indexes.note(place, put.change, passages, kept?.map(toBytes));
-    const { removed } = put.change;
-    if (removed) await meaning?.db?.remove(place, removed.id, NEVER);
-    const degraded = made && "problem" in made ? { degraded: made.problem } : {};
-    return { document: record, outcome: put.outcome, ...degraded };
+    // Vectors that stay behind are found by nobody: their document has no record.
+    const problem = made && "problem" in made
+      ? made.problem
+      : await this.forget(place, put.change.removed?.id);
+    return { document: record, outcome: put.outcome, ...(problem ? { degraded: problem } : {}) };
+  }
+
+  /** Removes the vectors of a document that is gone; tells what went wrong. */
+  private async forget(place: Place, id: string | undefined) {
+    if (id === undefined) return undefined;
+    return await this.options.meaning?.db?.remove(place, id, NEVER).catch(problemOf);
   }
 
   private async putVectors(
