@@ -63,6 +63,7 @@ import type { Logger } from "./telemetry/log.ts";
 import type { ServiceHealth } from "./tools/breaker.ts";
 import { createExternalTools } from "./tools/external/mod.ts";
 import { createMcpTools, createPins } from "./tools/mcp/mod.ts";
+import { createCodeExecutor } from "./tools/code_executor.ts";
 import { createDatasetTool } from "./tools/dataset/mod.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
 import { createTools, type ToolSet } from "./tools/mod.ts";
@@ -140,7 +141,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const egress = createEgress({ allowed_hosts: config.tools.egress_allowed_hosts, log });
   const knowledge = configuredKnowledge(config, { store, egress, world });
   const data = { egress, artifacts, max_bytes };
-  const sandbox = createSandbox();
+  const sandbox = createSandbox({ concurrency: config.tools.sandbox_concurrency });
   const callable = { ...createNotebook({ ...data, sandbox }), ...config.services };
   const visit = createCrawler({
     egress,
@@ -153,7 +154,12 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const search: Search = (...asked) => knowledge.search(...asked);
   const now = world.clock.now;
   const web = createWebTools(config, { egress, select, now, log });
-  const built_in = [createSearchDocuments({ search }), createDatasetTool(data), ...web.built_in];
+  const built_in = [
+    createSearchDocuments({ search }),
+    createDatasetTool(data),
+    createCodeExecutor({ sandbox, files: artifacts }),
+    ...web.built_in,
+  ];
   const services = configuredServiceTools(config, { store, egress, world, log });
   const tools = createTools({
     ...{ store, now, log, built_in },

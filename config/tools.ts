@@ -6,10 +6,12 @@ import type { Values, VariableName } from "./variables.ts";
 /** What the environment's variables with secrets of tools begin with. */
 export const SECRET_PREFIX = "TOOL_SECRET_";
 
-/** Everything about tools that make requests. */
+/** Everything about tools. */
 export interface ToolsConfig {
   /** Hosts that may be reached although they are private. */
   egress_allowed_hosts: string[];
+  /** Codes that run in the sandbox at a time. */
+  sandbox_concurrency: number;
   /** A file or a folder of tools. */
   config_path?: string;
   /** Values of `TOOL_SECRET_…`, by the rest of their names in lower case. */
@@ -42,6 +44,7 @@ export function readTools(
   const base_url = provider === "searxng" ? values.SEARXNG_URL : values.WEB_SEARCH_URL;
   const config: ToolsConfig = {
     egress_allowed_hosts: values.EGRESS_ALLOWED_HOSTS,
+    sandbox_concurrency: values.SANDBOX_CONCURRENCY,
     ...(values.TOOLS_CONFIG_PATH && { config_path: values.TOOLS_CONFIG_PATH }),
     secrets: readSecrets(env),
     ...(provider &&

@@ -306,13 +306,13 @@ export const VARIABLES = z.object({
   BROWSER_AGENT_URL: optional(url, {
     group: services,
     description:
-      "Address of the browser agent, which runs code (`POST /execute`). Not set: a stand-in answers that nothing was run.",
+      "Address of the browser agent, which runs code (`POST /execute`). Not set: code runs in the sandbox.",
     example: "http://localhost:8001",
   }),
   ML_WORKER_URL: optional(url, {
     group: services,
     description:
-      "Address of the ML worker, which trains models (`POST /train`). Not set: a stand-in answers that nothing was run.",
+      "Address of the ML worker, which trains models (`POST /train`). Not set: code runs in the sandbox.",
     example: "http://localhost:8002",
   }),
   SERVICES: required(addresses, {
@@ -373,6 +373,13 @@ export const VARIABLES = z.object({
       example: "wiki.internal,localhost:9000,*.corp.example.com",
     },
   ),
+  SANDBOX_CONCURRENCY: required(integer(1, 64), {
+    group: tools,
+    default: "2",
+    description:
+      "Codes that `code_executor` runs at the same time; further ones wait. See [Running code](sandbox.md).",
+    example: "2",
+  }),
   TOOLS_CONFIG_PATH: optional(text, {
     group: tools,
     description:

@@ -4,7 +4,7 @@ import { readConfig } from "../../config.ts";
 const read = (env: Record<string, string>) => readConfig(env).tools;
 
 Deno.test("readConfig() lets tools reach public hosts only, and sets no search service up", () => {
-  expect(read({})).toEqual({ egress_allowed_hosts: [], secrets: {} });
+  expect(read({})).toEqual({ egress_allowed_hosts: [], sandbox_concurrency: 2, secrets: {} });
 });
 
 Deno.test("readConfig() reads hosts that may be private, ports included", () => {

@@ -3,7 +3,7 @@ import { expect } from "expect";
 import { createWebTools, toolFileIssues } from "../../tools/web.ts";
 import { expectError, run, select, test, withApi } from "./http/_setup.ts";
 
-const NONE = { egress_allowed_hosts: [], secrets: {} };
+const NONE = { egress_allowed_hosts: [], sandbox_concurrency: 2, secrets: {} };
 
 test("createWebTools() puts the home folder's tools and the built-in ones together", () =>
   withApi(() => Response.json("here"), async ({ url, egress }) => {
