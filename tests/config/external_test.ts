@@ -1,5 +1,6 @@
 import { expect } from "expect";
-import { readConfig, type Secret } from "../../config.ts";
+import { parseEnv } from "node:util";
+import { type McpServer, readConfig, type Secret } from "../../config.ts";
 import type { Issue, OrchestratorError } from "../../errors.ts";
 
 function withHome(files: Record<string, string>): { env: Record<string, string>; done(): void } {
@@ -139,4 +140,30 @@ Deno.test("readConfig() takes an empty file for no servers", () => {
   const { external } = readConfig(env);
   done();
   expect(external.mcp_servers).toEqual([]);
+});
+
+/** The example of a page, as it stands there. */
+function example(page: string, language: string): string {
+  const text = Deno.readTextFileSync(new URL(`../../docs/${page}`, import.meta.url));
+  return new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(text)?.[1] ?? "";
+}
+
+Deno.test("readConfig() takes the examples of the documentation", () => {
+  const { env, done } = withHome({
+    "mcp.yaml": example("mcp.md", "yaml"),
+    "external_agents.yaml": example("external-agents.md", "yaml"),
+  });
+  const { external } = readConfig({
+    ...env,
+    GITHUB_TOKEN: "g",
+    NOTES_KEY: "n",
+    PARTNER_TOKEN: "p",
+    ...parseEnv(example("mcp.md", "sh")),
+    ...parseEnv(example("external-agents.md", "sh")),
+  });
+  done();
+  expect(external.mcp_servers.map(({ name }) => name)).toEqual(["github", "notes"]);
+  const [, { command, args }] = external.mcp_servers as [unknown, McpServer];
+  expect(external.mcp_allowed_commands).toEqual([[command, ...args].join(" ")]);
+  expect(external.agents.map(({ name }) => name)).toEqual(["default", "partner"]);
 });
