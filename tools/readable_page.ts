@@ -23,7 +23,18 @@ const MAX_LINKS = 200;
 /** Where a title is looked for. */
 const HEAD_CHARS = 65_536;
 const HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"];
-const SKIPPED = ["img", "nav", "aside", "footer", "form", "button", "noscript", "template", "svg"];
+const SKIPPED = [
+  "title",
+  "img",
+  "nav",
+  "aside",
+  "footer",
+  "form",
+  "button",
+  "noscript",
+  "template",
+  "svg",
+];
 /** Elements that have no end, or need none: their own depth is that of what is around them. */
 const FLAT = new Set(
   ("area base br col embed hr img input link meta param source track wbr p li dt dd tr td th thead " +

@@ -61,18 +61,19 @@ export type ParsedDefinition =
 /**
  * Reads a definition.
  *
- * @param options.secrets true for the operator's own definitions, which may use secrets
+ * @param options.operator true for the operator's own definitions: only these may use secrets, and
+ *   say that they are less than a way out, or that what they return can be trusted
  */
 export function parseToolDefinition(
   value: unknown,
-  options: { secrets?: boolean } = {},
+  options: { operator?: boolean } = {},
 ): ParsedDefinition {
   const parsed = DEFINITION.safeParse(value);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => issue(path as Path, message));
     return { issues };
   }
-  const issues = problems(parsed.data, options.secrets ?? false);
+  const issues = problems(parsed.data, options.operator ?? false);
   return issues.length > 0 ? { issues } : { definition: parsed.data };
 }
 
@@ -80,8 +81,8 @@ function issue(path: Path, message: string) {
   return { location: `/${path.join("/")}`, message, path };
 }
 
-function problems(definition: HttpToolDefinition, secrets: boolean): (Issue & { path: Path })[] {
-  const { input, output, http, secret_headers } = definition;
+function problems(definition: HttpToolDefinition, operator: boolean): (Issue & { path: Path })[] {
+  const { input, output, http } = definition;
   return [
     ...(input.type === "object" ? [] : [issue(["input", "type"], "must be object")]),
     ...schemaProblems(input, ["input"]).map(({ path, message }) => issue(path, message)),
@@ -91,9 +92,19 @@ function problems(definition: HttpToolDefinition, secrets: boolean): (Issue & { 
     ...(http.body !== undefined && (http.method === "GET" || http.method === "HEAD")
       ? [issue(["http", "body"], `a ${http.method} request has no body: leave it out`)]
       : []),
-    ...(secret_headers && !secrets
-      ? [issue(["secret_headers"], "only tools in the operator's files may use secrets")]
+    ...(operator ? [] : operatorsOnly(definition)),
+  ];
+}
+
+/** What would weaken the rules for what text from outside may cause. */
+function operatorsOnly({ secret_headers, capability, untrusted }: HttpToolDefinition) {
+  const only = "only tools in the operator's files may";
+  return [
+    ...(secret_headers ? [issue(["secret_headers"], `${only} use secrets`)] : []),
+    ...(capability === "compute" || capability === "read"
+      ? [issue(["capability"], `${only} be ${capability}: this one sends something out`)]
       : []),
+    ...(untrusted ? [] : [issue(["untrusted"], `${only} be trusted`)]),
   ];
 }
 

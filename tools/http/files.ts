@@ -127,7 +127,7 @@ function addValue(value: unknown, file: string, locate: Locate, all: ToolFiles):
 }
 
 function addDefinition(value: unknown, at: Path, locate: Locate, all: ToolFiles): void {
-  const { definition, issues = [] } = parseToolDefinition(value, { secrets: true });
+  const { definition, issues = [] } = parseToolDefinition(value, { operator: true });
   for (const { path, message } of issues) {
     all.issues.push({ location: locate([...at, ...path]), message });
   }

@@ -84,7 +84,7 @@ function add(
   options: OpenapiOptions,
 ): void {
   const value = definitionOf(operation, document, options);
-  const parsed = parseToolDefinition(value, { secrets: true });
+  const parsed = parseToolDefinition(value, { operator: true });
   const tell = (message: string) => result.issues.push({ location: operation.location, message });
   if (parsed.issues) {
     for (const { location, message } of parsed.issues) tell(`${location}: ${message}`);

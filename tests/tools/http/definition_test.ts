@@ -8,8 +8,8 @@ const base = {
   http: { url: "https://api.example.com/users/{id}" },
 };
 
-function issuesOf(value: unknown, secrets = true): string[] {
-  const { issues = [] } = parseToolDefinition(value, { secrets });
+function issuesOf(value: unknown, operator = true): string[] {
+  const { issues = [] } = parseToolDefinition(value, { operator });
   return issues.map(({ location, message }) => `${location}: ${message}`);
 }
 
@@ -57,10 +57,14 @@ Deno.test("parseToolDefinition() says what is wrong, and where", () => {
   }
 });
 
-Deno.test("parseToolDefinition() lets only operators use secrets", () => {
-  const value = { ...base, secret_headers: { authorization: "Bearer ${ secrets.github }" } };
+Deno.test("parseToolDefinition() lets only operators use secrets and weaken what tools are", () => {
+  const secret_headers = { authorization: "Bearer ${ secrets.github }" };
+  const value = { ...base, secret_headers, capability: "compute", untrusted: false };
   expect(issuesOf(value)).toEqual([]);
   expect(issuesOf(value, false)).toEqual([
     "/secret_headers: only tools in the operator's files may use secrets",
+    "/capability: only tools in the operator's files may be compute: this one sends something out",
+    "/untrusted: only tools in the operator's files may be trusted",
   ]);
+  expect(issuesOf({ ...base, capability: "write" }, false)).toEqual([]);
 });

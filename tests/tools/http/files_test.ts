@@ -169,3 +169,15 @@ test("createFileTools() tells what is wrong and loads a document again later", (
     },
   );
 });
+
+test("the examples of docs/tools.md are tools files without a mistake", async () => {
+  const docs = await Deno.readTextFile(new URL("../../../docs/tools.md", import.meta.url));
+  const examples = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = ""]) => text);
+  expect(examples.length).toBeGreaterThan(2);
+  const files = Object.fromEntries(examples.map((text, index) => [`${index}.yaml`, text]));
+  await withFiles(files, (folder) => {
+    const { definitions, openapi, http_hosts, issues } = readToolFiles([folder]);
+    expect(issues).toEqual([]);
+    expect([definitions.length, openapi.length, http_hosts.length]).toEqual([1, 1, 1]);
+  });
+});

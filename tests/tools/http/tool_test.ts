@@ -16,7 +16,7 @@ const secrets = configuredSecrets({ github: new Secret('ghp_canary"1') });
 function toolOf(egress: EgressGuard, value: object) {
   const { definition, issues } = parseToolDefinition(
     { name: "tool", description: "A tool.", ...value },
-    { secrets: true },
+    { operator: true },
   );
   if (!definition) throw new Error(JSON.stringify(issues));
   return httpTool(definition, { egress, source: "file", select, secrets });
