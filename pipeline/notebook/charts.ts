@@ -26,7 +26,7 @@ def histogram(path, title, values, bins=30):
         _rect(x(low + at * width), y(many), x(low + (at + 1) * width), y(0))
         for at, many in enumerate(counts)
     ]
-    _write(path, title, shapes + _axes(x, y, low, low + width * bins, 0, max(counts)))
+    _write(path, title, _axes(x, y, low, low + width * bins, 0, max(counts)) + shapes)
 
 
 def bars(path, title, numbers):
@@ -36,20 +36,23 @@ def bars(path, title, numbers):
     low, high = min(0, *values, 0), max(0, *values, 0)
     left = 60 + min(200, 7 * max(len(str(name)) for name, _ in items))
     x = _scale(low, high, left, WIDTH - 90)
-    step = (HEIGHT - TOP - 16) / len(items)
+    step = min(40, (HEIGHT - TOP - 16) / len(items))
     shapes = []
     for at, (name, value) in enumerate(items):
         top, middle = TOP + at * step, TOP + (at + 0.5) * step
         shapes.append(_rect(min(x(0), x(value)), top + step * 0.15, max(x(0), x(value)), top + step * 0.85))
         shapes.append(_text(left - 8, middle + 4, str(name)[:34], "end"))
         shapes.append(_text(max(x(0), x(value)) + 6, middle + 4, f"{value:.4g}", "start", GREY))
-    _write(path, title, shapes)
+    _write(path, title, shapes, TOP + step * len(items) + 16)
 
 
-def scatter(path, title, points, limit=2000):
-    """A dot for each (x, y); a regular sample when there are many."""
+def scatter(path, title, points, limit=2000, diagonal=False):
+    """A dot for each (x, y), a regular sample when there are many; the diagonal is where they are equal."""
     points = points[:: max(1, math.ceil(len(points) / limit))]
     x, y, axes = _plane(points)
+    if diagonal:
+        low, high = max(map(min, zip(*points))), min(map(max, zip(*points)))
+        axes.append(f'<path d="M{x(low):.1f} {y(low):.1f}L{x(high):.1f} {y(high):.1f}" stroke="{GREY}" stroke-dasharray="4 4"/>')
     dots = [
         f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.5" fill="{BLUE}" fill-opacity="0.5"/>'
         for a, b in points
@@ -79,12 +82,22 @@ def _scale(low, high, start, end):
 
 def _axes(x, y, left, right, bottom, top):
     shapes = []
-    for at in range(5):
-        a, b = left + (right - left) * at / 4, bottom + (top - bottom) * at / 4
+    for a in _ticks(left, right):
+        shapes.append(_text(x(a), HEIGHT - BOTTOM + 18, f"{a:.5g}", "middle", GREY))
+    for b in _ticks(bottom, top):
         shapes.append(f'<path d="M{LEFT} {y(b):.1f}H{WIDTH - RIGHT}" stroke="#e3e5e8"/>')
-        shapes.append(_text(x(a), HEIGHT - BOTTOM + 18, f"{a:.4g}", "middle", GREY))
-        shapes.append(_text(LEFT - 8, y(b) + 4, f"{b:.4g}", "end", GREY))
+        shapes.append(_text(LEFT - 8, y(b) + 4, f"{b:.5g}", "end", GREY))
     return shapes
+
+
+def _ticks(low, high):
+    """Round numbers from low to high, three to eight."""
+    if high <= low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10(high - low))
+    step = next(power * one for one in (1, 0.5, 0.2, 0.1) if (high - low) / (power * one) >= 3.5)
+    first = math.ceil(low / step)
+    return [at * step for at in range(first, first + 9) if at * step <= high]
 
 
 def _rect(left, top, right, bottom):
@@ -95,11 +108,11 @@ def _text(x, y, text, anchor="start", color="#24292f", size=12):
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-size="{size}">{escape(text)}</text>'
 
 
-def _write(path, title, shapes):
+def _write(path, title, shapes, height=HEIGHT):
     body = "\n".join([_text(20, 26, title, size=15), *shapes])
     with open(path, "w", encoding="utf-8") as file:
         file.write(
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
             f'font-family="system-ui, sans-serif"><rect width="100%" height="100%" fill="#fff"/>\n{body}\n</svg>\n'
         )
 `;

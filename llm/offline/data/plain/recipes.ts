@@ -161,6 +161,7 @@ charts.scatter(
     "/out/predictions.svg",
     f"{target}: predicted by actual, rows that were held out",
     [(table[target][row], model(row)) for row in test],
+    diagonal=True,
 )
 result = {
     "task": "regression",
