@@ -70,6 +70,8 @@ export interface Config {
     readonly concurrency: number;
     readonly queue_limit: number;
     readonly conversation_messages: number;
+    /** How long a chat response may be given again; 0: not at all. */
+    readonly response_cache_ms: number;
     readonly idempotency_ttl_ms: number;
     /** How long an ended run is kept; 0: for ever. */
     readonly retention_ms: number;
@@ -229,6 +231,7 @@ function shapeConfig(
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,
       conversation_messages: values.CONVERSATION_MESSAGES,
+      response_cache_ms: values.RESPONSE_CACHE_TTL,
       idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,
       retention_ms: values.RUN_RETENTION,
     },

@@ -40,6 +40,7 @@ import { createPipelineOffers } from "./pipeline/plans/mod.ts";
 import { keepSummaryTask, readConversationTask, rememberTask } from "./pipeline/memory_tasks.ts";
 import { capabilitiesTask } from "./pipeline/offers.ts";
 import { type RememberDeps, remembering } from "./pipeline/remember.ts";
+import { createResponseCache } from "./pipeline/response_cache.ts";
 import { createSchedules } from "./pipeline/schedules.ts";
 import { createStoredPipelines, type StoredPipelines } from "./pipeline/stored_pipelines.ts";
 import type { Services } from "./pipeline/services.ts";
@@ -235,6 +236,19 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     conversations,
     memory,
     recollection: createRecollection(store, conversations, memory),
+    responses: createResponseCache({
+      store,
+      cache: createNodeCache(store, world.clock.now),
+      conversations,
+      memory,
+      engine,
+      tools,
+      pipelines: async (tenant) =>
+        (await catalog.pipelines(tenant)).map(({ name, version }) => [name, version ?? null]),
+      models: [config.models.provider, config.models.default_model, config.models.fallbacks],
+      ttl_ms: config.runs.response_cache_ms,
+      newId: world.newId,
+    }),
     tools,
   });
   return {
@@ -440,7 +454,12 @@ function preparing(catalog: Catalog, programs: BuiltInPrograms): CatalogPort["pr
     if (built_in) return built_in;
     const { version, definition } = await catalog.resolve(name);
     validateInput(definition, input);
-    return { version, ...await startOptions(definition, input) };
+    const { cache } = definition.pipeline;
+    return {
+      version,
+      ...await startOptions(definition, input),
+      ...(cache ? { cache_seconds: cache.ttl_seconds } : {}),
+    };
   };
 }
 
@@ -462,6 +481,7 @@ function appDeps(deps: {
   | "memory"
   | "pipelines"
   | "recollection"
+  | "responses"
   | "schedules"
   | "tools"
 > {

@@ -437,6 +437,13 @@ export const VARIABLES = z.object({
       "How long a run is kept after its end, with its journal, approvals and files, and how long an upload is; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
     example: "30d",
   }),
+  RESPONSE_CACHE_TTL: required(duration, {
+    group: runs,
+    default: "0",
+    description:
+      "How long a chat response may be given again for the same request, where nothing that it depends on has changed; 0: not at all. A pipeline's `cache` goes first.",
+    example: "10m",
+  }),
   MAX_DOCUMENT_BYTES: required(integer(1024, 104_857_600), {
     group: documents,
     default: "10485760",

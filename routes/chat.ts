@@ -15,9 +15,10 @@ import {
   readPrefer,
   within,
 } from "./headers.ts";
-import { callerOf } from "./identity.ts";
+import { callerOf, tenantOf } from "./identity.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import type { ChatResponse } from "./response.ts";
+import { lookUp } from "./response_cache.ts";
 import { pendingApprovals, runLinks } from "./run_view.ts";
 import { type ChatRequest, chatRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
@@ -37,9 +38,17 @@ export function chatRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
       body,
     });
     const options = { ...(idempotency ? { idempotency } : {}) };
-    return wantsStream(c, body)
-      ? await streamTurn(c, deps, sessions, body, options)
-      : await answerTurn(c, deps, await startTurn(deps, callerOf(c), body, options));
+    if (wantsStream(c, body)) return await streamTurn(c, deps, sessions, body, options);
+    // Who sends a request twice on purpose, or does not wait, is after the run.
+    const direct = idempotency || c.req.raw.headers.has("prefer") || isUncached(c);
+    const again = direct ? undefined : await lookUp(deps, tenantOf(c), body);
+    if (again?.response) return c.json(again.response);
+    return await answerTurn(
+      c,
+      deps,
+      await startTurn(deps, callerOf(c), body, options),
+      again?.keep,
+    );
   });
 }
 
@@ -47,7 +56,17 @@ function wantsStream(c: C, body: ChatRequest): boolean {
   return body.stream ?? c.req.raw.headers.get("accept")?.includes("text/event-stream") ?? false;
 }
 
-async function answerTurn(c: C, deps: AppDeps, turn: Turn): Promise<Response> {
+/** `Cache-Control: no-cache` asks for a new answer. */
+function isUncached(c: C): boolean {
+  return /\bno-(?:cache|store)\b/i.test(c.req.raw.headers.get("cache-control") ?? "");
+}
+
+async function answerTurn(
+  c: C,
+  deps: AppDeps,
+  turn: Turn,
+  keep?: (turn: Turn, response: ChatResponse) => Promise<void>,
+): Promise<Response> {
   if (turn.replayed) c.header("Idempotency-Replayed", "true");
   const prefer = readPrefer(c.req.raw.headers.get("prefer"));
   // A client that does not say how long it waits is not kept waiting for people.
@@ -58,7 +77,11 @@ async function answerTurn(c: C, deps: AppDeps, turn: Turn): Promise<Response> {
   };
   const response = await within(over, prefer);
   if (!response) return await accepted(c, deps, turn, prefer);
-  return response.status === "completed" ? c.json(response) : notCompleted(c, response);
+  if (response.status !== "completed") return notCompleted(c, response);
+  void keep?.(turn, response).catch((error) => {
+    deps.log.warn("a response was not kept", { run_id: turn.run.id, error });
+  });
+  return c.json(response);
 }
 
 async function accepted(c: C, deps: AppDeps, turn: Turn, prefer: Preference): Promise<Response> {

@@ -14,13 +14,17 @@ import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Authoring } from "../pipeline/authoring.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
+import type { ResponseCache } from "../pipeline/response_cache.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
 import type { Artifacts } from "../store/mod.ts";
 import type { ServiceHealth } from "../tools/breaker.ts";
 import type { Registry } from "../tools/mod.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
-export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">;
+export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency"> & {
+  /** How long its chat responses may be given again, when its pipeline says so. */
+  cache_seconds?: number;
+};
 
 /** The pipelines that can be run. */
 export interface CatalogPort {
@@ -89,6 +93,7 @@ export interface AppDeps {
   conversations: Conversations;
   memory: Memory;
   recollection: Recollection;
+  responses: ResponseCache;
   log: Log;
   settings: RouteSettings;
   about: About;

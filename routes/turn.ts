@@ -46,8 +46,7 @@ export async function startTurn(
   options: TurnOptions = {},
 ): Promise<Turn> {
   const { conversation_id, priority, budget, on_busy } = request;
-  const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
-  const input = turnInput(request);
+  const { pipeline, input } = askedTurn(request);
   const { idempotency, sink } = options;
   const start = await startRequest(deps.catalog, caller, {
     pipeline,
@@ -80,6 +79,12 @@ export function leaveIfStopping(result: RunResult): void {
   if (result.status === "failed" && result.error.code === "shutting_down") {
     throw fromErrorJson(result.error);
   }
+}
+
+/** Which pipeline a request runs with which input. */
+export function askedTurn(request: ChatRequest): { pipeline: string; input: Json } {
+  const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
+  return { pipeline, input: turnInput(request) };
 }
 
 function turnInput(request: ChatRequest): Json {

@@ -51,6 +51,7 @@ Deno.test("readConfig() of an empty environment gives the defaults and the offli
     concurrency: 1000,
     queue_limit: 10_000,
     conversation_messages: 20,
+    response_cache_ms: 0,
     idempotency_ttl_ms: 86_400_000,
     retention_ms: 30 * 86_400_000,
   });

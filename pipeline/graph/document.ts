@@ -43,6 +43,8 @@ export interface Pipeline {
   /** Runs with the same key, at most, at a time. `key` is a template over the run's input. */
   concurrency?: { key: string; limit: number; on_busy?: Concurrency["on_busy"] };
   budget?: RunBudget;
+  /** How long a chat response of it may be given again. */
+  cache?: { ttl_seconds: number };
   priority?: number;
   schedule?: Schedule[];
 }
@@ -102,6 +104,12 @@ export const pipelineSchema = z.strictObject({
   ),
   concurrency: concurrency.optional().describe("How many runs may go on at a time."),
   budget: budget.optional().describe("What a run may spend."),
+  cache: z.strictObject({
+    ttl_seconds: z.number().min(0).max(86_400 * 365)
+      .describe("For how long; 0: not at all. Without cache: RESPONSE_CACHE_TTL."),
+  }).optional().describe(
+    "Giving a chat response again for the same request, where nothing that it depends on has changed.",
+  ),
   priority: z.int().min(-100).max(100).optional()
     .describe("Runs with a higher one get a free place first. Default 0."),
   schedule: z.array(schedule).min(1).max(20).optional()

@@ -120,6 +120,7 @@ export function setup(options: {
     conversations: unused("conversations"),
     memory: unused("memory"),
     recollection: unused("recollection"),
+    responses: { ...unused<AppDeps["responses"]>("responses"), ttl: () => 0 },
     tools: unused("tools"),
     log: { info: write("info"), warn: write("warn"), error: write("error") },
     settings: {

@@ -1,0 +1,44 @@
+/** Chat turns that are answered without a run. @module */
+import { questionText } from "../pipeline/answer.ts";
+import type { Json } from "../pipeline/kernel/events.ts";
+import { NO_USAGE } from "../telemetry/usage.ts";
+import type { AppDeps } from "./deps.ts";
+import type { ChatResponse } from "./response.ts";
+import type { ChatRequest } from "./schemas.ts";
+import { askedTurn, type Turn } from "./turn.ts";
+
+/** What a look-up comes to: a response, or what keeps the one to come. Nothing: no cache is wanted. */
+export type LookUp =
+  | { response: ChatResponse; keep?: undefined }
+  | { response?: undefined; keep(turn: Turn, response: ChatResponse): Promise<void> };
+
+/** Looks for the response of a request. @throws as the pipeline's preparation */
+export async function lookUp(
+  { catalog, responses, newId }: AppDeps,
+  tenant: string,
+  request: ChatRequest,
+): Promise<LookUp | undefined> {
+  const { pipeline, input } = askedTurn(request);
+  const { version, cache_seconds } = await catalog.prepare(pipeline, input);
+  const ttl = responses.ttl(cache_seconds);
+  if (ttl <= 0) return undefined;
+  const { conversation_id, user_id } = request;
+  const hash = await responses.hash({ tenant, pipeline, version, input, conversation_id, user_id });
+  const found = await responses.get(tenant, hash) as ChatResponse | undefined;
+  if (!found) {
+    return {
+      async keep({ run }, response) {
+        await responses.keep(run, hash, response as unknown as Json, ttl);
+      },
+    };
+  }
+  const conversation = conversation_id ?? newId("conv");
+  await responses.remember(tenant, {
+    conversation_id: conversation,
+    user: questionText(input),
+    assistant: found.message?.content ?? "",
+    answered_by: found.run_id,
+  });
+  const metadata = { ...found.metadata, cache: "hit" };
+  return { response: { ...found, conversation_id: conversation, usage: NO_USAGE, metadata } };
+}
