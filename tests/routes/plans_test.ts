@@ -201,6 +201,25 @@ Deno.test("a plan that was rejected with a comment is made anew, as often as it 
   });
 });
 
+Deno.test("what was edited past the check is asked about again; a rejection without a comment ends it", async () => {
+  await using t = await serve([PLAN]);
+  const { id } = await t.start({ goal: "x", approve: true });
+  const { approval } = await t.idle(id);
+  const seq = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
+  const decision = { decision: "approve", payload: planOf(act("a", {}, "a")) };
+  expect((await t.post(approval.links.decide, decision)).status).toBe(200);
+  const asked = await t.idle(id, seq);
+  expect(asked.approval.id).not.toBe(approval.id);
+  expect((await t.get(asked.approval.links.self)).preview)
+    .toContain("cannot be carried out as it was edited:\n- /steps/0/depends_on: the steps wait");
+  const next = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
+  await t.post(`/v1/plans/${id}/reject`, undefined);
+  expect(await t.idle(id, next)).toMatchObject({
+    status: "failed",
+    error: { code: "approval_rejected", details: { by: ["local"] } },
+  });
+});
+
 Deno.test("a failed plan shows what failed, with it and before", async () => {
   const bad = (id: string) => planOf(act(id, { fail: true }), act("ok", { give: 1 }));
   await using t = await serve([bad("bad"), planOf(act("worse", { fail: true }))], (args) => {
