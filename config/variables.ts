@@ -444,6 +444,30 @@ export const VARIABLES = z.object({
       "How long a chat response may be given again for the same request, where nothing that it depends on has changed; 0: not at all. A pipeline's `cache` goes first.",
     example: "10m",
   }),
+  MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
+    group: runs,
+    default: "1048576",
+    description: "Largest request body.",
+    example: "1048576",
+  }),
+  MAX_MESSAGE_BYTES: required(integer(1024, 67_108_864), {
+    group: runs,
+    default: "1048576",
+    description: "Largest WebSocket message.",
+    example: "1048576",
+  }),
+  MAX_ARTIFACT_BYTES: required(integer(1024, 268_435_456), {
+    group: runs,
+    default: "26214400",
+    description: "Largest file that a run may make and that can be uploaded.",
+    example: "26214400",
+  }),
+  DRAIN_TIMEOUT_SECONDS: required(integer(0, 3600), {
+    group: runs,
+    default: "8",
+    description: "How long a stopping server lets running work reach a safe point.",
+    example: "8",
+  }),
   MAX_DOCUMENT_BYTES: required(integer(1024, 104_857_600), {
     group: documents,
     default: "10485760",
@@ -486,30 +510,6 @@ export const VARIABLES = z.object({
     example: "http://localhost:6333",
   }),
   VECTOR_DB_API_KEY: apiKey(documents, "`VECTOR_DB_URL`", "your-key-here"),
-  MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
-    group: runs,
-    default: "1048576",
-    description: "Largest request body.",
-    example: "1048576",
-  }),
-  MAX_MESSAGE_BYTES: required(integer(1024, 67_108_864), {
-    group: runs,
-    default: "1048576",
-    description: "Largest WebSocket message.",
-    example: "1048576",
-  }),
-  MAX_ARTIFACT_BYTES: required(integer(1024, 268_435_456), {
-    group: runs,
-    default: "26214400",
-    description: "Largest file that a run may make and that can be uploaded.",
-    example: "26214400",
-  }),
-  DRAIN_TIMEOUT_SECONDS: required(integer(0, 3600), {
-    group: runs,
-    default: "8",
-    description: "How long a stopping server lets running work reach a safe point.",
-    example: "8",
-  }),
 });
 
 /** The name of a variable. */

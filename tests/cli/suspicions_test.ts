@@ -22,7 +22,7 @@ Deno.test("placeholders() finds every example of a key or project id", () => {
     VARIABLE_NAMES.map((name) => [name, describeVariable(name).example]),
   );
   expect(where(placeholders(examples)).sort()).toEqual(
-    VARIABLE_NAMES.filter((name) => /_API_KEY$|_PROJECT_ID$/.test(name)).sort(),
+    VARIABLE_NAMES.filter((name) => /_API_KEY$|_AUTH_TOKEN$|_PROJECT_ID$/.test(name)).sort(),
   );
 });
 
