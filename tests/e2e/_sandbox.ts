@@ -1,4 +1,4 @@
-/** A program that runs each code of its input in one sandbox and writes what came of it. @module */
+/** Runs each code of its input in one sandbox; writes their results, or their error codes. @module */
 import { toErrorJson } from "../../errors.ts";
 import { type CodeRequest, createSandbox } from "../../tools/sandbox/mod.ts";
 import { PYTHON_COMMAND, runPythonChild } from "../../tools/sandbox/python_process.ts";
@@ -10,11 +10,10 @@ async function runAll(): Promise<void> {
   const requests: CodeRequest[] = await new Response(Deno.stdin.readable).json();
   const sandbox = createSandbox();
   const { signal } = new AbortController();
-  for (const request of requests) {
-    const began = performance.now();
+  const endings = await Promise.all(requests.map(async (request) => {
     const ending = await sandbox.run({ ...request, signal }).catch(toErrorJson);
-    const line = JSON.stringify({ ...ending, took_ms: Math.round(performance.now() - began) });
-    await Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
-  }
+    return "code" in ending ? ending.code : ending.result;
+  }));
   await sandbox.close();
+  await new Response(JSON.stringify(endings)).body?.pipeTo(Deno.stdout.writable);
 }

@@ -119,6 +119,28 @@ test("answers over HTTP and WebSocket", async (command, home) => {
   }
 });
 
+test("runs code in its sandbox, and serves on after code that broke it", async (command, home) => {
+  const server = await startServer({ home, command, env: { SECRET: "canary" } });
+  const execute = async (language: string, code: string) => {
+    const url = `${server.url}/v1/tools/code_executor/execute`;
+    return await (await post(url, { arguments: { language, code } })).json();
+  };
+  try {
+    const python = await execute(
+      "python",
+      "import os; open('a', 'w').write('x'); dict(os.environ)",
+    );
+    expect(python.output.files).toMatchObject([{ name: "a", size: 1 }]);
+    expect(JSON.stringify(python)).not.toContain("canary");
+    expect(await execute("python", "bytearray(2 ** 30)")).toMatchObject({ code: "code_memory" });
+    const javascript = await execute("javascript", "function f() { return f() + 1 } f()");
+    expect(javascript).toMatchObject({ code: "code_failed" });
+    expect(await execute("javascript", "1 + 1")).toMatchObject({ output: { result: 2 } });
+  } finally {
+    await server.stop("SIGKILL");
+  }
+});
+
 test("finishes a run by itself that it was killed in", async (command, home) => {
   const model = COMPATIBLE.start(slowAgents(2_000));
   const options = { home, command, env: COMPATIBLE.env(model.url) };

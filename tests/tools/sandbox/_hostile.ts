@@ -1,4 +1,4 @@
-/** Python that means harm, and the code that each must end with; run from source and compiled. */
+/** Code that means harm, and how it must end; run from source and in the executable. */
 
 /** Runs every code of `input` and tells which did not fail. */
 export const ALL_FAIL = `
@@ -63,4 +63,28 @@ export const PYTHON_GREEDY: [string, string][] = [
   ["code_output_too_large", "while True: print('x' * 1000)"],
   ["code_output_too_large", "'x' * 50_000_000"],
   ["code_output_too_large", "open('big', 'wb').write(bytes(50_000_000)); 1"],
+];
+
+/** Each goes on until it is ended. */
+export const JAVASCRIPT_ENDLESS: string[] = [
+  "for (;;);",
+  "for (;;) await 0",
+  "(async () => { for (;;) await 0 })()",
+  "try { for (;;); } catch {} 5",
+  "/(a+)+$/.test('a'.repeat(40) + 'b')",
+  "Array.prototype.lastIndexOf.call({ length: 2 ** 53 - 1 }, 1)",
+  "'a'.repeat(3e7).indexOf('a'.repeat(1e7) + 'b')",
+  "throw { toJSON() { for (;;); } }",
+  "({ toJSON() { for (;;); } })",
+  "const e = new Error(''); Object.defineProperty(e, 'name', { get() { for (;;); } }); throw e",
+];
+/** Each wants too much, by what it ends with. */
+export const JAVASCRIPT_GREEDY: [string, string][] = [
+  ["code_memory", "new ArrayBuffer(1e9)"],
+  ["code_memory", "const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)"],
+  ["code_memory", "const a = []; for (;;) a.push(new Uint8Array(1e6))"],
+  ["code_output_too_large", "for (;;) console.log('x'.repeat(1e5))"],
+  ["code_output_too_large", "for (;;) try { console.error('x'.repeat(1e5)) } catch {}"],
+  ["code_output_too_large", "for (let i = 0;; i++) writeFile('f' + i, 'x'.repeat(1e5))"],
+  ["code_output_too_large", "'x'.repeat(2e7)"],
 ];

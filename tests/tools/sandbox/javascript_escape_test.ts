@@ -1,5 +1,6 @@
 /** What JavaScript that means harm comes to: nothing, and within its time. */
 import { expect } from "expect";
+import { JAVASCRIPT_ENDLESS, JAVASCRIPT_GREEDY } from "./_hostile.ts";
 import { attempt } from "./_run.ts";
 
 const HOST = ["Deno", "process", "fetch", "Worker", "WebSocket", "BroadcastChannel", "caches"];
@@ -38,19 +39,7 @@ Deno.test("a run of JavaScript finds nothing of the one before", async () => {
   });
 });
 
-const endless = [
-  "for (;;);",
-  "for (;;) await 0",
-  "(async () => { for (;;) await 0 })()",
-  "try { for (;;); } catch {} 5",
-  "/(a+)+$/.test('a'.repeat(40) + 'b')",
-  "Array.prototype.lastIndexOf.call({ length: 2 ** 53 - 1 }, 1)",
-  "'a'.repeat(3e7).indexOf('a'.repeat(1e7) + 'b')",
-  "throw { toJSON() { for (;;); } }",
-  "({ toJSON() { for (;;); } })",
-  "const e = new Error(''); Object.defineProperty(e, 'name', { get() { for (;;); } }); throw e",
-];
-for (const code of endless) {
+for (const code of JAVASCRIPT_ENDLESS) {
   Deno.test(`JavaScript without end ends with code_timeout: ${code}`, async () => {
     const began = performance.now();
     expect(await attempt({ code, timeout_ms: 400 })).toMatchObject({ code: "code_timeout" });
@@ -58,16 +47,7 @@ for (const code of endless) {
   });
 }
 
-const greedy: [string, string][] = [
-  ["code_memory", "new ArrayBuffer(1e9)"],
-  ["code_memory", "const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)"],
-  ["code_memory", "const a = []; for (;;) a.push(new Uint8Array(1e6))"],
-  ["code_output_too_large", "for (;;) console.log('x'.repeat(1e5))"],
-  ["code_output_too_large", "for (;;) try { console.error('x'.repeat(1e5)) } catch {}"],
-  ["code_output_too_large", "for (let i = 0;; i++) writeFile('f' + i, 'x'.repeat(1e5))"],
-  ["code_output_too_large", "'x'.repeat(2e7)"],
-];
-for (const [outcome, code] of greedy) {
+for (const [outcome, code] of JAVASCRIPT_GREEDY) {
   Deno.test(`JavaScript that wants too much ends with ${outcome}: ${code}`, async () => {
     const before = Deno.memoryUsage().rss;
     expect(await attempt({ code })).toMatchObject({ code: outcome });
