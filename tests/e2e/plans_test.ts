@@ -232,3 +232,28 @@ Deno.test("what fails is planned around, or ends among the dead letters with all
       await server.stop("SIGKILL");
     }
   }));
+
+Deno.test("tools do what is theirs: a data set, a calculation, at the same time", () =>
+  withServer({}, async (server) => {
+    const headers = { "content-type": "text/csv" };
+    const body = "city,people\nGraz,303000\nLinz,213000\n";
+    const uploaded = await fetch(`${server.url}/v1/artifacts?name=cities.csv`, {
+      method: "POST",
+      headers,
+      body,
+    });
+    const { uri } = await uploaded.json();
+    const goal = `Profile ${uri}. Calculate 12 * (3 + 4).`;
+    const plan = await send(server, "/v1/plans", { goal }, 200, { prefer: "wait=30" });
+    expect(plan).toMatchObject({
+      status: "completed",
+      steps: [
+        { id: "data", kind: "tool", name: "dataset", status: "completed", depends_on: [] },
+        { id: "calculation", kind: "tool", status: "completed", output: { result: 84 } },
+      ],
+    });
+    expect(JSON.stringify(plan.output.data)).toContain("people");
+    const [data, calculation] = plan.steps;
+    expect(data.started_at < calculation.ended_at && calculation.started_at < data.ended_at)
+      .toBe(true);
+  }));
