@@ -4,7 +4,7 @@
  *
  * Words are in a full-text index of SQLite (FTS5), which ranks by BM25; they come to it as
  * `words.ts` makes them, so that it has nothing to do with languages. Why this index:
- * docs/decisions/012-search-index.md.
+ * docs/decisions/015-search-index.md.
  *
  * @module
  */

@@ -24,10 +24,22 @@ export function cosines(matrix: Float32Array, vector: Float32Array): Float32Arra
   const size = vector.length;
   const out = new Float32Array(matrix.length / size);
   for (let row = 0; row < out.length; row++) {
-    const start = row * size;
-    let sum = 0;
-    for (let i = 0; i < size; i++) sum += matrix[start + i]! * vector[i]!;
-    out[row] = sum;
+    out[row] = product(matrix, row * size, vector);
   }
   return out;
+}
+
+/** Four sums side by side: one after the other, each addition would wait for the one before. */
+function product(matrix: Float32Array, start: number, vector: Float32Array): number {
+  const size = vector.length;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < size; i += 4) {
+    a += matrix[start + i]! * vector[i]!;
+    b += matrix[start + i + 1]! * vector[i + 1]!;
+    c += matrix[start + i + 2]! * vector[i + 2]!;
+    d += matrix[start + i + 3]! * vector[i + 3]!;
+  }
+  for (; i < size; i++) a += matrix[start + i]! * vector[i]!;
+  return a + b + c + d;
 }

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import type { SearchRequest } from "../../../knowledge/mod.ts";
 import type { Scope } from "../../../pipeline/graph/scope.ts";
+import { parsePipeline } from "../../../pipeline/graph/mod.ts";
 import { validatePipeline } from "../../../pipeline/graph/validate.ts";
 import { retrieve } from "../../../pipeline/steps/retrieve.ts";
 import { isTainted } from "../../../pipeline/taint.ts";
@@ -109,4 +110,12 @@ Deno.test("a document's retrieve nodes are checked", async () => {
   expect((await issues({ retrieve: { limit: 3 } })).length).toBeGreaterThan(0);
   expect((await issues({ retrieve: { query: "x", limit: 99 } })).length).toBeGreaterThan(0);
   expect((await issues({ retrieve: { query: "${ input.( }" } })).length).toBeGreaterThan(0);
+});
+
+Deno.test("the pipeline of docs/knowledge.md is sound", async () => {
+  const docs = await Deno.readTextFile(new URL("../../../docs/knowledge.md", import.meta.url));
+  const [, source = ""] = /```yaml\n([\s\S]*?)```/.exec(docs) ?? [];
+  const known = { agents: ["researcher"], tasks: [], name: "ask" };
+  const { nodes } = await parsePipeline(source, "ask.yaml", known);
+  expect(Object.keys(nodes)).toEqual(["find", "answer"]);
 });
