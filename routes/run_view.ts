@@ -9,6 +9,7 @@ interface RunLinks {
   self: string;
   events: string;
   journal: string;
+  artifacts: string;
   cancel: string;
 }
 
@@ -53,6 +54,7 @@ export function runLinks(id: string): RunLinks {
     self,
     events: `${self}/events`,
     journal: `${self}/journal`,
+    artifacts: `${self}/artifacts`,
     cancel: `${self}/cancel`,
   };
 }

@@ -23,6 +23,7 @@ Deno.test("POST /v1/runs answers 202 with the run and where it is", async () => 
       self: "/v1/runs/run_0001",
       events: "/v1/runs/run_0001/events",
       journal: "/v1/runs/run_0001/journal",
+      artifacts: "/v1/runs/run_0001/artifacts",
       cancel: "/v1/runs/run_0001/cancel",
     },
   });

@@ -162,6 +162,31 @@ Deno.test("what a crash left half-written does not exist and is swept after an h
     expect(await count("blob_loose")).toBe(0);
   }));
 
+for (const applied of [false, true]) {
+  Deno.test(`a step that dies at any commit${applied ? "'s end" : ""} and runs again leaves one file`, () =>
+    bench(async ({ artifacts, store, time, count }) => {
+      const commit = store.commit.bind(store);
+      const bytes = 900_000;
+      await artifacts.put("acme", STEP, file(80_000));
+      for (let dies_at = 1; dies_at < 10; dies_at++) {
+        let commits = 0;
+        store.commit = async (what) => {
+          if (++commits < dies_at) return await commit(what);
+          if (applied && commits === dies_at) await commit(what);
+          throw new Error("crash");
+        };
+        await artifacts.put("acme", STEP, file(bytes + dies_at)).catch(() => {});
+        store.commit = commit;
+        const kept = await artifacts.put("acme", STEP, file(bytes + dies_at));
+        expect(await artifacts.list("acme", "run_1")).toEqual([kept]);
+        expect((await artifacts.read("acme", kept.id)).length).toBe(bytes + dies_at);
+        time.now += HOUR + 1;
+        await Array.fromAsync(artifacts.sweep());
+        expect([await count("blob"), await count("blob_loose")]).toEqual([16, 0]);
+      }
+    }));
+}
+
 Deno.test("a writer that was swept in the meantime keeps nothing", () =>
   bench(async ({ artifacts, store, time, count }) => {
     const commit = store.commit.bind(store);

@@ -7,6 +7,7 @@ import math
 import random
 import statistics
 import sys
+from bisect import bisect_left
 from collections import Counter
 
 sys.path.insert(0, "/data")
@@ -84,7 +85,7 @@ def fit_stumps(rows, goals, is_class, rounds=150, rate=0.2, sample=1500):
     chance = random.Random(SEED)
     width = len(rows[0])
     cuts = [thresholds([row[i] for row in rows]) for i in range(width)]
-    bins = [[sum(value > cut for cut in cuts[i]) for i, value in enumerate(row)] for row in rows]
+    bins = [[bisect_left(cuts[i], value) for i, value in enumerate(row)] for row in rows]
     mean = statistics.fmean(goals)
     start = math.log((mean + 1e-6) / (1 - mean + 1e-6)) if is_class else mean
     guesses = [start] * len(rows)
