@@ -129,7 +129,8 @@ function dataScience({ ask, url, isQuestion, pipelines }: Request): Decision | u
   const goal = url
     ? ask.replace(url, "").replace(/\b(?:on|from|in|at|with|using|of)\s*(?=[.!?:]*$)/i, "")
     : ask;
-  const user_goal = goal.replace(/\s+/g, " ").trim() || "Explore the data";
+  const user_goal = goal.replace(/\s+/g, " ").replace(/ (?=[.!?:]*$)/, "").trim() ||
+    "Explore the data";
   const input = { user_goal, ...(url ? { dataset_url: url } : {}) };
   return handOver(pipelines, "data-science", input, "It is work on a data set.");
 }
@@ -144,7 +145,7 @@ function arithmetic({ ask, tools }: Request): Decision | undefined {
 
 /** A pipeline whose description shares words with what is to be done. */
 function described({ ask, url, isQuestion, pipelines, tools }: Request): Decision | undefined {
-  if (isQuestion || !RUNS.test(ask)) return undefined;
+  if (isQuestion) return undefined;
   const own = new Set(termsOf(ask));
   const best = [...pipelines.map((offer) => ({ offer, isTool: false })), ...agents(tools)]
     .map(({ offer, isTool }) => {
@@ -152,7 +153,7 @@ function described({ ask, url, isQuestion, pipelines, tools }: Request): Decisio
       return { offer, isTool, shared: [...terms].filter((term) => own.has(term)).length };
     })
     .sort((a, b) => b.shared - a.shared)[0];
-  if (!best || best.shared < 2) return undefined;
+  if (!best || best.shared < (RUNS.test(ask) ? 2 : 3)) return undefined;
   const input = argumentsFor(best.offer, ask, url);
   const reason = `What ${best.offer.name} does comes nearest.`;
   return best.isTool

@@ -111,6 +111,13 @@ Deno.test("assistant: a tool that is asked for by name is called", async () => {
   expect(events.filter(({ type }) => type === "tool.called")).toHaveLength(1);
 });
 
+Deno.test("assistant: a sum is computed", async () => {
+  await using s = await service();
+  const answer = await s.ask("What is 12 * 7?");
+  expect([answer.metadata.handed_to, answer.message.content])
+    .toEqual(["code_executor", "The result is 84."]);
+});
+
 Deno.test("assistant: a long conversation is summarized, and the summary is used", async () => {
   await using s = await service({ CONVERSATION_MESSAGES: "8" });
   const conversation_id = "long";
