@@ -176,7 +176,7 @@ reports([
     "a node that does nothing",
     document("  a: { description: x }"),
     "line 5, nodes.a",
-    /^the node does not say what it does: add one of agent, task, tool, call, approval, transform, choose, wait/,
+    /^the node does not say what it does: add one of agent, task, tool, call, retrieve, approval, transform, choose, wait/,
   ],
   [
     "a node that does two things",
