@@ -43,10 +43,11 @@ export async function propose(
   deps: AgentDeps,
 ): Promise<Plan> {
   let issues: Issue[] = [];
+  let answer: Json = null;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const input = plannerInput(proposal, issues);
+    const input = plannerInput(proposal, answer, issues);
     const call = { key: nextKey(), agent: planner, input, messages: [] };
-    const answer = await runAgent(ctx, call, deps);
+    answer = await runAgent(ctx, call, deps);
     issues = await planIssues(answer, proposal.rules);
     if (issues.length === 0) return withoutKept(answer as Plan, proposal.rules.kept);
   }
@@ -60,7 +61,7 @@ export async function propose(
 }
 
 /** What the planner's prompt is made from. */
-function plannerInput(proposal: Proposal, issues: Issue[]): Json {
+function plannerInput(proposal: Proposal, answer: Json, issues: Issue[]): Json {
   const { goal, context, rules: { capabilities, kept }, outputs, previous } = proposal;
   const finished = kept.map((step) => ({ ...step, result: outputs[step.id] ?? null }));
   return {
@@ -71,7 +72,10 @@ function plannerInput(proposal: Proposal, issues: Issue[]): Json {
     finished,
     ...(previous ? { previous: previousView(previous, outputs) } : {}),
     ...(issues.length > 0
-      ? { problems: issues.map(({ location, message }) => `${location}: ${message}`) }
+      ? {
+        unsound: answer,
+        problems: issues.map(({ location, message }) => `${location}: ${message}`),
+      }
       : {}),
   } as unknown as Json;
 }

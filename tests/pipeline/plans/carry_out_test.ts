@@ -200,6 +200,7 @@ Deno.test("a planner is told what is wrong with its plan, twice at most", async 
   };
   expect(await trial([wrong, sound])).toMatchObject({ output: { output: 1 } });
   expect(asked[1]).toMatchObject({
+    unsound: wrong,
     problems: ['/steps/0/name: unknown agent "writr"; did you mean "writer"?'],
   });
   expect(await trial([wrong, wrong, wrong])).toMatchObject({
