@@ -1,0 +1,94 @@
+import { expect } from "expect";
+import { Indexes } from "../../knowledge/indexes.ts";
+import { createKnowledge } from "../../knowledge/mod.ts";
+import { Shelves } from "../../knowledge/shelves.ts";
+import { library, LIMITS, NEVER } from "./_setup.ts";
+
+/** Shelves that count how often passages are read. */
+function counting(shelves: Shelves) {
+  const state = { reads: 0 };
+  const passagesFrom: Shelves["passagesFrom"] = (...args) => {
+    state.reads++;
+    return shelves.passagesFrom(...args);
+  };
+  return { state, shelves: Object.create(shelves, { passagesFrom: { value: passagesFrom } }) };
+}
+
+const place = (collection: string) => ({ tenant: "default", collection });
+
+Deno.test("the collections searched last stay in memory, the others are read again", async () => {
+  await using docs = await library();
+  for (const collection of ["a", "b", "c"]) {
+    await docs.add(`# x\n\n${collection} one\n\n# y\n\n${collection} two`, { collection });
+  }
+  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  const indexes = new Indexes({ shelves, max_passages: 4 });
+  for (const name of ["a", "b", "a", "c", "a"]) {
+    const index = await indexes.current(place(name));
+    expect(index.byWords("one", 5)).toHaveLength(1);
+  }
+  expect(state.reads).toBe(3);
+  await indexes.current(place("b"));
+  expect(state.reads).toBe(4);
+});
+
+Deno.test("a collection that alone is too large can be searched all the same", async () => {
+  await using docs = await library();
+  await docs.add("# x\n\none\n\n# y\n\ntwo");
+  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  const indexes = new Indexes({ shelves, max_passages: 1 });
+  expect((await indexes.current(place("default"))).size).toBe(2);
+  expect((await indexes.current(place("default"))).size).toBe(2);
+  expect(state.reads).toBe(1);
+});
+
+Deno.test("what another process changed is seen at the next search", async () => {
+  await using docs = await library();
+  let ids = 0;
+  const other = createKnowledge({
+    store: docs.store,
+    now: Date.now,
+    newId: () => `a${++ids}`,
+    limits: LIMITS,
+  });
+  const add = async (text: string) =>
+    (await other.add("default", {
+      bytes: new TextEncoder().encode(text),
+      type: "text/plain",
+    }, NEVER)).document.id;
+  const mine = await docs.add("A whale.");
+  expect((await docs.search("whale")).results).toHaveLength(1);
+  const shark = await add("A shark.");
+  await add("A whale shark.");
+  expect((await docs.search("shark whale")).results).toHaveLength(3);
+  await other.remove("default", shark);
+  await other.remove("default", mine.document.id);
+  await docs.add("A trout.");
+  const { results } = await docs.search("shark whale trout");
+  expect(results.map(({ text }) => text).sort()).toEqual(["A trout.", "A whale shark."]);
+});
+
+Deno.test("searches of a collection at the same time read it once", async () => {
+  await using docs = await library();
+  await docs.add("A whale.");
+  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  const indexes = new Indexes({ shelves, max_passages: 10 });
+  await Promise.all(Array.from({ length: 5 }, () => indexes.current(place("default"))));
+  expect(state.reads).toBe(1);
+});
+
+Deno.test("a reading that fails is tried again by the next search", async () => {
+  await using docs = await library();
+  await docs.add("A whale.");
+  const { shelves } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  let failing = true;
+  const list: Shelves["list"] = (...args) => {
+    if (failing) throw new Error("the store is down");
+    return Shelves.prototype.list.apply(shelves, args);
+  };
+  const flaky: Shelves = Object.create(shelves, { list: { value: list } });
+  const indexes = new Indexes({ shelves: flaky, max_passages: 10 });
+  await expect(indexes.current(place("default"))).rejects.toThrow("the store is down");
+  failing = false;
+  expect((await indexes.current(place("default"))).size).toBe(1);
+});
