@@ -85,7 +85,7 @@ function previousView({ steps, failures, comment }: Previous, outputs: Record<st
   return {
     steps: open.map((step) => ({
       ...step,
-      ...(failures[step.id] ? { error: failures[step.id] } : {}),
+      ...(Object.hasOwn(failures, step.id) ? { error: failures[step.id]! } : {}),
     })),
     ...(comment === undefined ? {} : { comment }),
   };
