@@ -6,9 +6,9 @@ import type { JournalEvent } from "../../../pipeline/kernel/events.ts";
 // deno-lint-ignore no-explicit-any -- JSON as it came
 export type Body = any;
 
-/** A whole service with the offline model. */
-export async function service(env: Record<string, string> = {}) {
-  const home = await Deno.makeTempDir();
+/** A whole service, with the offline model unless `env` names another one. */
+export async function service(env: Record<string, string> = {}, kept?: string) {
+  const home = kept ?? await Deno.makeTempDir();
   const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
   const orchestrator = await createOrchestrator({
     config: readConfig({ ORCHESTRATOR_HOME: home, ...env }),
@@ -37,7 +37,7 @@ export async function service(env: Record<string, string> = {}) {
     },
     async [Symbol.asyncDispose]() {
       await orchestrator.close();
-      await Deno.remove(home, { recursive: true });
+      if (!kept) await Deno.remove(home, { recursive: true });
     },
   };
 }
