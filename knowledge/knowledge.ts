@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
 import { keys, type Store } from "../store/mod.ts";
 import { chunk } from "./chunk.ts";
 import {
@@ -16,6 +15,15 @@ import {
   type SearchAnswer,
   type SearchRequest,
 } from "./document.ts";
+import {
+  empty,
+  lostCursor,
+  noModel,
+  notEmbedded,
+  tooLarge,
+  unknownCollection,
+  unknownDocument,
+} from "./failures.ts";
 import { sha256 } from "./hash.ts";
 import { Indexes } from "./indexes.ts";
 import { type MeaningOptions, problemOf, vectorsOf } from "./meaning.ts";
@@ -199,11 +207,7 @@ class StoredKnowledge implements Knowledge {
     const passages = await this.passages(tenant, id, { from: 0, limit: record.passages });
     const made = await vectorsOf(meaning, passages, signal);
     if ("problem" in made) {
-      throw new OrchestratorError(
-        "model_unavailable",
-        `Cannot embed document ${id}: ${made.problem.message}`,
-        { kind: "retryable", details: { reason: made.problem.code } },
-      );
+      throw notEmbedded(id, made.problem);
     }
     const embedded = { ...record, embedding: meaning.embedder.model };
     await meaning.db?.put(place, id, made.vectors, signal);
@@ -302,21 +306,14 @@ class StoredKnowledge implements Knowledge {
 
   private model(): MeaningOptions {
     if (this.options.meaning) return this.options.meaning;
-    throw new OrchestratorError(
-      "conflict",
-      "Cannot make vectors: no embedding model is configured. Set EMBEDDING_MODEL.",
-    );
+    throw noModel();
   }
 
   private async mustExist({ tenant, collection }: Place): Promise<void> {
     if (collection === DEFAULT_COLLECTION) return;
     const names = (await this.collections(tenant)).map(({ name }) => name);
     if (names.includes(collection)) return;
-    const known = names.length > 0 ? `there are ${names.join(", ")}` : "there are none yet";
-    throw new OrchestratorError(
-      "not_found",
-      `Cannot search the collection ${collection}: ${known}. Upload a document to it first.`,
-    );
+    throw unknownCollection(collection, names);
   }
 
   private async keyOf(tenant: string, id: string, collection?: string) {
@@ -324,36 +321,9 @@ class StoredKnowledge implements Knowledge {
     if (record && (collection === undefined || record.collection === collection)) {
       return keys.document(tenant, record.collection, id);
     }
-    throw new OrchestratorError(
-      "invalid_request",
-      "Cannot read ?cursor: its document is gone. Begin the list again.",
-      { issues: [{ location: "?cursor", message: "names a document that is gone" }] },
-    );
+    throw lostCursor();
   }
 }
 
 /** For what must be finished once it has begun. */
 const NEVER = new AbortController().signal;
-
-function unknownDocument(id: string): OrchestratorError {
-  return new OrchestratorError(
-    "not_found",
-    `Cannot find the document ${id}: there is none with this id. GET /v1/documents lists them.`,
-  );
-}
-
-function tooLarge(max_bytes: number): OrchestratorError {
-  return new OrchestratorError(
-    "payload_too_large",
-    `Cannot add the document: it is larger than ${max_bytes} bytes. Split it, or raise ` +
-      "MAX_DOCUMENT_BYTES.",
-    { details: { max_bytes } },
-  );
-}
-
-function empty(): OrchestratorError {
-  return new OrchestratorError(
-    "document_unreadable",
-    "Cannot add the document: there is no text in it. Scanned pages need text recognition first.",
-  );
-}

@@ -15,7 +15,8 @@
  */
 import { OrchestratorError } from "../errors.ts";
 import { type Key, keys, type Mutation, setJson, type Store } from "../store/mod.ts";
-import type { Collection, DocumentRecord, Passage, Place } from "./document.ts";
+import type { DocumentRecord, Passage, Place } from "./document.ts";
+import { ShelfReader, type Unfinished } from "./shelf_reader.ts";
 import { toBytes } from "./vectors.ts";
 
 /** The most mutations of one commit of passages; a passage is some 1.5 KB, a vector up to 12 KB. */
@@ -58,12 +59,6 @@ export type PutOutcome =
   | { outcome: "created" | "replaced"; record: DocumentRecord; change: Change }
   | { outcome: "unchanged"; record: DocumentRecord };
 
-/** A mark of a document that is written or removed. */
-interface Unfinished {
-  collection: string;
-  worker: string;
-}
-
 /** A change that is to be made. */
 interface Plan {
   mutations: Mutation[];
@@ -72,26 +67,10 @@ interface Plan {
   change: Pick<Change, "added" | "removed">;
 }
 
-/** A collection's record with its version. */
-export interface Counted {
-  counts: Collection;
-  version: string | null;
-}
-
 /** See the module. */
-export class Shelves {
-  private readonly store: Store;
-
+export class Shelves extends ShelfReader {
   constructor(private readonly options: ShelvesOptions) {
-    this.store = options.store;
-  }
-
-  /** The document with these bytes. */
-  async findSame({ tenant, collection }: Place, hash: string): Promise<DocumentRecord | null> {
-    const found = await this.store.get<string>(keys.documentKey(tenant, collection, "hash", hash));
-    if (!found) return null;
-    return (await this.store.get<DocumentRecord>(keys.document(tenant, collection, found.value)))
-      ?.value ?? null;
+    super(options.store);
   }
 
   /** Keeps a document. @throws `document_limit` */
@@ -152,96 +131,6 @@ export class Shelves {
     });
     if (change) await this.clear(tenant, record);
     return change;
-  }
-
-  /** One document. */
-  async get(tenant: string, id: string): Promise<DocumentRecord | null> {
-    const of = await this.store.get<string>(keys.documentOf(tenant, id));
-    if (!of) return null;
-    return (await this.store.get<DocumentRecord>(keys.document(tenant, of.value, id)))?.value ??
-      null;
-  }
-
-  /** Documents with their versions, by collection, oldest first; `after` skips up to that key. */
-  async *list(
-    tenant: string,
-    collection?: string,
-    after?: Key,
-  ): AsyncIterable<{ record: DocumentRecord; version: string; key: Key }> {
-    const prefix = collection === undefined
-      ? keys.documents(tenant)
-      : keys.documentsIn(tenant, collection);
-    for await (
-      const { value, versionstamp, key } of this.store.list<DocumentRecord>({
-        prefix,
-        ...(after && { start: after }),
-      })
-    ) {
-      if (after && key.join("/") === after.join("/")) continue;
-      yield { record: value, version: versionstamp, key };
-    }
-  }
-
-  /** Some passages by number; `undefined` where there is none. */
-  async passages(
-    { tenant, collection }: Place,
-    refs: { document: string; n: number }[],
-  ): Promise<(Passage | undefined)[]> {
-    const found: (Passage | undefined)[] = [];
-    const wanted = refs.map(({ document, n }) => keys.passage(tenant, collection, document, n));
-    for (let at = 0; at < wanted.length; at += 10) {
-      const some = await this.store.getMany<Passage>(wanted.slice(at, at + 10));
-      found.push(...some.map((entry) => entry?.value));
-    }
-    return found;
-  }
-
-  /** The passages of the documents from `first` on, document by document. */
-  async *passagesFrom(
-    { tenant, collection }: Place,
-    first: string,
-  ): AsyncIterable<{ document: string; passage: Passage }> {
-    const prefix = keys.passagesIn(tenant, collection);
-    const start = keys.passage(tenant, collection, first, 0);
-    for await (const { key, value } of this.store.list<Passage>({ prefix, start })) {
-      yield { document: String(key[3]), passage: value };
-    }
-  }
-
-  /** The vectors of a document's passages, in order. */
-  async vectors({ tenant, collection }: Place, document: string): Promise<Uint8Array[]> {
-    const found: Uint8Array[] = [];
-    const prefix = keys.vectorsOf(tenant, collection, document);
-    for await (const { value } of this.store.kv.list({ prefix })) found.push(value);
-    return found;
-  }
-
-  /** How much a collection holds, and its version. */
-  async count({ tenant, collection }: Place): Promise<Counted> {
-    const found = await this.store.get<Collection>(keys.collection(tenant, collection));
-    const counts = found?.value ?? { name: collection, documents: 0, passages: 0 };
-    return { counts, version: found?.versionstamp ?? null };
-  }
-
-  /** The collections that a tenant has. */
-  async collections(tenant: string): Promise<Collection[]> {
-    const found: Collection[] = [];
-    for await (
-      const { value } of this.store.list<Collection>({ prefix: keys.collections(tenant) })
-    ) if (value.documents > 0) found.push(value);
-    return found;
-  }
-
-  /** The documents that workers which are gone left half written or half removed. */
-  async unfinished(): Promise<{ tenant: string; id: string; collection: string }[]> {
-    const alive = new Set((await this.store.workers()).map(({ worker }) => worker));
-    const found = [];
-    const prefix = keys.unfinisheds();
-    for await (const { key, value } of this.store.list<Unfinished>({ prefix })) {
-      if (alive.has(value.worker)) continue;
-      found.push({ tenant: String(key[1]), id: String(key[2]), collection: value.collection });
-    }
-    return found;
   }
 
   /** Removes the passages of a document that has no record, and its mark at last. */

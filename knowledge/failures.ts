@@ -1,0 +1,66 @@
+/** What can go wrong with documents, in words. @module */
+import { OrchestratorError } from "../errors.ts";
+
+/** For an id that no document has. */
+export function unknownDocument(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find the document ${id}: there is none with this id. GET /v1/documents lists them.`,
+  );
+}
+
+/** For a document over the limit. */
+export function tooLarge(max_bytes: number): OrchestratorError {
+  return new OrchestratorError(
+    "payload_too_large",
+    `Cannot add the document: it is larger than ${max_bytes} bytes. Split it, or raise ` +
+      "MAX_DOCUMENT_BYTES.",
+    { details: { max_bytes } },
+  );
+}
+
+/** For a document without text. */
+export function empty(): OrchestratorError {
+  return new OrchestratorError(
+    "document_unreadable",
+    "Cannot add the document: there is no text in it. Scanned pages need text recognition first.",
+  );
+}
+
+/** For a page of a list that begins after a document that is gone. */
+export function lostCursor(): OrchestratorError {
+  return new OrchestratorError(
+    "invalid_request",
+    "Cannot read ?cursor: its document is gone. Begin the list again.",
+    { issues: [{ location: "?cursor", message: "names a document that is gone" }] },
+  );
+}
+
+/** For a collection without documents; `names` are those that have some. */
+export function unknownCollection(collection: string, names: string[]): OrchestratorError {
+  const known = names.length > 0 ? `there are ${names.join(", ")}` : "there are none yet";
+  return new OrchestratorError(
+    "not_found",
+    `Cannot search the collection ${collection}: ${known}. Upload a document to it first.`,
+  );
+}
+
+/** For vectors without a model. */
+export function noModel(): OrchestratorError {
+  return new OrchestratorError(
+    "conflict",
+    "Cannot make vectors: no embedding model is configured. Set EMBEDDING_MODEL.",
+  );
+}
+
+/** For a document whose vectors could not be made. */
+export function notEmbedded(
+  id: string,
+  { code, message }: { code: string; message: string },
+): OrchestratorError {
+  return new OrchestratorError(
+    "model_unavailable",
+    `Cannot embed document ${id}: ${message}`,
+    { kind: "retryable", details: { reason: code } },
+  );
+}
