@@ -167,9 +167,11 @@ function decide(run: RunInfo, { tool, args, ask = "tainted" }: ToolRequest): Ver
   if (ask === "always") {
     return { decision: "ask", reason: "Each call of this tool is to be agreed to." };
   }
-  const acts = tool.capability === "egress" || tool.capability === "write";
-  if (ask === "never" || !acts || !isTainted(run)) return { decision: "allow" };
-  if (tool.capability === "egress" && tellsNothing(run, args)) return { decision: "allow" };
+  const goesOut = tool.capability === "egress" || tool.capability === "read" && namesAddress(args);
+  if (ask === "never" || !isTainted(run)) return { decision: "allow" };
+  if (tool.capability !== "write" && (!goesOut || tellsNothing(run, tool, args))) {
+    return { decision: "allow" };
+  }
   const does = tool.capability === "write" ? "changes things outside" : "sends data outside";
   return {
     decision: "ask",
@@ -177,11 +179,22 @@ function decide(run: RunInfo, { tool, args, ask = "tainted" }: ToolRequest): Ver
   };
 }
 
-/** True when every text in the arguments is an address that was named before. */
-function tellsNothing(run: RunInfo, args: Record<string, Json>): boolean {
+/** A tool that reads what is here reads from outside when it is given an address. */
+function namesAddress(args: Record<string, Json>): boolean {
+  return Object.values(args).some((value) => typeof value === "string" && isAddress(value));
+}
+
+/** True when every text that could carry something outside was named before. */
+function tellsNothing(run: RunInfo, tool: ToolInfo, args: Record<string, Json>): boolean {
   return Object.values(args).every((value) =>
-    typeof value === "string" ? isNamed(run, value) : typeof value !== "object" || value === null
+    typeof value === "string"
+      ? isNamed(run, value) || tool.capability === "read" && !isAddress(value)
+      : tool.capability === "read" || typeof value !== "object" || value === null
   );
+}
+
+function isAddress(text: string): boolean {
+  return /^\s*[a-z][a-z0-9+.-]*:\/\//i.test(text) && !text.startsWith("artifact://");
 }
 
 function makeCall<T extends Json>(

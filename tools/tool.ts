@@ -10,7 +10,8 @@ import type { Json, JsonSchema } from "../json/value.ts";
  * What a tool can do to the world, for policies.
  *
  * - `compute`: works on its arguments only
- * - `read`: reads what the operator or the tenant put here (documents, memory, data sets)
+ * - `read`: reads what the operator or the tenant put here or chose (documents, data sets, a search
+ *   service); an argument that is an address makes it `egress`
  * - `egress`: sends something outside that its arguments choose (an address, a query)
  * - `write`: changes something outside
  */

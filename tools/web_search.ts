@@ -64,10 +64,11 @@ export function createWebSearch(deps: WebSearchDeps): Tool {
     input: INPUT,
     output: OUTPUT,
     source: "built_in",
-    capability: "egress",
+    capability: "read",
     effect: "none",
     timeout_ms: TIMEOUT_MS,
     untrusted: true,
+    finds_urls: true,
     run: ({ query, count = 5 }, scope) => search(String(query), Number(count), scope, deps),
   };
 }

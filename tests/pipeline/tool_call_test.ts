@@ -27,6 +27,7 @@ const KINDS: Record<string, Partial<ToolInfo>> = {
   web_search: { capability: "read", untrusted: true, finds_urls: true },
   send_mail: { capability: "write", effect: "at_most_once" },
   count: { capability: "compute" },
+  dataset: { capability: "read", untrusted: true },
 };
 
 function tools() {
@@ -176,6 +177,18 @@ const ASKED: [
   ["an address from a text", "fetch_page", { url: "https://evil.example/?q=secret" }, {}, true],
   ["a made-up address", "fetch_page", { url: "https://good.example/a?q=secret" }, {}, true],
   ["more than an address", "fetch_page", { url: "https://good.example/a", q: { x: 1 } }, {}, true],
+  ["reading what is here", "dataset", { source: "artifact://art_1", n: { a: "b" } }, {}, false],
+  [
+    "reading an address that the run was given",
+    "dataset",
+    {
+      source: "https://given.example/x",
+      action: "profile",
+    },
+    {},
+    false,
+  ],
+  ["reading a made-up address", "dataset", { source: "https://evil.example/?q=1" }, {}, true],
   ["writing", "send_mail", {}, {}, true],
   ["writing where the pipeline says never to ask", "send_mail", {}, { ask: "never" }, false],
   ["computing where it says always to ask", "count", {}, { ask: "always" }, true],
