@@ -36,6 +36,8 @@ const SEARCH = `SELECT rowid, -bm25(passages, 1.0, 2.0) AS score FROM passages
   WHERE passages MATCH ? ORDER BY score DESC LIMIT ?`;
 /** Words of more characters are also found by their beginnings: shorter ones begin too many. */
 const SHORT_CHARS = 3;
+/** Words of a query that are looked for: whoever sends whole pages does not get to stop the others. */
+const MAX_WORDS = 64;
 /** Passages that are indexed before others get their turn on the event loop. */
 const TURN = 50;
 
@@ -118,7 +120,7 @@ export class PassageIndex {
 
   /** The passages that fit the words of a query best, the best first. */
   byWords(query: string, limit: number, allowed?: Allowed): Hit[] {
-    const wanted = queryWords(query);
+    const wanted = queryWords(query).slice(0, MAX_WORDS);
     if (wanted.length === 0) return [];
     const match = wanted.map((word) => `"${word}"${word.length > SHORT_CHARS ? "*" : ""}`);
     // What a filter leaves over is known only afterwards.

@@ -25,7 +25,6 @@ Deno.test("vectors come from the server that is named, else from the one that an
     const { model, base_url, api_key } = read({ EMBEDDING_MODEL: "small", ...env }).embedding!;
     return [model, base_url, api_key?.reveal()];
   };
-  const own = { EMBEDDING_BASE_URL: "http://own.test/v1" };
   const compatible = { LLM_BASE_URL: "http://llm.test/v1", LLM_DEFAULT_MODEL: "x" };
   const openai = { OPENAI_API_KEY: "sk-openai" };
   expect(server(openai)).toEqual(["small", "https://api.openai.com/v1", "sk-openai"]);

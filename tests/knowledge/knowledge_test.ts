@@ -122,6 +122,21 @@ Deno.test("filters look at metadata by equality, choice and range", async () => 
   expect(await titles({ constructor: "x" })).toEqual([]);
 });
 
+Deno.test("a query is words, whatever it looks like", async () => {
+  await using docs = await library();
+  await docs.add("The fish swims.");
+  const found = async (query: string) => (await docs.search(query)).results.length;
+  for (
+    const query of ["-fish", "^fish*", "text:fish", "{fish}", '"fish', "fish) OR (", "a\0b fish"]
+  ) {
+    expect([query, await found(query)]).toEqual([query, 1]);
+  }
+  for (const query of ['"', "NEAR(a b, 3)", "* AND *"]) {
+    expect([query, await found(query)]).toEqual([query, 0]);
+  }
+  expect(await found(`fish ${Array.from({ length: 5_000 }, (_, n) => `w${n}`).join(" ")}`)).toBe(1);
+});
+
 Deno.test("limits are typed errors, and nothing of what was refused is kept", async () => {
   const limits = { ...LIMITS, max_documents: 1, max_passages: 3, max_bytes: 100 };
   await using docs = await library({ limits });

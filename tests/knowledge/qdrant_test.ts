@@ -7,7 +7,7 @@ import { library, NEVER, topicEmbedder } from "./_setup.ts";
 
 const PLACE = { tenant: "default", collection: "c" };
 
-async function connected(key?: string) {
+function connected(key?: string) {
   const server = startQdrant("secret");
   const egress = createEgress({ allowed_hosts: [] });
   const options = { egress, url: server.url, model: "org/topics:1" };
@@ -23,7 +23,7 @@ async function connected(key?: string) {
 }
 
 Deno.test("vectors are put into Qdrant, found again, and removed", async () => {
-  await using it = await connected();
+  await using it = connected();
   const { db, server } = it;
   await db.put(PLACE, "doc_1", [unit([1, 0]), unit([0, 1])], NEVER);
   await db.put(PLACE, "doc_2", [unit([1, 1])], NEVER);
@@ -42,7 +42,7 @@ Deno.test("vectors are put into Qdrant, found again, and removed", async () => {
 });
 
 Deno.test("points have UUIDs, and what they are filtered by is indexed", async () => {
-  await using it = await connected();
+  await using it = connected();
   await it.db.put(PLACE, "doc_1", [unit([1, 0])], NEVER);
   const [collection] = it.server.collections.values();
   expect([...collection!.points.keys()][0]).toMatch(
@@ -52,7 +52,7 @@ Deno.test("points have UUIDs, and what they are filtered by is indexed", async (
 });
 
 Deno.test("a Qdrant that refuses or is gone is vector_db_failed", async () => {
-  await using it = await connected("wrong");
+  await using it = connected("wrong");
   const search = it.db.search(PLACE, unit([1, 0]), { limit: 2 }, NEVER);
   await expect(search).rejects.toMatchObject({ code: "vector_db_failed", kind: "terminal" });
   const egress = createEgress({ allowed_hosts: [] });
@@ -65,7 +65,7 @@ Deno.test("a Qdrant that refuses or is gone is vector_db_failed", async () => {
 });
 
 Deno.test("documents are searched by meaning with Qdrant in place of the store", async () => {
-  await using it = await connected();
+  await using it = connected();
   const { embedder } = topicEmbedder();
   await using docs = await library({ meaning: { embedder, db: it.db } });
   const { document } = await docs.add("The cat sleeps.", { url: "https://example.com/" });
