@@ -14,15 +14,14 @@
  */
 import { createHash } from "node:crypto";
 import { OrchestratorError } from "../errors.ts";
+import { clearBlob, interrupted, markLoose, readBlob, writeBlob } from "./blobs.ts";
 import { keys } from "./keys.ts";
-import { type Check, type Commit, type Key, MAX_VALUE_BYTES, type Mutation } from "./kv.ts";
+import type { Check, Commit, Key, Mutation } from "./kv.ts";
 import type { Store, Versioned } from "./store.ts";
 import { setJson } from "./values.ts";
 
 /** Files that one run may have. */
 export const MAX_RUN_ARTIFACTS = 100;
-/** Pieces that one commit writes or deletes: 720 KB. */
-const PIECES_PER_COMMIT = 12;
 /** A write that has not ended after this long has died. */
 const WRITE_MS = 3_600_000;
 
@@ -115,7 +114,7 @@ export function createArtifacts(store: ArtifactStore, options: ArtifactOptions):
         const { write, ...commit } = await releaseArtifact(store, tenant, id);
         if (write === undefined) return false;
         if (await store.commit(commit) === null) continue;
-        await clear(store, tenant, write);
+        await clearBlob(store, tenant, write);
         return true;
       }
     },
@@ -152,32 +151,10 @@ async function put(
     created_at: new Date(now()).toISOString(),
     write,
   };
-  const marker = await writePieces(store, tenant, { write, bytes, at: now() });
+  const marker = await writeBlob(store, tenant, { write, bytes, at: now() });
   await publish(store, tenant, stored, { marker, before });
-  if (before) await clear(store, tenant, before.value.write);
+  if (before) await clearBlob(store, tenant, before.value.write);
   return recordOf(stored);
-}
-
-/** @returns the check that the pieces have not been swept in the meantime */
-async function writePieces(
-  store: ArtifactStore,
-  tenant: string,
-  { write, bytes, at }: { write: string; bytes: Uint8Array; at: number },
-): Promise<Check> {
-  const key = keys.looseBlob(tenant, write);
-  const versionstamp = await store.commit({ checks: [], mutations: setJson(key, { at }) });
-  const marker = { key, versionstamp };
-  const piece = (n: number): Mutation => {
-    const set = bytes.subarray(n * MAX_VALUE_BYTES, (n + 1) * MAX_VALUE_BYTES);
-    return { key: keys.blob(tenant, write, n), set };
-  };
-  const count = Math.ceil(bytes.length / MAX_VALUE_BYTES);
-  for (let from = 0; from < count; from += PIECES_PER_COMMIT) {
-    const length = Math.min(PIECES_PER_COMMIT, count - from);
-    const mutations = Array.from({ length }, (_, i) => piece(from + i));
-    if (await store.commit({ checks: [marker], mutations }) === null) throw interrupted();
-  }
-  return marker;
 }
 
 /** The commit from which on the file exists. */
@@ -194,18 +171,10 @@ async function publish(
       ...setJson(key, stored),
       ...setJson(indexKey(tenant, stored), { at: Date.parse(stored.created_at) }),
       { key: marker.key, delete: true },
-      ...(before ? setJson(keys.looseBlob(tenant, before.value.write), { at: 0 }) : []),
+      ...(before ? markLoose(tenant, before.value.write, 0) : []),
     ],
   });
   if (committed === null) throw interrupted();
-}
-
-function interrupted(): OrchestratorError {
-  return new OrchestratorError(
-    "conflict",
-    "Cannot keep a file: somebody else wrote it at the same time, or it took too long. Try again.",
-    { kind: "retryable" },
-  );
 }
 
 /**
@@ -224,7 +193,7 @@ export async function releaseArtifact(
   const mutations: Mutation[] = [
     { key: found.key, delete: true },
     { key: indexKey(tenant, found.value), delete: true },
-    ...setJson(keys.looseBlob(tenant, write), { at: 0 }),
+    ...markLoose(tenant, write, 0),
   ];
   return { checks, mutations, write };
 }
@@ -234,25 +203,10 @@ async function read(store: ArtifactStore, tenant: string, id: string): Promise<U
   for (let attempt = 0; attempt < 3; attempt++) {
     const found = await store.get<Stored>(keys.artifact(tenant, id));
     if (!found) break;
-    const bytes = await readPieces(store, tenant, found.value);
+    const bytes = await readBlob(store, tenant, found.value);
     if (bytes) return bytes;
   }
   throw artifactNotFound(id);
-}
-
-async function readPieces(
-  { kv }: ArtifactStore,
-  tenant: string,
-  { write, size }: Stored,
-): Promise<Uint8Array | undefined> {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for await (const { value } of kv.list({ prefix: keys.blobs(tenant, write) })) {
-    if (at + value.length > size) return undefined;
-    bytes.set(value, at);
-    at += value.length;
-  }
-  return at === size ? bytes : undefined;
 }
 
 async function list(store: ArtifactStore, tenant: string, run: string): Promise<ArtifactRecord[]> {
@@ -277,29 +231,8 @@ async function* sweep(store: ArtifactStore, options: ArtifactOptions): AsyncGene
   }
   for await (const { key, value } of store.list<{ at: number }>({ prefix: keys.looseBlobs() })) {
     if (value.at >= now() - WRITE_MS) continue;
-    await clear(store, key[1] as string, key[2] as string);
+    await clearBlob(store, key[1] as string, key[2] as string);
     yield 0;
-  }
-}
-
-/** Deletes loose bytes, their marker last. A write that was published meanwhile has no marker. */
-async function clear(store: ArtifactStore, tenant: string, write: string): Promise<void> {
-  const marker = await store.get(keys.looseBlob(tenant, write));
-  if (!marker) return;
-  // The marker changes with each commit: the write that it belongs to cannot be published any more.
-  let versionstamp: string | null = marker.versionstamp;
-  for (let done = false; !done && versionstamp !== null;) {
-    const pieces: Mutation[] = [];
-    const prefix = keys.blobs(tenant, write);
-    for await (const { key } of store.kv.list({ prefix }, { limit: PIECES_PER_COMMIT })) {
-      pieces.push({ key, delete: true });
-    }
-    done = pieces.length < PIECES_PER_COMMIT;
-    const rest = done
-      ? [{ key: marker.key, delete: true as const }]
-      : setJson(marker.key, { at: 0 });
-    const checks = [{ key: marker.key, versionstamp }];
-    versionstamp = await store.commit({ checks, mutations: [...pieces, ...rest] });
   }
 }
 
