@@ -20,7 +20,9 @@ Deno.test("assistant: small talk is answered directly, with the nodes of the see
 
 Deno.test("assistant: a text is written by compose, a run within the run", async () => {
   await using s = await service();
+  await s.request("POST", "/v1/memory", { user_id: "ada", text: "The user is an architect." });
   const answer = await s.ask("Write 120 words about timber.", {
+    user_id: "ada",
     documents: [{
       id: "wood",
       text: "Timber stores carbon. Timber is light. Timber towers reach 25 storeys.",
@@ -38,6 +40,7 @@ Deno.test("assistant: a text is written by compose, a run within the run", async
     "completed",
     answer.run_id,
   ]);
+  expect(child.input.context).toEqual({ about_user: ["The user is an architect."] });
   const { body: talk } = await s.request("GET", `/v1/conversations/${answer.conversation_id}`);
   expect(talk.exchanges).toHaveLength(1);
 });
