@@ -108,8 +108,11 @@ Deno.test("the generated code is valid Python for every kind of task and any goa
 });
 
 Deno.test("the critic finds its own colleagues' code fine, but says that it has not run", () => {
-  for (const user_goal of Object.values(GOALS)) {
-    const { fields } = work({ user_goal });
+  const goals = Object.values(GOALS).flatMap((user_goal) =>
+    [true, false].map((has_packages) => ({ user_goal, environment: { has_packages } }))
+  );
+  for (const goal of goals) {
+    const { fields } = work(goal);
     const unrun = { embedded: true, executed: false, message: "set BROWSER_AGENT_URL" };
     const critique = criticize(material({ ...fields, eda_result: unrun, ml_result: unrun }));
     expect(critique.verdict).toBe("unverified");
