@@ -52,8 +52,8 @@ function commandLine(): Command {
     exit: Deno.exit,
   });
   addCheck(program, io, {
-    problems: async (config) => (await import("./orchestrator.ts")).definitionProblems(config),
-    ping: async (config) => (await import("./orchestrator.ts")).ping(config),
+    problems: async (config) => (await import("./parts/definitions.ts")).definitionProblems(config),
+    ping: async (config) => (await import("./parts/models.ts")).ping(config),
   });
   addNewAgent(program, io);
   return program;

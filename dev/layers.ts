@@ -15,6 +15,7 @@ const LAYERS: string[][] = [
   ["main.ts"],
   ["cli", "dev"],
   ["orchestrator.ts"],
+  ["parts"],
   ["routes"],
   ["pipeline", "uitest"],
   ["knowledge", "tools", "llm"],

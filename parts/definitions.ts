@@ -1,0 +1,152 @@
+/** Pipelines, agents and prompts of a configuration, and what compiling and starting them takes. @module */
+import type { Config } from "../config.ts";
+import type { Issue } from "../errors.ts";
+import { agentStateTask } from "../pipeline/agent_state.ts";
+import type { ApprovalDeps } from "../pipeline/approvals/mod.ts";
+import { createNodeCache } from "../pipeline/cache.ts";
+import { type Catalog, createCatalog } from "../pipeline/catalog.ts";
+import {
+  createProgram,
+  type Definition,
+  startOptions,
+  validateInput,
+} from "../pipeline/graph/mod.ts";
+import type { BuiltInPrograms } from "../pipeline/ingest.ts";
+import { environmentsTask, giveUpTask, NOTEBOOK_SERVICES } from "../pipeline/notebook/mod.ts";
+import { createPipelineOffers } from "../pipeline/plans/mod.ts";
+import { type RememberDeps, remembering } from "../pipeline/remember.ts";
+import type { Services } from "../pipeline/services.ts";
+import { mergeReviewTask } from "../pipeline/steps/merge_review.ts";
+import type { Tasks } from "../pipeline/steps/mod.ts";
+import type { Search } from "../pipeline/steps/retrieve.ts";
+import type { StoredPipelines } from "../pipeline/stored_pipelines.ts";
+import type { ToolCallDeps, Tools } from "../pipeline/tool_call.ts";
+import { root } from "../resources.ts";
+import type { CatalogPort } from "../routes/deps.ts";
+import { keys, setText, type Store } from "../store/mod.ts";
+import type { ModelClient } from "../llm/mod.ts";
+import { toolFileIssues } from "../tools/web.ts";
+
+/** The tasks that pipelines may call by name. */
+export function builtInTasks(services: Services): Tasks {
+  return {
+    merge_review: mergeReviewTask,
+    agent_state: agentStateTask,
+    environments: environmentsTask(services),
+    give_up: giveUpTask,
+  };
+}
+
+/** Those that are made with what the service remembers and has installed. */
+export const MADE = ["capabilities", "keep_summary", "read_conversation", "remember"] as const;
+
+/** What is wrong with the agents, prompts and pipelines of a home folder. */
+export async function definitionProblems(config: Config): Promise<Issue[]> {
+  const catalog = createCatalog({
+    roots: definitionFolders(config.home),
+    tasks: [...Object.keys(builtInTasks({})), ...MADE],
+    services: [...NOTEBOOK_SERVICES, ...Object.keys(config.services)],
+    definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
+    compile: () => () => Promise.resolve(null),
+  });
+  const { pipelines, agents, prompts } = await catalog.list();
+  const issues = [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
+    issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
+  );
+  return [...issues, ...toolFileIssues(config)];
+}
+
+/** Folders of the built-in and of the user's definitions. */
+function definitionFolders(home: string) {
+  return {
+    pipelines: [`${root}/pipeline/definitions`, `${home}/pipelines`],
+    agents: [`${root}/agents`, `${home}/agents`],
+    prompts: [`${root}/prompts`, `${home}/prompts`],
+  };
+}
+
+/** The catalog over the built-in folders, those of the home folder, and the store. */
+export function configuredCatalog(deps: {
+  config: Config;
+  store: Store;
+  stored: StoredPipelines;
+  models: ModelClient;
+  tasks: Tasks;
+  callable: Services;
+  remember: RememberDeps;
+  approvals: ApprovalDeps;
+  search: Search;
+  tools: Tools;
+  keep: ToolCallDeps["keep"];
+}): Catalog {
+  const {
+    config,
+    store,
+    stored,
+    models,
+    tasks,
+    remember,
+    approvals,
+    tools,
+    keep,
+    callable: services,
+  } = deps;
+  const model_retry = { max_attempts: config.models.max_attempts };
+  const cache = createNodeCache(store, approvals.now);
+  const catalog: Catalog = createCatalog({
+    roots: definitionFolders(config.home),
+    tasks: Object.keys(tasks),
+    services: Object.keys(services),
+    stored,
+    definitions: {
+      get: async (wanted) => (await store.get<string>(keys.definition(wanted)))?.value ?? null,
+      put: async (wanted, json) => {
+        const mutations = setText(keys.definition(wanted), JSON.stringify(json));
+        await store.commit({ checks: [], mutations });
+      },
+    },
+    compile: (definition) => {
+      const program = createProgram(definition, {
+        models,
+        model_retry,
+        tasks,
+        services,
+        tools,
+        keep,
+        approvals,
+        search: deps.search,
+        cache,
+        plans: createPipelineOffers(catalog),
+        async resolvePipeline(tenant, name, input) {
+          const { version, definition } = await catalog.resolve(name, tenant);
+          validateInput(definition, input);
+          return version;
+        },
+      });
+      return remembering(program, remember, wantsMemory(definition));
+    },
+  });
+  return catalog;
+}
+
+/** A pipeline whose input may hold `memory` gets it. */
+function wantsMemory({ pipeline }: Definition): boolean {
+  const properties = pipeline.input?.properties;
+  return typeof properties === "object" && properties !== null && "memory" in properties;
+}
+
+/** What starting a run needs of its pipeline, its input checked. */
+export function preparing(catalog: Catalog, programs: BuiltInPrograms): CatalogPort["prepare"] {
+  return async (name, input) => {
+    const built_in = programs.prepare(name, input);
+    if (built_in) return built_in;
+    const { version, definition } = await catalog.resolve(name);
+    validateInput(definition, input);
+    const { cache } = definition.pipeline;
+    return {
+      version,
+      ...await startOptions(definition, input),
+      ...(cache ? { cache_seconds: cache.ttl_seconds } : {}),
+    };
+  };
+}
