@@ -40,15 +40,14 @@ export function chatRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     const options = { ...(idempotency ? { idempotency } : {}) };
     if (wantsStream(c, body)) return await streamTurn(c, deps, sessions, body, options);
     // Who sends a request twice on purpose, or does not wait, is after the run.
-    const direct = idempotency || c.req.raw.headers.has("prefer") || isUncached(c);
-    const again = direct ? undefined : await lookUp(deps, tenantOf(c), body);
-    if (again?.response) return c.json(again.response);
-    return await answerTurn(
-      c,
-      deps,
-      await startTurn(deps, callerOf(c), body, options),
-      again?.keep,
-    );
+    if (idempotency || c.req.raw.headers.has("prefer") || isUncached(c)) {
+      return await answerTurn(c, deps, await startTurn(deps, callerOf(c), body, options));
+    }
+    const { prepared, response, keep } = await lookUp(deps, tenantOf(c), body);
+    if (response) return c.json(response);
+    const catalog = { prepare: () => Promise.resolve(prepared) };
+    const turn = await startTurn({ ...deps, catalog }, callerOf(c), body, options);
+    return await answerTurn(c, deps, turn, keep);
   });
 }
 

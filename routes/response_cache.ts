@@ -2,31 +2,38 @@
 import { questionText } from "../pipeline/answer.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import { NO_USAGE } from "../telemetry/usage.ts";
-import type { AppDeps } from "./deps.ts";
+import type { AppDeps, Prepared } from "./deps.ts";
 import type { ChatResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
 import { askedTurn, type Turn } from "./turn.ts";
 
-/** What a look-up comes to: a response, or what keeps the one to come. Nothing: no cache is wanted. */
-export type LookUp =
-  | { response: ChatResponse; keep?: undefined }
-  | { response?: undefined; keep(turn: Turn, response: ChatResponse): Promise<void> };
+/** What a look-up comes to. */
+export interface LookUp {
+  /** How the pipeline is started, which was found out on the way. */
+  prepared: Prepared;
+  /** The answer, when there is one. */
+  response?: ChatResponse;
+  /** Keeps the answer to come, when it may be kept. */
+  keep?(turn: Turn, response: ChatResponse): Promise<void>;
+}
 
 /** Looks for the response of a request. @throws as the pipeline's preparation */
 export async function lookUp(
   { catalog, responses, newId }: AppDeps,
   tenant: string,
   request: ChatRequest,
-): Promise<LookUp | undefined> {
+): Promise<LookUp> {
   const { pipeline, input } = askedTurn(request);
-  const { version, cache_seconds } = await catalog.prepare(pipeline, input);
+  const prepared = await catalog.prepare(pipeline, input);
+  const { version, cache_seconds } = prepared;
   const ttl = responses.ttl(cache_seconds);
-  if (ttl <= 0) return undefined;
+  if (ttl <= 0) return { prepared };
   const { conversation_id, user_id } = request;
   const hash = await responses.hash({ tenant, pipeline, version, input, conversation_id, user_id });
   const found = await responses.get(tenant, hash) as ChatResponse | undefined;
   if (!found) {
     return {
+      prepared,
       async keep({ run }, response) {
         await responses.keep(run, hash, response as unknown as Json, ttl);
       },
@@ -40,5 +47,8 @@ export async function lookUp(
     answered_by: found.run_id,
   });
   const metadata = { ...found.metadata, cache: "hit" };
-  return { response: { ...found, conversation_id: conversation, usage: NO_USAGE, metadata } };
+  return {
+    prepared,
+    response: { ...found, conversation_id: conversation, usage: NO_USAGE, metadata },
+  };
 }
