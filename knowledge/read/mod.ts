@@ -6,6 +6,7 @@ import { readDocx } from "./docx.ts";
 import { readHtml } from "./html.ts";
 import { readMarkdown } from "./markdown.ts";
 import { readPdf } from "./pdf.ts";
+import { unreadable } from "./unreadable.ts";
 
 export type { Block, ReadDocument } from "./blocks.ts";
 
@@ -76,7 +77,11 @@ export async function readDocument(
   declared?: string,
 ): Promise<ReadDocument> {
   const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(declared ?? "")?.[1];
-  return await READERS[type]!(bytes, charset);
+  try {
+    return await READERS[type]!(bytes, charset);
+  } catch (cause) {
+    throw unreadable(`document as ${type}`, "it is damaged or nested too deeply", cause);
+  }
 }
 
 /** UTF-8 unless it says or shows otherwise. */

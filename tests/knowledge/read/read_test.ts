@@ -89,6 +89,12 @@ Deno.test("PDF: its pages by number; one that is damaged is refused", async () =
   });
 });
 
+Deno.test("what no reader gets through is refused, with the type it was read as", async () => {
+  const error = await read(">".repeat(20_000), "text/markdown").catch((e) => e);
+  expect(error.code).toBe("document_unreadable");
+  expect(error.message).toContain("text/markdown");
+});
+
 const DOCX = typeOf(undefined, "x.docx");
 
 Deno.test("DOCX: its headings and paragraphs", async () => {
