@@ -43,7 +43,7 @@ function withSummary(material: Material): Material {
 
 function told(step: Record<string, unknown>, material: Material, brief: Brief): string {
   const what = typeof step.what === "string" ? step.what : "It";
-  if (step.error) return failure(what, record(step.error));
+  if (step.error) return failure(what, record(step.error), record(record(step.takes).properties));
   const { result } = step;
   if (result === undefined || result === null) return `The ${what} gave nothing back.`;
   if (typeof result === "number" || typeof result === "boolean") return `The result is ${result}.`;
@@ -82,16 +82,29 @@ function listed(result: unknown): string {
   return rows.slice(0, 10).map((row) => `- ${shorten(leaves(row).join(" · "), 40)}`).join("\n");
 }
 
-function failure(what: string, { code, message, issues }: Record<string, unknown>): string {
+function failure(
+  what: string,
+  { code, message, issues }: Record<string, unknown>,
+  fields: Record<string, unknown>,
+): string {
   const list = (Array.isArray(issues) ? issues : []).map(record);
   if (code === "validation_failed" && list.length > 0) {
-    const missing = list.map(({ location, message }) => `- ${location || "/"}: ${message}`);
-    return `To go on with the ${what} something is missing:\n\n${
-      missing.join("\n")
-    }\n\nTell me, and I start it.`;
+    const missing = list.map((issue) => `- ${needed(issue, fields)}`).join("\n");
+    return `${MISSING} ${what} something is missing:\n\n${missing}\n\nTell me, and I start it.`;
   }
   const why = typeof message === "string" ? ` ${message}` : "";
   return `The ${what} did not work (${String(code)}).${why}`;
+}
+
+/** How answers begin that ask for what a pipeline needs; the router knows them by it. */
+export const MISSING = "To go on with the";
+
+/** What is missing, as the schema describes it; else what is wrong where. */
+function needed({ location, message }: Record<string, unknown>, fields: Record<string, unknown>) {
+  const name = Object.keys(fields).find((name) => String(message).includes(`"${name}"`));
+  const { description } = record(name === undefined ? undefined : fields[name]);
+  if (typeof description === "string") return `${name}: ${description}`;
+  return `${name ?? (location || "/")}: ${message}`;
 }
 
 function smallTalk(ask: string, facts: string[], learned: string[]): string | undefined {

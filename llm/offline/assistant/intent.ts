@@ -7,6 +7,7 @@
 import { type Material, record } from "../material.ts";
 import { clip, termsOf } from "../text.ts";
 import { arithmeticOf } from "./arithmetic.ts";
+import { MISSING } from "./assist.ts";
 import { type StatedFact, statedFacts } from "./facts.ts";
 
 /** What a request wants and who can do it. */
@@ -36,6 +37,8 @@ interface Request {
   /** How many documents came along. */
   given: number;
   states: boolean;
+  /** The request before, when the answer to it asked for what a pipeline needs. */
+  open?: string;
   pipelines: Offer[];
   tools: Offer[];
 }
@@ -63,7 +66,7 @@ const RUNS =
   /^(?:please |can you |could you )*(?:run|start|use|execute|launch|test|check|verify|do)\b/i;
 
 /** Decides how a request is answered. */
-export function routeIntent({ ask, fields }: Material): Intent {
+export function routeIntent({ ask, fields, history }: Material): Intent {
   const facts = statedFacts(ask);
   const request: Request = {
     ask: clip(ask.trim(), 4_000),
@@ -71,6 +74,7 @@ export function routeIntent({ ask, fields }: Material): Intent {
     isQuestion: QUESTION.test(clip(ask.trim(), 4_000)),
     given: typeof fields.given_documents === "number" ? fields.given_documents : 0,
     states: facts.length > 0,
+    open: openRequest(history),
     pipelines: offers(fields.pipelines),
     tools: offers(fields.tools),
   };
@@ -106,6 +110,13 @@ const RULES: Rule[] = [
   () => answer("Nothing more is needed."),
 ];
 
+function openRequest(history: Material["history"]): string | undefined {
+  const [asked, answered] = history.slice(-2);
+  const isOpen = asked?.role === "user" && answered?.role === "assistant" &&
+    answered.content.startsWith(MISSING);
+  return isOpen ? asked.content : undefined;
+}
+
 /** A pipeline, tool or agent that the request calls by its name. */
 function named({ ask, url, pipelines, tools }: Request): Decision | undefined {
   const isNamed = (kind: string, { name }: Offer) =>
@@ -120,8 +131,12 @@ function named({ ask, url, pipelines, tools }: Request): Decision | undefined {
   return tool && call(tools, [tool.name], argumentsFor(tool, ask, url), reason);
 }
 
-function dataScience({ ask, url, isQuestion, pipelines }: Request): Decision | undefined {
-  const hasData = url !== undefined && (DATA_FILE.test(url) || /^(?:s3|gs|hdfs):/i.test(url));
+function dataScience({ ask, url, isQuestion, open, pipelines }: Request): Decision | undefined {
+  if (url !== undefined && open !== undefined && DATA_WORDS.test(open) && !DATA_WORDS.test(ask)) {
+    const input = { user_goal: open, dataset_url: url };
+    return handOver(pipelines, "data-science", input, "It names the data set that was missing.");
+  }
+  const hasData = url !== undefined && (DATA_FILE.test(url) || /^(?:s3|gs|hdfs|artifact):/i.test(url));
   const isTask = DATA_WORDS.test(ask);
   if (!(hasData && (isTask || !isQuestion)) && !(isTask && (url !== undefined || !isQuestion))) {
     return undefined;

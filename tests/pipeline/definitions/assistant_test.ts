@@ -49,7 +49,17 @@ Deno.test("assistant: what a pipeline needs and the request lacks is asked for",
   await using s = await service();
   const answer = await s.ask("Analyze customer churn", { user_id: "user123", metadata: {} });
   expect(answer.metadata.handed_to).toBe("data-science");
-  expect(answer.message.content).toContain("dataset_url");
+  expect(answer.message.content).toContain("- dataset_url: Address of the data set");
+  const { status, body } = await s.request("POST", "/v1/chat", {
+    prompt: "It is at https://data.example/churn.csv",
+    conversation_id: answer.conversation_id,
+  });
+  expect([status, body.approvals.length]).toEqual([202, 1]);
+  const { body: run } = await s.request("GET", `/v1/runs/${body.run_id}`);
+  expect(run.state.nodes.handover).toEqual({
+    user_goal: "Analyze customer churn",
+    dataset_url: "https://data.example/churn.csv",
+  });
 });
 
 Deno.test("assistant: a data set goes to data-science, which asks a person", async () => {
