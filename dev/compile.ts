@@ -27,9 +27,9 @@ const PYODIDE = ["pyodide.asm.mjs", "pyodide-lock.json", "python_stdlib.zip"];
 const HEAP = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
 
 /**
- * All that the executable may ever do. No foreign code, and it never asks. It starts one program only:
- * itself, for Python in the sandbox. Deno cannot be told so, because where the executable will lie is
- * not known when it is made.
+ * All that the executable may ever do; it never asks. It starts itself, for Python in the sandbox, and
+ * the MCP servers that the operator names. Deno could limit that to paths, but where the executable
+ * will lie is not known when it is made.
  */
 const PERMISSIONS = [
   "--no-prompt",

@@ -50,5 +50,8 @@ export type Job = CodeRequest & Required<Omit<CodeRequest, "signal">>;
 /** What the code may print, return and write, all together, in bytes. */
 export const MAX_OUTPUT_BYTES = 10 * 1024 * 1024;
 
+/** The byte with which Python's process says that it has grown too large. */
+export const TOO_LARGE = 1;
+
 /** How deep a result may be nested: what reads it later is recursive in many places. */
 export const MAX_RESULT_DEPTH = 64;

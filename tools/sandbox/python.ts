@@ -4,16 +4,12 @@
  *
  * @module
  */
-import { type Job, MAX_OUTPUT_BYTES } from "./contract.ts";
+import { type Job, MAX_OUTPUT_BYTES, TOO_LARGE } from "./contract.ts";
 import { encodeFrame, type Frame, readFrames } from "./frames.ts";
-import { watchMemory } from "./memory.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { pyodideFolder, startChild } from "./python_process.ts";
 
-const MB = 1024 * 1024;
-/** What a process takes besides the memory of its code. */
-const BASE_MB = 384;
-const MAX_SNAPSHOT_BYTES = 128 * MB;
+const MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024;
 
 /** Runs Python. */
 export interface Python {
@@ -40,16 +36,15 @@ export function createPython(): Python {
         job.signal.throwIfAborted();
         return stop.why ? { ...outcome, end: { code: stop.why } } : outcome;
       } finally {
-        stop.end();
-        await child.status;
+        await stop.end();
       }
     },
   };
 }
 
 /** Ends a child when its time is over, its memory too large or its job is not wanted any more. */
-function stopping(child: Deno.ChildProcess, { signal, timeout_ms, memory_mb }: Job) {
-  const stop: { why?: Failure["code"]; end(): void } = { end };
+function stopping(child: Deno.ChildProcess, { signal, timeout_ms }: Job) {
+  const stop: { why?: Failure["code"]; end(): Promise<void> } = { end };
   const kill = () => {
     try {
       child.kill("SIGKILL");
@@ -62,15 +57,22 @@ function stopping(child: Deno.ChildProcess, { signal, timeout_ms, memory_mb }: J
     kill();
   };
   const timer = setTimeout(() => because("code_timeout"), timeout_ms);
-  const unwatch = watchMemory(child.pid, (memory_mb + BASE_MB) * MB, () => because("code_memory"));
+  const watched = listen(child.stderr, () => because("code_memory"));
   signal.addEventListener("abort", kill, { once: true });
-  function end(): void {
+  async function end(): Promise<void> {
     clearTimeout(timer);
-    unwatch();
     signal.removeEventListener("abort", kill);
     kill();
+    await Promise.all([child.status, watched]);
   }
   return stop;
+}
+
+/** A child says on standard error that it has grown too large; else Deno may complain there. */
+async function listen(stream: ReadableStream<Uint8Array>, onTooLarge: () => void): Promise<void> {
+  for await (const bytes of stream) {
+    if (bytes.includes(TOO_LARGE)) onTooLarge();
+  }
 }
 
 /** A child that has ended takes no input: then its outcome says why. */

@@ -7,7 +7,7 @@
  */
 import { pathToFileURL } from "node:url";
 import { encodeFrame, readFrames } from "./frames.ts";
-import { MAX_OUTPUT_BYTES } from "./contract.ts";
+import { MAX_OUTPUT_BYTES, TOO_LARGE } from "./contract.ts";
 import type { Failure } from "./outcome.ts";
 import { HARNESS } from "./python_harness.ts";
 
@@ -24,6 +24,8 @@ export interface PythonJob {
 }
 
 const MB = 1024 * 1024;
+/** What the process takes besides the memory of its code. */
+const BASE_MB = 384;
 /** The snapshot is some 30 MB; the rest is files. */
 const MAX_FRAME_BYTES = 256 * MB;
 
@@ -54,7 +56,7 @@ async function main(): Promise<void> {
   if (job.make_snapshot) send({ kind: "snapshot" }, python.makeMemorySnapshot());
   prepare(python, files);
   const run = python.runPython(HARNESS);
-  const exit = lockUp();
+  const exit = lockUp(job.memory_mb);
   const end = await finish(() => run(job.code, job.input));
   exit(sendFiles(python) ? end : { code: "code_output_too_large" });
 }
@@ -112,12 +114,13 @@ function prepare(python: Pyodide, files: [string, Uint8Array][]): void {
  * Gives up all permissions, then what needs none. Python can reach JavaScript: what it finds there
  * must be of no use.
  */
-function lockUp(): (end: { json: string } | Failure) => void {
+function lockUp(memory_mb: number): (end: { json: string } | Failure) => void {
   const { exit } = Deno;
   for (const name of ["run", "net", "read", "write", "env", "sys", "ffi", "import"] as const) {
     const { state } = Deno.permissions.revokeSync({ name } as Deno.PermissionDescriptor);
     if (state === "granted") throw new Error(`Cannot run Python: ${name} stays allowed.`);
   }
+  watchMemory((memory_mb + BASE_MB) * MB);
   for (const name of Object.getOwnPropertyNames(globalThis)) {
     if (!LEFT.has(name)) Reflect.deleteProperty(globalThis, name);
   }
@@ -131,6 +134,17 @@ function lockUp(): (end: { json: string } | Failure) => void {
     else send({ kind: "end", ...end });
     exit(0);
   };
+}
+
+/**
+ * What Python makes of JavaScript is not in its own memory: a thread that the code cannot keep busy
+ * tells when the whole process is too large. It has no permission either.
+ */
+function watchMemory(limit: number): void {
+  const watch = `setInterval(() => {
+    if (Deno.memoryUsage().rss > ${limit}) Deno.stderr.writeSync(new Uint8Array([${TOO_LARGE}]));
+  }, 50)`;
+  new Worker(`data:text/javascript,${encodeURIComponent(watch)}`, { type: "module" });
 }
 
 /** The language itself, and what Pyodide's event loop needs. */

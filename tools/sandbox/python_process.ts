@@ -56,7 +56,7 @@ export function startChild(folder: string): Deno.ChildProcess {
       env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
       stdin: "piped",
       stdout: "piped",
-      stderr: "null",
+      stderr: "piped",
     }).spawn();
   } catch (error) {
     const why = "the service may not start a process. Allow it (--allow-run), or use JavaScript.";

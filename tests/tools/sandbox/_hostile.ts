@@ -43,7 +43,6 @@ export const PYTHON_BREAKS: string[] = [
   "a = []; a.append(a); a",
   "float('nan')",
   "import sys; sys.exit(3)",
-  "import asyncio\nawait asyncio.Future()",
   "import ctypes; ctypes.string_at(0xfffffff0, 10 ** 6)",
 ];
 
@@ -52,6 +51,7 @@ export const PYTHON_ENDLESS: string[] = [
   "while True: pass",
   "import time; time.sleep(100)",
   "import asyncio\nwhile True: await asyncio.sleep(0)",
+  "import asyncio\nawait asyncio.Future()",
   "import re; re.match('(a+)+$', 'a' * 40 + 'b')",
 ];
 
@@ -59,6 +59,7 @@ export const PYTHON_ENDLESS: string[] = [
 export const PYTHON_GREEDY: [string, string][] = [
   ["code_memory", "bytearray(2 ** 30)"],
   ["code_memory", "a = []\nwhile True: a.append(bytearray(10 ** 8))"],
+  ["code_memory", "from pyodide.ffi import to_js\na = [to_js(b'x' * 10 ** 8) for i in range(50)]"],
   ["code_output_too_large", "print('x' * 50_000_000)"],
   ["code_output_too_large", "while True: print('x' * 1000)"],
   ["code_output_too_large", "'x' * 50_000_000"],

@@ -7,6 +7,7 @@ import {
   PYTHON_ESCAPES,
   PYTHON_GREEDY,
 } from "./_hostile.ts";
+import { startChild } from "../../../tools/sandbox/python_process.ts";
 import { attempt as run, type Ending, file } from "./_run.ts";
 
 type Parts = [names: string[], left: boolean, files: string[]];
@@ -96,4 +97,34 @@ Deno.test("Python that wants too much ends with code_memory or code_output_too_l
     expect(await attempt({ code })).toMatchObject({ code: outcome });
   }
   expect(await attempt({ code: "'still here'" })).toMatchObject({ result: "still here" });
+});
+
+Deno.test({
+  name: "Python is unavailable where no process may start, and JavaScript goes on",
+  permissions: { run: false, read: true, env: true, net: false },
+  async fn() {
+    const ended = await attempt({ code: "1" });
+    expect(ended).toMatchObject({ code: "sandbox_unavailable" });
+    expect(await run({ code: "1 + 1" })).toMatchObject({ result: 2 });
+  },
+});
+
+Deno.test({
+  name: "Python's process has no environment of the service's",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const child = startChild("/nowhere");
+    try {
+      const args = [`/proc/${child.pid}/environ`];
+      const { stdout } = await new Deno.Command("cat", { args }).output();
+      const names = new TextDecoder().decode(stdout).split("\0").filter(Boolean).map((entry) =>
+        entry.split("=")[0]
+      );
+      expect(names.sort()).toEqual(["DENO_NO_UPDATE_CHECK", "NO_COLOR"]);
+    } finally {
+      child.kill("SIGKILL");
+      const { status, stdin, stdout, stderr } = child;
+      await Promise.all([status, stdin.abort().catch(() => {}), stdout.cancel(), stderr.cancel()]);
+    }
+  },
 });
