@@ -132,11 +132,14 @@ function named({ ask, url, pipelines, tools }: Request): Decision | undefined {
 }
 
 function dataScience({ ask, url, isQuestion, open, pipelines }: Request): Decision | undefined {
-  if (url !== undefined && open !== undefined && DATA_WORDS.test(open) && !DATA_WORDS.test(ask)) {
+  const words = url === undefined ? ask : ask.replace(url, "");
+  const brings = url !== undefined && !DATA_WORDS.test(words);
+  if (brings && open !== undefined && DATA_WORDS.test(open)) {
     const input = { user_goal: open, dataset_url: url };
     return handOver(pipelines, "data-science", input, "It names the data set that was missing.");
   }
-  const hasData = url !== undefined && (DATA_FILE.test(url) || /^(?:s3|gs|hdfs|artifact):/i.test(url));
+  const hasData = url !== undefined &&
+    (DATA_FILE.test(url) || /^(?:s3|gs|hdfs|artifact):/i.test(url));
   const isTask = DATA_WORDS.test(ask);
   if (!(hasData && (isTask || !isQuestion)) && !(isTask && (url !== undefined || !isQuestion))) {
     return undefined;
