@@ -6,9 +6,13 @@
  */
 export const HARNESS = `
 def _harness():
-    import json, random, sys, traceback
+    import js, json, random, sys, traceback
     from pyodide.code import eval_code_async
 
+    # Before Deno 2.9, packages have some globals of their own, which only they can remove.
+    for name in ("process", "Buffer", "global"):
+        if hasattr(js, name):
+            delattr(js, name)
     # Interpreters that go on from the same snapshot would all draw the same numbers.
     random.seed()
 
