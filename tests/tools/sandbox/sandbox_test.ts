@@ -29,7 +29,7 @@ Deno.test("run() ends with what aborted it, while it runs and while it waits", a
   const first = new AbortController();
   const second = new AbortController();
   const run = (signal: AbortSignal, code: string) =>
-    sandbox.run({ language: "javascript", code, signal, timeout_ms: 1_000 });
+    sandbox.run({ language: "javascript", code, signal, timeout_ms: 8_000 });
   const running = run(first.signal, "for (;;);");
   const waiting = run(second.signal, "1");
   second.abort(new Error("second"));
