@@ -8,7 +8,7 @@
  * @module
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { PYODIDE_FOLDER, pyodideFolder, PYTHON_SCRIPT } from "../tools/sandbox/python_process.ts";
 
 /** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
@@ -40,16 +40,17 @@ const PERMISSIONS = [
   "--allow-run",
 ];
 
-/**
- * What npm packages find around them when they are not bundled: `require` for `node:` modules, and
- * timers that are objects (undici calls their `unref`), not the numbers of the web platform.
- */
-const PREAMBLE = `import { createRequire } from "node:module";
-import * as nodeTimers from "node:timers";
-const require = createRequire(import.meta.url);
+/** What npm packages find around them: timers that are objects (undici calls their `unref`). */
+const PREAMBLE = `import * as nodeTimers from "node:timers";
 for (const name of ["setTimeout", "setInterval", "clearTimeout", "clearInterval"]) {
   globalThis[name] = nodeTimers[name];
 }
+`;
+
+/** How each file of a bundle begins; CommonJS packages ask for `node:` modules with `require`. */
+const FIRST = `import "./preamble.js";
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
 `;
 
 /** What to build. Paths are relative to `project`, whose `dist/bundle` is replaced. */
@@ -77,9 +78,9 @@ export async function compile(options: CompileOptions): Promise<string> {
     cpSync(join(project, folder), join(staging, folder), { recursive: true });
   }
 
-  await bundle(deno, project, entry, join(staging, "main.js"));
+  await bundle(deno, project, entry, staging);
   for (const path of scripts) {
-    await bundle(deno, project, path, join(staging, path.replace(/\.ts$/, ".js")));
+    await bundle(deno, project, path, join(staging, dirname(path)));
   }
   const folders = [...DATA, ...scripts.length > 0 ? [dirname(PYODIDE_FOLDER)] : []];
   if (scripts.length > 0) await copyPyodide(join(staging, PYODIDE_FOLDER));
@@ -88,17 +89,25 @@ export async function compile(options: CompileOptions): Promise<string> {
     HEAP,
     ...PERMISSIONS,
     ...folders.flatMap((folder) => ["--include", folder]),
-    ...["-o", target, "main.js"],
+    ...["-o", target, `${basename(entry, ".ts")}.js`],
   ]);
   return target;
 }
 
-async function bundle(deno: string[], project: string, entry: string, output: string) {
+/** Bundles a module into a folder: what is imported late is in files of its own. */
+async function bundle(deno: string[], project: string, entry: string, folder: string) {
   await run(deno, project, [
     ...["bundle", "--quiet", "--config", join(project, "deno.json"), "--platform", "deno"],
-    ...["--minify", "-o", output, resolve(project, entry)],
+    ...["--minify", "--code-splitting", "--outdir", folder, resolve(project, entry)],
   ]);
-  writeFileSync(output, PREAMBLE + readFileSync(output, "utf8"));
+  writeFileSync(join(folder, "preamble.js"), PREAMBLE);
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (!name.endsWith(".js") || name === "preamble.js") continue;
+    const path = join(folder, name);
+    const text = readFileSync(path, "utf8");
+    // Two bundles may share a folder and files.
+    if (!text.startsWith(FIRST)) writeFileSync(path, FIRST + text);
+  }
 }
 
 /** `deno compile` takes a `.wasm` file for a module and looks for its imports: it is renamed. */
