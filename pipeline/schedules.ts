@@ -131,12 +131,14 @@ class CronSchedules implements Schedules {
     const { clock, log, store } = this.options;
     const { signal } = this.closing;
     while (!signal.aborted && !store.isFenced) {
+      // Not at once: looking reads every pipeline, and a process that starts has more urgent things.
+      await clock.sleep(LOOK_MS, signal).catch(() => {});
+      if (signal.aborted) return;
       try {
         await this.look();
       } catch (error) {
         if (!signal.aborted) log.warn("schedules not looked at, will be tried again", { error });
       }
-      await clock.sleep(LOOK_MS, signal).catch(() => {});
     }
   }
 
