@@ -77,6 +77,11 @@ export interface Conversations {
     span: Span,
   ): Promise<(Exchange & { run: string })[]>;
   head(tenant: string, conversation_id: string): Promise<ConversationHead | null>;
+  /** Head and summary, as far as there are any. */
+  about(
+    tenant: string,
+    conversation_id: string,
+  ): Promise<{ head?: ConversationHead; summary?: Summary }>;
   summary(tenant: string, conversation_id: string): Promise<Summary | null>;
   /** What the commit that completes the run has to write so that the exchange is remembered. */
   exchangeMutation(
@@ -132,6 +137,16 @@ export function createConversations(store: ConversationStore): Conversations {
       return (await read(tenant, conversation_id, span, { reverse: true })).reverse();
     },
     oldest: (tenant, conversation_id, span) => read(tenant, conversation_id, span, {}),
+    async about(tenant, id) {
+      const [head, summary] = await store.getMany<unknown>([
+        keys.conversationHead(tenant, id),
+        keys.summary(tenant, id),
+      ]);
+      return {
+        ...(head ? { head: head.value as ConversationHead } : {}),
+        ...(summary ? { summary: summary.value as Summary } : {}),
+      };
+    },
     async summary(tenant, conversation_id) {
       return (await store.get<Summary>(keys.summary(tenant, conversation_id)))?.value ?? null;
     },

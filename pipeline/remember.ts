@@ -2,6 +2,8 @@
 import {
   type ConversationHead,
   type Conversations,
+  type Exchange,
+  type Summary,
   toMessages,
 } from "../knowledge/conversations.ts";
 import type { Memory } from "../knowledge/memory.ts";
@@ -29,17 +31,24 @@ export interface SummaryRequest {
   upto: string;
 }
 
-/** What is known before a turn. Plain JSON: it is recorded, so that a replay knows the same. */
-interface Recalled {
+/** What was said before a turn; it does not change any more. */
+interface Past {
   head?: ConversationHead;
+  summary?: Summary;
+  /** The newest exchanges, oldest first. */
+  recent: (Exchange & { run: string })[];
+}
+
+/** What else is known before a turn. Plain JSON: it changes, so it is recorded for a replay. */
+interface Recalled {
   /** The summary's text, and the run up to which it tells what was said. */
   summary?: string;
   after?: string;
   /** What is known of the user. */
   facts?: string[];
-  /** The run up to which exchanges are to be put into the summary now. */
-  fold?: string;
 }
+
+const NOTHING: Past = { recent: [] };
 
 /** Key of the step that looks up what is known; no node is called so. */
 const RECALL = "@recall";
@@ -68,85 +77,97 @@ export function remembering(
     if (!messages || run.parent) return await program(ctx, input);
     const user_id = wantsMemory ? userOf(input) : undefined;
     if (!run.conversation_id && !user_id) return await program(ctx, input);
-    const recalled = await ctx.step(
-      RECALL,
-      async () => await recall(deps, run, user_id) as unknown as Json,
-      { effect: "none", kind: "memory" },
-    ) as unknown as Recalled;
+    const past = run.conversation_id ? await readPast(deps, run) : NOTHING;
+    const recalled: Recalled = wantsMemory
+      ? await ctx.step(
+        RECALL,
+        async () => await recall(deps, run, past, user_id) as unknown as Json,
+        { effect: "none", kind: "memory" },
+      ) as unknown as Recalled
+      : {};
+    const earlier = messages.length > 1 ? [] : window(past, recalled, deps.limit);
     const output = await program(ctx, {
       ...input as object,
-      messages: [...await earlier(deps, run, messages, recalled), ...messages],
+      messages: [...earlier, ...messages],
       ...(wantsMemory ? { memory: memoryOf(recalled) } : {}),
     });
-    if (run.conversation_id) await keep(deps, ctx, input, output, recalled);
+    // Nobody else reads a summary: making one is a model call.
+    if (run.conversation_id && wantsMemory) await fold(deps, ctx, past);
+    if (run.conversation_id) keep(deps, ctx, input, output, past);
     return output;
   };
 }
 
+async function readPast(
+  { conversations, limit }: RememberDeps,
+  { tenant, conversation_id, id: before }: RunInfo,
+): Promise<Past> {
+  const most = Math.max(Math.floor(limit / 2), folding(limit).most + 1);
+  const [about, recent] = await Promise.all([
+    conversations.about(tenant, conversation_id!),
+    conversations.exchanges(tenant, conversation_id!, { before, limit: most }),
+  ]);
+  return { ...about, recent };
+}
+
 async function recall(
-  { conversations, memory, limit }: RememberDeps,
-  { tenant, conversation_id: id, id: run }: RunInfo,
+  { memory }: RememberDeps,
+  { tenant }: RunInfo,
+  { summary }: Past,
   user_id: string | undefined,
 ): Promise<Recalled> {
   const known = user_id === undefined ? [] : await memory.list(tenant, user_id, SHOWN_FACTS);
-  const facts = known.length > 0 ? { facts: known.map(({ text }) => text) } : {};
-  const head = id === undefined ? null : await conversations.head(tenant, id);
-  if (!id || !head) return facts;
-  const summary = await conversations.summary(tenant, id);
-  const { keep, most } = window(limit);
-  const span = { after: summary?.upto, before: run, limit: most + 1 };
-  const recent = await conversations.exchanges(tenant, id, span);
-  const fold = recent.length > most ? recent.at(-keep - 1)!.run : undefined;
   return {
-    head,
     ...(summary ? { summary: summary.text, after: summary.upto } : {}),
-    ...facts,
-    ...(fold ? { fold } : {}),
+    ...(known.length > 0 ? { facts: known.map(({ text }) => text) } : {}),
   };
+}
+
+/** The last messages; of those that a summary tells about, none is told twice. */
+function window({ recent }: Past, { after }: Recalled, limit: number): Json[] {
+  const untold = after === undefined ? recent : recent.filter(({ run }) => run > after);
+  // An exchange is two messages; a window never begins with an answer whose question is cut off.
+  const shown = Math.floor(limit / 2);
+  return toMessages(shown < 1 ? [] : untold.slice(-shown)) as unknown as Json[];
 }
 
 /**
  * How many exchanges are kept out of the summary, and how many may be before the next ones are put
  * into it: early enough that none has left the window by then.
  */
-function window(limit: number): { keep: number; most: number } {
+function folding(limit: number): { keep: number; most: number } {
   const keep = Math.max(1, Math.floor(limit / 4));
   return { keep, most: Math.max(keep, Math.floor(limit * 3 / 8)) };
 }
 
-async function earlier(
-  { conversations, limit }: RememberDeps,
-  { tenant, conversation_id, id: before }: RunInfo,
-  messages: Json[],
-  { head, after }: Recalled,
-): Promise<Json[]> {
-  if (!conversation_id || !head || messages.length > 1) return [];
-  // An exchange is two messages; a window never begins with an answer whose question is cut off.
-  const span = { after, before, limit: Math.floor(limit / 2) };
-  return toMessages(
-    await conversations.exchanges(tenant, conversation_id, span),
-  ) as unknown as Json[];
+/** The run up to which exchanges are to be put into the summary now. */
+function foldOf({ summary, recent }: Past, limit: number): string | undefined {
+  const { keep, most } = folding(limit);
+  const untold = summary ? recent.filter(({ run }) => run > summary.upto) : recent;
+  return untold.length > most ? untold.at(-keep - 1)!.run : undefined;
 }
 
-async function keep(
-  { conversations, summarize }: RememberDeps,
+/** Has what is about to leave the window put into the summary. */
+async function fold({ summarize, limit }: RememberDeps, ctx: RunContext, past: Past) {
+  const conversation_id = ctx.run.conversation_id!;
+  const upto = foldOf(past, limit);
+  if (upto === undefined) return;
+  await ctx.step(SUMMARIZE, async () => {
+    await summarize(ctx.run, { conversation_id, upto });
+    return null;
+  }, { effect: "none", kind: "memory" });
+}
+
+function keep(
+  { conversations }: RememberDeps,
   ctx: RunContext,
   input: Json,
   output: Json,
-  { head, fold: upto }: Recalled,
-): Promise<void> {
-  const { run } = ctx;
-  const { tenant, id, conversation_id, created_at: at } = run as RunInfo & {
-    conversation_id: string;
-  };
-  if (upto !== undefined) {
-    await ctx.step(SUMMARIZE, async () => {
-      await summarize(run, { conversation_id, upto });
-      return null;
-    }, { effect: "none", kind: "memory" });
-  }
+  { head }: Past,
+): void {
+  const { tenant, id, conversation_id, created_at: at } = ctx.run;
   const exchange = { user: questionText(input), assistant: answerText(output), at };
-  const mutations = conversations.exchangeMutation(tenant, conversation_id, id, exchange, head);
+  const mutations = conversations.exchangeMutation(tenant, conversation_id!, id, exchange, head);
   ctx.change({ checks: [], mutations });
 }
 
