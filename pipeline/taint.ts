@@ -15,6 +15,8 @@ interface Taint {
   tainted: boolean;
   /** Addresses that were named before, or by a search: asking for them tells nobody anything. */
   named: Set<string>;
+  /** Where further ones are. Most runs never need to know. */
+  unread: Json[];
 }
 
 const states = new WeakMap<RunInfo, Taint>();
@@ -39,22 +41,24 @@ export function isTainted(run: RunInfo): boolean {
 
 /** Keeps the addresses in what the run was asked, or in what a search found. */
 export function nameUrls(run: RunInfo, value: Json): void {
-  const { named } = stateOf(run);
-  for (const [address] of JSON.stringify(value ?? null).matchAll(ADDRESS)) {
-    if (named.size >= MAX_NAMED) return;
-    named.add(address.replace(/[.,;:!?)\]]+$/, ""));
-  }
+  stateOf(run).unread.push(value);
 }
 
 /** True when `address` was named, so that asking for it carries nothing that the run has read. */
 export function isNamed(run: RunInfo, address: string): boolean {
-  return stateOf(run).named.has(address);
+  const { named, unread } = stateOf(run);
+  for (const value of unread.splice(0)) {
+    for (const [found] of JSON.stringify(value ?? null).matchAll(ADDRESS)) {
+      if (named.size < MAX_NAMED) named.add(found.replace(/[.,;:!?)\]]+$/, ""));
+    }
+  }
+  return named.has(address);
 }
 
 function stateOf(run: RunInfo): Taint {
   let state = states.get(run);
   if (!state) {
-    state = { tainted: run.tainted ?? false, named: new Set() };
+    state = { tainted: run.tainted ?? false, named: new Set(), unread: [] };
     states.set(run, state);
   }
   return state;
