@@ -19,7 +19,7 @@ import {
 } from "../store/mod.ts";
 
 /** The part of the store that conversations use. */
-export type ConversationStore = Pick<Store, "get" | "getMany" | "list" | "commit" | "kv">;
+export type ConversationStore = Pick<Store, "get" | "list" | "commit" | "kv">;
 
 /** One message as agents see it. */
 export interface ConversationMessage {
@@ -77,19 +77,18 @@ export interface Conversations {
     span: Span,
   ): Promise<(Exchange & { run: string })[]>;
   head(tenant: string, conversation_id: string): Promise<ConversationHead | null>;
-  /** Head and summary, as far as there are any. */
-  about(
-    tenant: string,
-    conversation_id: string,
-  ): Promise<{ head?: ConversationHead; summary?: Summary }>;
   summary(tenant: string, conversation_id: string): Promise<Summary | null>;
-  /** What the commit that completes the run has to write so that the exchange is remembered. */
+  /**
+   * What the commit that completes the run has to write so that the exchange is remembered.
+   *
+   * @param before the run of the exchange before
+   */
   exchangeMutation(
     tenant: string,
     conversation_id: string,
     run_id: string,
     exchange: Exchange,
-    before?: ConversationHead,
+    before?: string,
   ): Mutation[];
   /** Keeps a summary, unless the conversation is gone or a summary of more is there. */
   keepSummary(tenant: string, conversation_id: string, summary: Summary): Promise<boolean>;
@@ -127,9 +126,15 @@ export function createConversations(store: ConversationStore): Conversations {
     }
     return found;
   };
-  const head = async (tenant: string, conversation_id: string) =>
-    (await store.get<ConversationHead>(keys.conversationHead(tenant, conversation_id)))?.value ??
-      null;
+  const head = async (tenant: string, id: string): Promise<ConversationHead | null> => {
+    const [[first], [last]] = await Promise.all([
+      read(tenant, id, { limit: 1 }, {}),
+      read(tenant, id, { limit: 1 }, { reverse: true }),
+    ]);
+    if (!first || !last) return null;
+    const updated_at = last.at ?? new Date(0).toISOString();
+    return { id, title: titleOf(first.user), updated_at, last_run: last.run };
+  };
 
   return {
     head,
@@ -137,33 +142,16 @@ export function createConversations(store: ConversationStore): Conversations {
       return (await read(tenant, conversation_id, span, { reverse: true })).reverse();
     },
     oldest: (tenant, conversation_id, span) => read(tenant, conversation_id, span, {}),
-    async about(tenant, id) {
-      const [head, summary] = await store.getMany<unknown>([
-        keys.conversationHead(tenant, id),
-        keys.summary(tenant, id),
-      ]);
-      return {
-        ...(head ? { head: head.value as ConversationHead } : {}),
-        ...(summary ? { summary: summary.value as Summary } : {}),
-      };
-    },
     async summary(tenant, conversation_id) {
       return (await store.get<Summary>(keys.summary(tenant, conversation_id)))?.value ?? null;
     },
 
     exchangeMutation(tenant, id, run_id, exchange, before) {
-      const head: ConversationHead = {
-        id,
-        title: before?.title ?? titleOf(exchange.user),
-        updated_at: exchange.at ?? new Date(0).toISOString(),
-        last_run: run_id,
-      };
-      const old: Mutation[] = before && before.last_run !== run_id
-        ? [{ key: keys.conversationAt(tenant, before.last_run, id), delete: true }]
+      const old: Mutation[] = before !== undefined && before !== run_id
+        ? [{ key: keys.conversationAt(tenant, before, id), delete: true }]
         : [];
       return [
         ...setJson(keys.exchange(tenant, id, run_id), exchange),
-        ...setJson(keys.conversationHead(tenant, id), head),
         ...old,
         ...setJson(keys.conversationAt(tenant, run_id, id), null),
       ];
@@ -171,8 +159,11 @@ export function createConversations(store: ConversationStore): Conversations {
 
     async keepSummary(tenant, id, summary) {
       const key = keys.summary(tenant, id);
-      const [known, head] = await store.getMany<Summary>([key, keys.conversationHead(tenant, id)]);
-      if (!head || (known && known.value.upto >= summary.upto)) return false;
+      const [known, [last]] = await Promise.all([
+        store.get<Summary>(key),
+        read(tenant, id, { limit: 1 }, { reverse: true }),
+      ]);
+      if (!last || (known && known.value.upto >= summary.upto)) return false;
       const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
       return await store.commit({ checks, mutations: setJson(key, summary) }) !== null;
     },
@@ -184,7 +175,7 @@ export function createConversations(store: ConversationStore): Conversations {
       for await (const { key } of store.list(selector, { reverse: true })) {
         const [run, id] = key.slice(-2).map(String) as [string, string];
         const known = await head(tenant, id);
-        // Two turns at the same time may both leave an entry: the head names the one that counts.
+        // Two turns at the same time may both leave an entry: that of the last one counts.
         if (known?.last_run !== run) continue;
         if (found.length === limit) {
           return { conversations: found, next_cursor: found.at(-1)!.last_run };
@@ -197,7 +188,7 @@ export function createConversations(store: ConversationStore): Conversations {
     async remove(tenant, id) {
       const known = await head(tenant, id);
       const removed = await removeBelow(store, keys.conversation(tenant, id));
-      const rest: Key[] = [keys.conversationHead(tenant, id), keys.summary(tenant, id)];
+      const rest: Key[] = [keys.summary(tenant, id)];
       if (known) rest.push(keys.conversationAt(tenant, known.last_run, id));
       const entries = (await store.kv.getMany(rest)).flatMap((entry) => entry ?? []);
       await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });

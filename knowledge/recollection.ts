@@ -57,7 +57,7 @@ export function createRecollection(
   return {
     async stats(tenant) {
       const [talks, exchanges, summaries, memories, cached] = await Promise.all([
-        count(keys.conversationHeads(tenant)),
+        count(keys.conversationsAt(tenant)),
         count(keys.conversations(tenant)),
         count(keys.summaries(tenant)),
         count(keys.memories(tenant)),
@@ -76,7 +76,6 @@ export function createRecollection(
         gone.exchanges += await removeBelow(store, keys.conversations(tenant));
         gone.memories += await removeBelow(store, keys.memories(tenant));
         await clear(
-          keys.conversationHeads(tenant),
           keys.conversationsAt(tenant),
           keys.summaries(tenant),
           keys.memoryOwners(tenant),

@@ -1,6 +1,5 @@
 /** Conversations: what was said before goes into a run, what was answered goes on record. @module */
 import {
-  type ConversationHead,
   type Conversations,
   type Exchange,
   type Summary,
@@ -33,7 +32,6 @@ export interface SummaryRequest {
 
 /** What was said before a turn; it does not change any more. */
 interface Past {
-  head?: ConversationHead;
   summary?: Summary;
   /** The newest exchanges, oldest first. */
   recent: (Exchange & { run: string })[];
@@ -77,7 +75,7 @@ export function remembering(
     if (!messages || run.parent) return await program(ctx, input);
     const user_id = wantsMemory ? userOf(input) : undefined;
     if (!run.conversation_id && !user_id) return await program(ctx, input);
-    const past = run.conversation_id ? await readPast(deps, run) : NOTHING;
+    const past = run.conversation_id ? await readPast(deps, run, wantsMemory) : NOTHING;
     const recalled: Recalled = wantsMemory
       ? await ctx.step(
         RECALL,
@@ -101,13 +99,14 @@ export function remembering(
 async function readPast(
   { conversations, limit }: RememberDeps,
   { tenant, conversation_id, id: before }: RunInfo,
+  wantsMemory: boolean,
 ): Promise<Past> {
   const most = Math.max(Math.floor(limit / 2), folding(limit).most + 1);
-  const [about, recent] = await Promise.all([
-    conversations.about(tenant, conversation_id!),
+  const [recent, summary] = await Promise.all([
     conversations.exchanges(tenant, conversation_id!, { before, limit: most }),
+    wantsMemory ? conversations.summary(tenant, conversation_id!) : null,
   ]);
-  return { ...about, recent };
+  return { recent, ...(summary ? { summary } : {}) };
 }
 
 async function recall(
@@ -163,11 +162,12 @@ function keep(
   ctx: RunContext,
   input: Json,
   output: Json,
-  { head }: Past,
+  { recent }: Past,
 ): void {
   const { tenant, id, conversation_id, created_at: at } = ctx.run;
   const exchange = { user: questionText(input), assistant: answerText(output), at };
-  const mutations = conversations.exchangeMutation(tenant, conversation_id!, id, exchange, head);
+  const before = recent.at(-1)?.run;
+  const mutations = conversations.exchangeMutation(tenant, conversation_id!, id, exchange, before);
   ctx.change({ checks: [], mutations });
 }
 

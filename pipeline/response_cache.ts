@@ -106,7 +106,7 @@ export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
       return await store.commit(cache.put(tenant, hash, response, cache.now() + ttl)) !== null;
     },
     async remember(tenant, { conversation_id, user, assistant, answered_by }) {
-      const before = await conversations.head(tenant, conversation_id) ?? undefined;
+      const before = await conversations.head(tenant, conversation_id);
       const at = new Date(cache.now()).toISOString();
       const exchange = { user, assistant, at, answered_by };
       const run = `run_${deps.newId()}`;
@@ -115,7 +115,7 @@ export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
         conversation_id,
         run,
         exchange,
-        before,
+        before?.last_run,
       );
       await store.commit({ checks: [], mutations });
     },

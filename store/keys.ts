@@ -22,7 +22,6 @@
  * | `idempotency, tenant, key` | which run a request made |
  * | `definition, version` | what a run executes, by content hash |
  * | `conversation, tenant, conversation, run` | one exchange |
- * | `conversation_head, tenant, conversation` | what a conversation is about and when it last went on |
  * | `conversation_at, tenant, run, conversation` | index by the latest turn; an older one is void |
  * | `summary, tenant, conversation` | what is remembered of the exchanges before the window |
  * | `memory, tenant, user, fact` | something known of a user |
@@ -97,8 +96,6 @@ export const keys = {
   conversation: (tenant: string, id: string): Key => ["conversation", tenant, id],
   exchange: (tenant: string, id: string, run: string): Key => ["conversation", tenant, id, run],
   conversations: (tenant: string): Key => ["conversation", tenant],
-  conversationHead: (tenant: string, id: string): Key => ["conversation_head", tenant, id],
-  conversationHeads: (tenant: string): Key => ["conversation_head", tenant],
   conversationAt: (tenant: string, run: string, id: string): Key => [
     "conversation_at",
     tenant,

@@ -1,9 +1,5 @@
 import { expect } from "expect";
-import {
-  type ConversationHead,
-  createConversations,
-  toMessages,
-} from "../../knowledge/conversations.ts";
+import { createConversations, toMessages } from "../../knowledge/conversations.ts";
 import { openStore } from "../../store/mod.ts";
 
 async function memory() {
@@ -22,7 +18,7 @@ async function memory() {
       run: string,
       user: string,
       assistant: string,
-      before?: ConversationHead | null,
+      before?: string | null,
     ) {
       const at = "2026-01-02T03:04:05.678Z";
       const mutations = conversations.exchangeMutation(
@@ -30,7 +26,7 @@ async function memory() {
         id,
         run,
         { user, assistant, at },
-        before === undefined ? await conversations.head(tenant, id) ?? undefined : undefined,
+        before === undefined ? (await conversations.head(tenant, id))?.last_run : undefined,
       );
       expect(await opened.store.commit({ checks: [], mutations })).not.toBeNull();
     },

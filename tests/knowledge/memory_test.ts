@@ -105,8 +105,8 @@ Deno.test("stats() counts and forget() clears what it is told to", async () => {
   const fill = async () => {
     await m.memory.remember("t", "ada", { text: "A.", ...from("") });
     const exchange = { user: "q", assistant: "a" };
-    for (const [id, run] of [["c1", "run_1"], ["c1", "run_2"], ["c2", "run_3"]] as const) {
-      const mutations = m.conversations.exchangeMutation("t", id, run, exchange);
+    for (const [id, run, before] of [["c1", "run_1"], ["c1", "run_2", "run_1"], ["c2", "run_3"]]) {
+      const mutations = m.conversations.exchangeMutation("t", id!, run!, exchange, before);
       await m.store.commit({ checks: [], mutations });
     }
     await m.conversations.keepSummary("t", "c1", { text: "s", upto: "run_1" });

@@ -20,7 +20,7 @@ async function open() {
     ...fixture,
     conversations,
     async say(id: string, run: string, user: string) {
-      const before = await conversations.head("default", id) ?? undefined;
+      const before = (await conversations.head("default", id))?.last_run;
       const exchange = { user, assistant: `re: ${user}`, at: "2026-01-02T03:04:05.678Z" };
       const mutations = conversations.exchangeMutation("default", id, run, exchange, before);
       await store.commit({ checks: [], mutations });
