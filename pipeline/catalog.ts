@@ -75,7 +75,8 @@ export interface Catalog {
   load(version: string): Promise<Definition>;
   /** The run function of a version; at once when it was used lately. @throws as `load` */
   program(version: string): RunFunction | Promise<RunFunction>;
-  pipelines(tenant?: string): Promise<CatalogEntry[]>;
+  /** With `mentioning` only those whose text holds that word: the others need not be read. */
+  pipelines(tenant?: string, mentioning?: string): Promise<CatalogEntry[]>;
   list(tenant?: string): Promise<CatalogList>;
   /** Looks for changes of stored pipelines with the next call. */
   refresh(): void;
@@ -155,7 +156,7 @@ class FileCatalog implements Catalog {
     );
   }
 
-  async pipelines(tenant = DEFAULT_TENANT): Promise<CatalogEntry[]> {
+  async pipelines(tenant = DEFAULT_TENANT, mentioning = ""): Promise<CatalogEntry[]> {
     const { shelf, snapshot } = await this.view(tenant);
     const { pipelines } = await this.files.list();
     const entry = (name: string): CatalogEntry => {
@@ -165,7 +166,7 @@ class FileCatalog implements Catalog {
       return { name, source: this.sourceOf("pipelines", file), file };
     };
     return await Promise.all(
-      (await shelf.names()).map((name) =>
+      (await shelf.names(mentioning)).map((name) =>
         described(entry(name), async () => {
           const { version, definition } = await shelf.define(name);
           const { description, schedule } = definition.pipeline;

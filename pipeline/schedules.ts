@@ -206,7 +206,7 @@ class CronSchedules implements Schedules {
   }
 
   private async known(tenant: string): Promise<Known[]> {
-    const pipelines = await this.options.catalog.pipelines(tenant);
+    const pipelines = await this.options.catalog.pipelines(tenant, "schedule");
     return pipelines.flatMap(({ name: pipeline, schedule = [] }) =>
       schedule.map((schedule, index) => {
         const rule = `${schedule.cron} ${schedule.timezone ?? DEFAULT_TIMEZONE}`;

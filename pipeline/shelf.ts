@@ -93,10 +93,16 @@ export class Shelf {
     });
   }
 
-  /** The names of all pipelines, in order. */
-  async names(): Promise<string[]> {
+  /** The names of all pipelines, in order; with `word` of those whose text holds it. */
+  async names(word = ""): Promise<string[]> {
     const { pipelines } = await this.options.files.list();
-    return [...new Set([...pipelines.keys(), ...this.options.stored.keys()])].sort();
+    const all = [...new Set([...pipelines.keys(), ...this.options.stored.keys()])].sort();
+    if (word === "") return all;
+    // What cannot be read is kept: whoever looks at it hears why.
+    const holds = (name: string) =>
+      this.text(name).then((text) => text?.includes(word) ?? false, () => true);
+    const found = await Promise.all(all.map(holds));
+    return all.filter((_, index) => found[index]);
   }
 
   /** The text of a pipeline; `null` when there is none. @throws `pipeline_invalid` */
