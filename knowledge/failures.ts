@@ -41,7 +41,7 @@ export function unknownCollection(collection: string, names: string[]): Orchestr
   const known = names.length > 0 ? `there are ${names.join(", ")}` : "there are none yet";
   return new OrchestratorError(
     "not_found",
-    `Cannot search the collection ${collection}: ${known}. Upload a document to it first.`,
+    `Cannot search the collection ${collection}: none has that name; ${known}. Upload a document to it first.`,
   );
 }
 

@@ -29,6 +29,8 @@ export interface ResponseQuestion {
   input: Json;
   conversation_id?: string;
   user_id?: string;
+  /** Who asks: tools may answer by who that is. */
+  actor: string;
 }
 
 /** The cache of responses. */

@@ -28,10 +28,10 @@ const ADDRESS = /https?:\/\/[^\s"'<>\\^`{|}]+/g;
 /** The run has read what others wrote. */
 export function taint(ctx: RunContext): void {
   const state = stateOf(ctx.run);
-  if (state.tainted) return;
+  // A branch that was stopped has made nothing of it, and can journal nothing.
+  if (state.tainted || ctx.signal.aborted) return;
   state.tainted = true;
-  // A branch that was stopped has made nothing of it.
-  if (!ctx.signal.aborted) ctx.emit({ type: "run.tainted" });
+  ctx.emit({ type: "run.tainted" });
 }
 
 /** True when the run, or one that gave it its input, has read what others wrote. */

@@ -169,7 +169,10 @@ function decide(run: RunInfo, { tool, args, ask = "tainted" }: ToolRequest): Ver
   }
   const goesOut = tool.capability === "egress" || tool.capability === "read" && namesAddress(args);
   if (ask === "never" || !isTainted(run)) return { decision: "allow" };
-  if (tool.capability !== "write" && (!goesOut || tellsNothing(run, tool, args))) {
+  if (
+    tool.capability !== "write" &&
+    (!goesOut || Object.values(args).every((part) => tellsNothing(run, tool, part)))
+  ) {
     return { decision: "allow" };
   }
   const does = tool.capability === "write" ? "changes things outside" : "sends data outside";
@@ -180,21 +183,28 @@ function decide(run: RunInfo, { tool, args, ask = "tainted" }: ToolRequest): Ver
 }
 
 /** A tool that reads what is here reads from outside when it is given an address. */
-function namesAddress(args: Record<string, Json>): boolean {
-  return Object.values(args).some((value) => typeof value === "string" && isAddress(value));
+function namesAddress(value: Json): boolean {
+  if (typeof value === "string") return isAddress(value);
+  return typeof value === "object" && value !== null &&
+    Object.values(value).some((part) => namesAddress(part ?? null));
 }
 
-/** True when every text that could carry something outside was named before. */
-function tellsNothing(run: RunInfo, tool: ToolInfo, args: Record<string, Json>): boolean {
-  return Object.values(args).every((value) =>
-    typeof value === "string"
-      ? isNamed(run, value) || tool.capability === "read" && !isAddress(value)
-      : tool.capability === "read" || typeof value !== "object" || value === null
-  );
+/** True when everything that could carry something outside was named before. */
+function tellsNothing(run: RunInfo, tool: ToolInfo, value: Json): boolean {
+  if (typeof value === "string") {
+    return isNamed(run, value) || tool.capability === "read" && !isAddress(value);
+  }
+  if (typeof value !== "object" || value === null) {
+    // A number may be what the run has read. Built-in tools keep theirs to themselves.
+    return value === null || tool.capability === "read" || tool.source === "built_in";
+  }
+  const isRead = tool.capability === "read";
+  return isRead && Object.values(value).every((part) => tellsNothing(run, tool, part ?? null));
 }
 
+/** Read as the guard reads it: `https:host`, blanks and backslashes make an address, too. */
 function isAddress(text: string): boolean {
-  return /^\s*[a-z][a-z0-9+.-]*:\/\//i.test(text) && !text.startsWith("artifact://");
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 function makeCall<T extends Json>(

@@ -96,9 +96,11 @@ function contentHeaders({ name, type, sha256 }: ArtifactRecord): Headers {
     /['()*]/g,
     (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+  const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   return new Headers({
     "content-type": type,
-    "content-disposition": `attachment; filename*=UTF-8''${encoded}`,
+    // The first one for clients that do not know the second.
+    "content-disposition": `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`,
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",

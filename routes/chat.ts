@@ -15,7 +15,7 @@ import {
   readPrefer,
   within,
 } from "./headers.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import type { ChatResponse } from "./response.ts";
 import { lookUp } from "./response_cache.ts";
@@ -43,7 +43,7 @@ export function chatRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     if (idempotency || c.req.raw.headers.has("prefer") || isUncached(c)) {
       return await answerTurn(c, deps, await startTurn(deps, callerOf(c), body, options));
     }
-    const { prepared, response, keep } = await lookUp(deps, tenantOf(c), body);
+    const { prepared, response, keep } = await lookUp(deps, callerOf(c), body);
     if (response) return c.json(response);
     const catalog = { prepare: () => Promise.resolve(prepared) };
     const turn = await startTurn({ ...deps, catalog }, callerOf(c), body, options);

@@ -26,6 +26,8 @@ const clearRequest = z.strictObject({
   all: z.literal(true).optional(),
 }).refine((what) => Object.keys(what).length > 0, {
   error: "must say what: conversation_id, user_id, cache or all",
+}).refine(({ all, ...what }) => !all || Object.keys(what).length === 0, {
+  error: "all goes with nothing else: it forgets every conversation and every user",
 });
 
 /** The endpoints of what is remembered. */

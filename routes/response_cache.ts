@@ -3,6 +3,7 @@ import { questionText } from "../pipeline/answer.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import { NO_USAGE } from "../telemetry/usage.ts";
 import type { AppDeps, Prepared } from "./deps.ts";
+import type { Caller } from "./identity.ts";
 import type { ChatResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
 import { askedTurn, type Turn } from "./turn.ts";
@@ -20,7 +21,7 @@ export interface LookUp {
 /** Looks for the response of a request. @throws as the pipeline's preparation */
 export async function lookUp(
   { catalog, responses, newId }: AppDeps,
-  tenant: string,
+  { tenant, actor }: Caller,
   request: ChatRequest,
 ): Promise<LookUp> {
   const { pipeline, input } = askedTurn(request);
@@ -29,7 +30,8 @@ export async function lookUp(
   const ttl = responses.ttl(cache_seconds);
   if (ttl <= 0) return { prepared };
   const { conversation_id, user_id } = request;
-  const hash = await responses.hash({ tenant, pipeline, version, input, conversation_id, user_id });
+  const question = { tenant, actor, pipeline, version, input, conversation_id, user_id };
+  const hash = await responses.hash(question);
   const found = await responses.get(tenant, hash) as ChatResponse | undefined;
   if (!found) {
     return {

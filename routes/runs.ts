@@ -97,7 +97,11 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   c.header("Preference-Applied", preferenceApplied(prefer));
   // Unlike a chat turn, a run is waited for only when the client asks for it.
   const ended = await within(() => started.result, { ...prefer, respond_async: true });
-  if (ended === undefined) return c.json(viewRun(started.run), 202);
+  if (ended === undefined) {
+    const { run } = started;
+    // While the client waited it may have come to wait for somebody.
+    return c.json(viewRun(prefer.wait ? await findRun(deps.engine, run.tenant, run.id) : run), 202);
+  }
   leaveIfStopping(ended);
   await transcript.catchUp(deps.engine, started.run);
   return c.json(viewRunDetail(endedRun(started.run, transcript.events), transcript.events));

@@ -52,13 +52,17 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
     const { tenant, actor: user } = callerOf(c);
     const key = c.req.header("idempotency-key") ?? newId("call");
     const began = now();
+    // The request's own signal is aborted when the answer has gone out, too.
+    const call = new AbortController();
+    const leave = () => call.abort(c.req.raw.signal.reason);
+    c.req.raw.signal.addEventListener("abort", leave);
     const output = await tools.call(nameOf(c), (body.arguments ?? {}) as Json, {
       tenant,
       user,
-      signal: c.req.raw.signal,
+      signal: call.signal,
       idempotency_key: key,
       keep: (file) => artifacts.put(tenant, { key }, file),
-    });
+    }).finally(() => c.req.raw.signal.removeEventListener("abort", leave));
     return c.json({ tool: nameOf(c), output, duration_ms: Math.round(now() - began) });
   });
 

@@ -7,11 +7,11 @@
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
 import type { Approval } from "../pipeline/approvals/mod.ts";
-import { readBody } from "./body.ts";
+import { readBody, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readIdempotencyKey, readLimit } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
-import { workflowDecision, workflowRequest } from "./schemas.ts";
+import { ID, workflowDecision, workflowRequest } from "./schemas.ts";
 import { startRequest, underWay } from "./start.ts";
 import { findWorkflow, listWorkflows, PIPELINE } from "./workflow_runs.ts";
 import {
@@ -59,6 +59,7 @@ export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
 async function start(c: C, deps: AppDeps): Promise<Response> {
   const rules = { schema: workflowRequest, max_bytes: deps.settings.max_body_bytes };
   const input = await readBody(c, rules);
+  await mustHave(c, deps, input.dataset_url);
   const key = c.req.raw.headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body: input });
   const asked = { pipeline: PIPELINE, input, idempotency };
@@ -69,6 +70,15 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const workflow_id = workflowId(id);
   c.header("Location", `/workflow/${workflow_id}/status`);
   return c.json({ workflow_id, status: "started", message: "Workflow initialized and running" });
+}
+
+/** An upload can be nowhere else: nobody is to decide about work on one that is not there. */
+async function mustHave(c: C, { artifacts }: AppDeps, dataset_url: string): Promise<void> {
+  const [, id] = /^artifact:\/\/(.*)$/.exec(dataset_url) ?? [];
+  if (id === undefined) return;
+  if (ID.test(id) && await artifacts.get(tenantOf(c), id)) return;
+  const message = "names an upload that is not there; see POST /v1/artifacts";
+  throw validationFailed([{ location: "/dataset_url", message }]);
 }
 
 const WORDS = { approve: "approved", reject: "rejected" } as const;

@@ -11,11 +11,12 @@
  *
  * @module
  */
-import { OrchestratorError, toErrorJson } from "../errors.ts";
+import { fromErrorJson, OrchestratorError, toErrorJson } from "../errors.ts";
 import { schemaIssues, schemaProblems } from "../json/schema.ts";
 import { unknownName } from "../json/suggest.ts";
 import type { Json } from "../json/value.ts";
 import { keys, type Mutation, setJson, type Store } from "../store/mod.ts";
+import { redact } from "./http/secrets.ts";
 import type { Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
 
 /** What a registry needs. */
@@ -92,6 +93,9 @@ interface ToolRecord {
 /** The most a result may hold, in characters of JSON. */
 export const MAX_OUTPUT_CHARS = 1_000_000;
 
+/** Definitions that are kept compiled; the oldest one goes first. */
+const MAX_COMPILED = 200;
+
 /** Makes a registry. */
 export function createRegistry(deps: RegistryDeps): Registry {
   return new ToolRegistry(deps);
@@ -133,17 +137,18 @@ class ToolRegistry implements Registry {
     if (record?.disabled) throw disabled(name);
     const fitting = mustFit(tool, args);
     try {
-      return checked(tool, await inTime(tool, fitting, scope));
+      return checked(tool, clean(tool, await inTime(tool, fitting, scope)));
     } catch (error) {
       scope.signal.throwIfAborted();
-      const failure = error instanceof OrchestratorError ? error : failed(name, error);
+      const known = error instanceof OrchestratorError ? error : failed(name, error);
+      const failure = cleanError(tool, known);
       await this.note(scope.tenant, name, failure);
       throw failure;
     }
   }
 
   async register(tenant: string, definition: Json): Promise<ToolStatus> {
-    const tool = this.compile(definition);
+    const tool = this.deps.compile(definition);
     mustBeWhole(tool);
     const { name } = tool;
     if ((await this.ofSets(tenant)).has(name)) {
@@ -226,6 +231,9 @@ class ToolRegistry implements Registry {
     let tool = this.compiled.get(text);
     if (!tool) {
       tool = this.deps.compile(definition);
+      if (this.compiled.size >= MAX_COMPILED) {
+        this.compiled.delete(this.compiled.keys().next().value!);
+      }
       this.compiled.set(text, tool);
     }
     return tool;
@@ -327,6 +335,22 @@ async function inTime(tool: Tool, args: Record<string, Json>, scope: ToolScope):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A result without the secrets that the tool's requests carry. */
+function clean({ secrets }: Tool, value: Json): Json {
+  const values = secrets?.() ?? [];
+  if (values.length === 0) return value;
+  const text = JSON.stringify(value ?? null);
+  const redacted = redact(text, values);
+  return redacted === text ? value : JSON.parse(redacted);
+}
+
+function cleanError({ secrets }: Tool, error: OrchestratorError): OrchestratorError {
+  const values = secrets?.() ?? [];
+  const json = JSON.stringify(toErrorJson(error));
+  const redacted = redact(json, values);
+  return redacted === json ? error : fromErrorJson(JSON.parse(redacted));
 }
 
 /** @throws `tool_output_too_large`, `tool_bad_output` */

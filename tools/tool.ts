@@ -84,6 +84,14 @@ export interface Artifact {
   size: number;
 }
 
+/** A name that no file of this call has yet: files of one call with one name are one file. */
+export function distinct(name: string, files: readonly { name: string }[]): string {
+  const [, stem, ending = ""] = /^(.*?)(\.[^.]*)?$/s.exec(name)!;
+  let free = name;
+  for (let n = 2; files.some((file) => file.name === free); n++) free = `${stem}-${n}${ending}`;
+  return free;
+}
+
 /** A tool that can be called. */
 export interface Tool extends ToolInfo {
   /**
@@ -96,6 +104,8 @@ export interface Tool extends ToolInfo {
    * caller should tell apart; anything else becomes `tool_failed`.
    */
   run(args: Record<string, Json>, scope: ToolScope): Promise<Json>;
+  /** What its requests carry and nobody may see: cut out of results and errors. */
+  secrets?(): string[];
 }
 
 /** Something that has tools: the built-in ones, a folder of files, an MCP server, stored ones. */

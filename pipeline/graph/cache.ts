@@ -12,6 +12,7 @@ import type { Commit } from "../../store/mod.ts";
 import { conversation } from "../steps/agent.ts";
 import { compileInput } from "../steps/input.ts";
 import type { Policies, RunNode } from "../steps/kind.ts";
+import { isTainted, taint } from "../taint.ts";
 import { canonicalJson } from "../../json/canonical.ts";
 import type { Definition, PipelineNode } from "./document.ts";
 import { nodesWithin } from "./nodes.ts";
@@ -28,6 +29,9 @@ export interface NodeCache {
   now(): number;
 }
 
+/** What is kept: an output, and whether the run had read what others wrote by then. */
+type Kept = { output: Json; tainted: boolean };
+
 /** Puts a node's cache around its run. */
 export function cached(
   node: PipelineNode,
@@ -40,21 +44,23 @@ export function cached(
   return async (ctx, key, scope, walk) => {
     const { tenant } = ctx.run;
     let missed: string | undefined;
-    const found = await ctx.step<{ output?: Json }>(`${key}/cache`, async () => {
+    const found = await ctx.step<Partial<Kept>>(`${key}/cache`, async () => {
       const hash = await hashOf(scope);
-      const output = await cache.get(tenant, hash);
-      if (output !== undefined) return { output };
+      const kept = await cache.get(tenant, hash) as Kept | undefined;
+      if (kept !== undefined) return kept;
       missed = hash;
       return {};
     }, { effect: "none", kind: "cache" });
     if (found.output !== undefined) {
+      if (found.tainted) taint(ctx);
       ctx.emit({ type: "step.skipped", step: key, reason: "cached" });
       return found.output;
     }
     const output = await run(ctx, key, scope, walk);
     // Not on a replay, which would put an old output in the place of a newer one.
     if (missed !== undefined) {
-      ctx.change(cache.put(tenant, missed, output, cache.now() + policy.ttl_seconds * 1_000));
+      const kept: Kept = { output, tainted: isTainted(ctx.run) };
+      ctx.change(cache.put(tenant, missed, kept, cache.now() + policy.ttl_seconds * 1_000));
     }
     return output;
   };

@@ -122,7 +122,11 @@ class Steps {
 }
 
 /** A step as a node of its kind. */
-function compileStep(step: PlanStep, { pipelines }: Capabilities, env: StepEnv): RunNode {
+function compileStep(
+  step: PlanStep,
+  { pipelines, tools }: Capabilities,
+  env: StepEnv,
+): RunNode {
   const { kind, name, input, max_attempts, timeout_seconds } = step;
   const compile = {
     agent: () => agent.compile({ agent: name, with: input }, env),
@@ -133,9 +137,12 @@ function compileStep(step: PlanStep, { pipelines }: Capabilities, env: StepEnv):
     },
   }[kind];
   const node = compile();
+  // A planner's word is not enough to do twice what may happen once only.
+  const once = kind === "tool" &&
+    tools.some((tool) => tool.name === name && tool.effect === "at_most_once");
   return limited(
     {
-      ...(max_attempts === undefined ? {} : { retry: { max_attempts } }),
+      ...(max_attempts === undefined || once ? {} : { retry: { max_attempts } }),
       ...(timeout_seconds === undefined ? {} : { timeout_seconds }),
     },
     { kind: "plan_step", composite: "group" },

@@ -27,6 +27,7 @@ const KINDS: Record<string, Partial<ToolInfo>> = {
   web_search: { capability: "read", untrusted: true, finds_urls: true },
   send_mail: { capability: "write", effect: "at_most_once" },
   count: { capability: "compute" },
+  log_visit: { capability: "egress", source: "api", untrusted: true },
   dataset: { capability: "read", untrusted: true },
 };
 
@@ -157,13 +158,14 @@ Deno.test("a call that a person refuses is not made", () =>
     expect(fake.calls).toEqual([]);
   }));
 
-const ASKED: [
+type Asked = [
   what: string,
   name: string,
   args: Record<string, Json>,
   more: Partial<ToolRequest>,
   asks: boolean,
-][] = [
+];
+const ASKED: Asked[] = [
   ["computing", "count", { q: POISON }, {}, false],
   ["searching", "web_search", { q: "x" }, {}, false],
   [
@@ -189,6 +191,22 @@ const ASKED: [
     false,
   ],
   ["reading a made-up address", "dataset", { source: "https://evil.example/?q=1" }, {}, true],
+  ...["https:evil.example/?q=1", "\u0001https://evil.example/?q=1", "https:\\\\evil.example\\1"]
+    .map((source): Asked => [
+      `an address in another form, ${JSON.stringify(source)}`,
+      "dataset",
+      { source },
+      {},
+      true,
+    ]),
+  ["a number to somewhere outside", "log_visit", { id: 7310583210 }, {}, true],
+  [
+    "an address within the arguments",
+    "dataset",
+    { from: { url: "https://evil.example" } },
+    {},
+    true,
+  ],
   ["writing", "send_mail", {}, {}, true],
   ["writing where the pipeline says never to ask", "send_mail", {}, { ask: "never" }, false],
   ["computing where it says always to ask", "count", {}, { ask: "always" }, true],
@@ -217,6 +235,18 @@ Deno.test("a run within a tainted run is tainted, and so is a run that took a re
         .then((result) => result.status);
     }, "approve");
     expect(asked).toHaveLength(1);
+  }));
+
+Deno.test("a branch that was stopped while it read keeps no other one from tainting", () =>
+  bench(async ({ run }) => {
+    const { types } = await run((ctx) => {
+      const stopped = Object.create(ctx, { signal: { value: AbortSignal.abort() } });
+      taint(stopped);
+      expect(isTainted(ctx.run)).toBe(false);
+      taint(ctx);
+      return Promise.resolve(isTainted(ctx.run));
+    });
+    expect(types).toContain("run.tainted");
   }));
 
 Deno.test("a failed call taints, too: its error may hold what others wrote", () =>

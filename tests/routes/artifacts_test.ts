@@ -79,7 +79,8 @@ Deno.test("a browser saves a file and runs nothing in it", () =>
     const { headers } = await app.request(`/v1/artifacts/${id}/content`);
     expect(Object.fromEntries(headers)).toMatchObject({
       "content-type": "image/svg+xml",
-      "content-disposition": "attachment; filename*=UTF-8''x%22%3B%20a%3D%27%C3%BC%27.svg",
+      "content-disposition":
+        `attachment; filename="x_; a='_'.svg"; filename*=UTF-8''x%22%3B%20a%3D%27%C3%BC%27.svg`,
       "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
       "x-content-type-options": "nosniff",
       "etag": `"${sha256}"`,

@@ -106,3 +106,9 @@ Deno.test("memory is counted and cleared as asked, never by an empty request", a
   const all = await m.post("/v1/memory/clear", { all: true });
   expect(await all.json()).toEqual({ cleared: { exchanges: 1, memories: 0, cached: 0 } });
 });
+
+Deno.test("forgetting all goes with nothing else: who names a user means that user", async () => {
+  await using m = await open();
+  const body = { user_id: "bob", all: true };
+  await expectProblem(await m.post("/v1/memory/clear", body), 422, "validation_failed");
+});

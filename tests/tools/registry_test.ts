@@ -220,3 +220,18 @@ Deno.test("enable asks the tool's set to accept it; problems and close reach eve
   });
   expect(seen).toEqual(["default x_do", "closed"]);
 });
+
+Deno.test("a tool's secrets stand in no result, no error and no last error", () => {
+  const secrets = () => ["sk-CANARY"];
+  const leaky = tool("leaky", { secrets, run: () => Promise.resolve({ said: "it is sk-CANARY" }) });
+  const failing = tool("failing", {
+    secrets,
+    run: () => Promise.reject(new OrchestratorError("tool_failed", "Cannot: sk-CANARY is wrong.")),
+  });
+  return bench([[leaky, failing]], async (registry) => {
+    expect(await registry.call("leaky", {}, scope())).toEqual({ said: "it is [secret]" });
+    const error = await registry.call("failing", {}, scope()).catch((error) => error);
+    expect([error.code, error.message]).toEqual(["tool_failed", "Cannot: [secret] is wrong."]);
+    expect(JSON.stringify(await registry.list("default"))).not.toContain("CANARY");
+  });
+});

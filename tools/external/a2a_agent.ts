@@ -14,7 +14,7 @@ import { OrchestratorError } from "../../errors.ts";
 import type { Egress } from "../../guard/egress.ts";
 import type { Json, JsonSchema } from "../../json/value.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
-import type { Artifact, ToolScope } from "../tool.ts";
+import { type Artifact, distinct, type ToolScope } from "../tool.ts";
 import { Reply } from "./a2a_task.ts";
 import { mustSucceed } from "./answer.ts";
 import { bearer, MAX_ANSWER_BYTES } from "./json_service.ts";
@@ -210,7 +210,7 @@ async function contentOf(text: string, parts: Part[], keep: ToolScope["keep"]) {
     if (content?.$case === "data") data.push(content.value as Json);
     if (content?.$case === "url") links.push(content.value);
     if (content?.$case !== "raw") continue;
-    const name = filename.split(/[/\\]/).at(-1) || "file";
+    const name = distinct(filename.split(/[/\\]/).at(-1) || "file", files);
     const type = mediaType || "application/octet-stream";
     files.push(await keep({ name, type, bytes: new Uint8Array(content.value) }));
   }

@@ -30,6 +30,7 @@ export function createDatasource(
     effect: "at_least_once",
     timeout_ms: source.timeout_ms,
     untrusted: true,
+    secrets: () => source.auth_token ? [source.auth_token.reveal()] : [],
     run: ({ query = null, parameters = {} }, scope) => {
       const user = scope.user === undefined ? {} : { user_id: scope.user };
       const body = { query, parameters, ...user };

@@ -48,6 +48,7 @@ function createAgent(agent: ExternalAgent, deps: A2aDeps): { tool: Tool; breaker
     effect: "at_least_once",
     timeout_ms,
     untrusted: true,
+    secrets: () => agent.auth_token ? [agent.auth_token.reveal()] : [],
     run: (args, scope) => breaker.run(() => ask(args, scope)),
   };
   return { tool, breaker };

@@ -1,7 +1,13 @@
 /** What an MCP tool answered, as JSON; its files become artifacts. @module */
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
-import type { Artifact, NewArtifact, ToolInfo, ToolScope } from "../tool.ts";
+import {
+  type Artifact,
+  distinct,
+  type NewArtifact,
+  type ToolInfo,
+  type ToolScope,
+} from "../tool.ts";
 import { excerpt } from "./failure.ts";
 import type { CallToolResult } from "./sdk.ts";
 
@@ -24,7 +30,9 @@ export async function readResult(
     throw new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${why}`);
   }
   const files: Artifact[] = [];
-  for (const file of content.flatMap((item) => fileOf(name, item))) files.push(await keep(file));
+  for (const file of content.flatMap((item) => fileOf(name, item))) {
+    files.push(await keep({ ...file, name: distinct(file.name, files) }));
+  }
   if (result.structuredContent !== undefined) return result.structuredContent as Json;
   if (output) {
     throw new OrchestratorError(

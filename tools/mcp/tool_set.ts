@@ -35,6 +35,9 @@ export interface McpDeps extends TransportDeps {
   now: () => number;
 }
 
+/** Shorter values are settings, and may stand anywhere. */
+const MIN_SECRET = 8;
+
 /** The tools of one server, and how it is doing. */
 export class McpToolSet {
   readonly name: string;
@@ -147,6 +150,7 @@ export class McpToolSet {
       ...tool.info,
       ...(held === undefined ? {} : { held }),
       run: (args, scope) => this.call(tool, args, scope),
+      secrets: () => secretsOf(this.server),
     };
   }
 
@@ -173,4 +177,11 @@ async function atMost(ms: number, work?: Promise<void>): Promise<void> {
   const timer = setTimeout(resolve, ms);
   await Promise.race([work, late]);
   clearTimeout(timer);
+}
+
+/** What a server is sent in secret; of `Bearer …` also what comes behind. */
+function secretsOf({ headers, env }: McpServer): string[] {
+  const values = [...Object.values(headers), ...Object.values(env)].map((value) => value.reveal());
+  return values.flatMap((value) => [value, ...value.split(" ").slice(1)])
+    .filter((value) => value.length >= MIN_SECRET);
 }

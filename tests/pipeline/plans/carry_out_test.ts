@@ -174,6 +174,29 @@ Deno.test("a step is tried as often as it says", async () => {
   ]);
 });
 
+Deno.test("what may happen once only is not tried again, whatever the plan says", async () => {
+  const deps = planDeps([planOf({ ...act("a"), max_attempts: 3 })], () => {
+    throw new OrchestratorError("call_failed", "Busy.", { kind: "retryable" });
+  });
+  const { ended, ctx } = await once({
+    definition: await planDefinition(", max_replans: 0"),
+    deps: {
+      ...deps,
+      tools: {
+        ...deps.tools,
+        describe: async (...asked) =>
+          (await deps.tools.describe(...asked)).map((tool) => ({
+            ...tool,
+            effect: "at_most_once" as const,
+          })),
+      },
+    },
+    input: { goal: "x" },
+  });
+  expect(ended).toMatchObject({ error: { code: "plan_failed" } });
+  expect(ctx.ran.filter((key) => key.endsWith("/tool"))).toEqual(["a/steps/a/tool"]);
+});
+
 Deno.test("a spent budget ends the plan: another one could not be carried out either", async () => {
   const { ended, ctx } = await once({
     definition: await planDefinition(),
