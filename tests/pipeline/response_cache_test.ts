@@ -45,6 +45,21 @@ Deno.test("another user, memory, document or conversation is another request", a
   expect(await isHit()).toBe(false);
 });
 
+Deno.test("somebody else's request is another one, also when nothing in it differs", async () => {
+  await using s = await service(CACHED);
+  await twice(s, "Hello");
+  const ask = async (headers: Record<string, string>) => {
+    const response = await s.app.request("/v1/chat", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ prompt: "Hello" }),
+    });
+    return (await response.json()).metadata.cache;
+  };
+  expect(await ask({})).toBe("hit");
+  expect(await ask({ "x-user": "bob" })).toBeUndefined();
+});
+
 Deno.test("what is known of a user is part of the request", async () => {
   await using s = await service(CACHED);
   const [, second] = await twice(s, "Hello", { user_id: "ada" });
