@@ -63,6 +63,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   tool_bad_output: 502,
   tool_output_too_large: 502,
   tool_failed: 502,
+  tool_unconfigured: 503,
   tool_timeout: 504,
   circuit_open: 503,
   overloaded: 429,
