@@ -11,7 +11,7 @@ import { createCodeExecutor } from "../tools/code_executor.ts";
 import { createDatasetTool } from "../tools/dataset/mod.ts";
 import { createExternalTools } from "../tools/external/mod.ts";
 import { createMcpTools, createPins } from "../tools/mcp/mod.ts";
-import { createTools, type Registry, type ToolSet } from "../tools/mod.ts";
+import { createRegistry, type Registry, type ToolSet } from "../tools/mod.ts";
 import type { Sandbox } from "../tools/sandbox/mod.ts";
 import { createSearchDocuments } from "../tools/search_documents.ts";
 import { createWebTools } from "../tools/web.ts";
@@ -42,11 +42,9 @@ export function configuredTools(
     ...web.built_in,
   ];
   const services = serviceTools(config, parts);
-  const sets = [web.files, ...services];
-  return {
-    tools: createTools({ store, now, log, built_in, sets, compile: web.compile }),
-    services,
-  };
+  const program: ToolSet = { name: "built_in", tools: () => Promise.resolve(built_in) };
+  const sets = [program, web.files, ...services];
+  return { tools: createRegistry({ store, now, log, sets, compile: web.compile }), services };
 }
 
 /** Tools of what others run, which tell how they are doing. */

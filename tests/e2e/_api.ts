@@ -82,3 +82,26 @@ export async function talk(
   await closed;
   return received;
 }
+
+/**
+ * Follows a stream of events until one of this type comes, and leaves; its sequence number.
+ *
+ * @param url of the stream, such as `…/v1/runs/ID/events`
+ */
+export async function untilEvent(
+  url: string,
+  type: string,
+  { after = 0, timeout_ms = 20_000 } = {},
+): Promise<number> {
+  const headers = { "last-event-id": String(after) };
+  const stream = await fetch(url, { headers, signal: AbortSignal.timeout(timeout_ms) });
+  let text = "";
+  for await (const piece of stream.body!.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    for (const [, data] of text.matchAll(/^data: (.*)\n\n/gm)) {
+      const event = JSON.parse(data!);
+      if (event.type === type) return event.seq;
+    }
+  }
+  throw new Error(`the stream ended without ${type}:\n${text.slice(-3_000)}`);
+}

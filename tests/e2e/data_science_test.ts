@@ -1,7 +1,7 @@
 /** From a goal and a real data set to a trained model, over HTTP, without a key or any service. */
 import { expect } from "expect";
 import type { AgentState } from "../../pipeline/agent_state.ts";
-import type { Body } from "./_api.ts";
+import { type Body, untilEvent } from "./_api.ts";
 import { PROJECT, withServer } from "./_process.ts";
 
 const CSV = await Deno.readTextFile(`${PROJECT}/tests/data/penguins.csv`);
@@ -70,20 +70,8 @@ async function begin({ post, url, upload }: Client): Promise<Begun> {
 }
 
 /** Follows a run until an event of this type comes. @returns its number */
-async function until(url: string, run: string, type: string, after = 0): Promise<number> {
-  const stream = await fetch(`${url}/v1/runs/${run}/events`, {
-    headers: { "last-event-id": String(after) },
-    signal: AbortSignal.timeout(180_000),
-  });
-  let text = "";
-  for await (const piece of stream.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    for (const [, data] of text.matchAll(/^data: (.*)\n\n/gm)) {
-      const event = JSON.parse(data!);
-      if (event.type === type) return event.seq;
-    }
-  }
-  throw new Error(`the stream ended without ${type}:\n${text.slice(-3_000)}`);
+function until(url: string, run: string, type: string, after = 0): Promise<number> {
+  return untilEvent(`${url}/v1/runs/${run}/events`, type, { after, timeout_ms: 180_000 });
 }
 
 Deno.test("a goal and an uploaded file become figures, plots and a model", () =>

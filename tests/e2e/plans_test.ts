@@ -1,6 +1,6 @@
 /** Plans over HTTP, in a real server with the offline model. */
 import { expect } from "expect";
-import { type Body, post } from "./_api.ts";
+import { type Body, post, untilEvent } from "./_api.ts";
 import { type ServerProcess, startServer, withHome, withServer } from "./_process.ts";
 
 const DOCUMENTS = [{
@@ -37,19 +37,8 @@ async function send(
 }
 
 /** Follows the plan's events until one of this type comes, and leaves. */
-async function until(server: ServerProcess, id: string, type: string, after = 0): Promise<number> {
-  const headers = { "last-event-id": String(after) };
-  const signal = AbortSignal.timeout(20_000);
-  const stream = await fetch(`${server.url}/v1/plans/${id}/events`, { headers, signal });
-  let text = "";
-  for await (const piece of stream.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    for (const [, data] of text.matchAll(/^data: (.*)\n\n/gm)) {
-      const event = JSON.parse(data!);
-      if (event.type === type) return event.seq;
-    }
-  }
-  throw new Error(`the stream ended without ${type}:\n${text}`);
+function until({ url }: ServerProcess, id: string, type: string, after = 0): Promise<number> {
+  return untilEvent(`${url}/v1/plans/${id}/events`, type, { after });
 }
 
 const statuses = ({ steps }: Body) =>

@@ -1,7 +1,7 @@
 /** The data-science workflow as its documentation shows it, with the machine's own curl. */
 import { expect } from "expect";
 import type { AgentState } from "../../pipeline/agent_state.ts";
-import { type Body, journal } from "./_api.ts";
+import { type Body, journal, untilEvent } from "./_api.ts";
 import { type ServerProcess, startServer, withHome, withServer } from "./_process.ts";
 
 /** The documented commands, word for word. */
@@ -32,19 +32,8 @@ async function curl(command: string, url: string, id = "wf-abc123"): Promise<Bod
 }
 
 /** Follows the run until an event of this type comes, and leaves. */
-async function until(url: string, id: string, type: string, after = 0): Promise<number> {
-  const headers = { "last-event-id": String(after) };
-  const signal = AbortSignal.timeout(20_000);
-  const stream = await fetch(`${url}/v1/runs/${runId(id)}/events`, { headers, signal });
-  let text = "";
-  for await (const piece of stream.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    for (const [, data] of text.matchAll(/^data: (.*)\n\n/gm)) {
-      const event = JSON.parse(data!);
-      if (event.type === type) return event.seq;
-    }
-  }
-  throw new Error(`the stream ended without ${type}:\n${text}`);
+function until(url: string, id: string, type: string, after = 0): Promise<number> {
+  return untilEvent(`${url}/v1/runs/${runId(id)}/events`, type, { after });
 }
 
 const runId = (id: string) => id.replace("wf-", "run_");
