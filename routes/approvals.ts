@@ -63,7 +63,7 @@ function readQuery(c: Context<AppEnv>) {
     status: status as ApprovalStatus | undefined,
     run_id: run,
     limit: readLimit(limit),
-    cursor: readCursor(cursor),
+    cursor: readCursor(cursor, "approval"),
   };
 }
 

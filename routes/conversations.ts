@@ -2,9 +2,8 @@
 import { Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { badHeader, readCursor, readLimit } from "./headers.ts";
+import { readCursor, readLimit } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
-import { ID } from "./schemas.ts";
 
 /** The endpoints of conversations. */
 export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
@@ -13,7 +12,7 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
       const { limit, cursor } = c.req.query();
       const page = await conversations.list(tenantOf(c), {
         limit: readLimit(limit),
-        cursor: readCursor(cursor),
+        cursor: readCursor(cursor, "run"),
       });
       const found = page.conversations.map((head) => ({ ...head, links: linksOf(head.id) }));
       return c.json({ conversations: found, next_cursor: page.next_cursor ?? null });
@@ -22,8 +21,7 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
       const tenant = tenantOf(c);
       const id = c.req.param("id");
       const limit = readLimit(c.req.query("limit"));
-      const before = readCursor(c.req.query("cursor"));
-      if (before !== undefined && !ID.test(before)) throw badHeader("?cursor", "is not one");
+      const before = readCursor(c.req.query("cursor"), "run");
       const [head, summary, exchanges] = await Promise.all([
         conversations.head(tenant, id),
         conversations.summary(tenant, id),

@@ -41,7 +41,7 @@ export function deadLetterRoutes({ engine, settings }: AppDeps): Hono<AppEnv> {
     const { runs, next_cursor } = await engine.list(tenantOf(c), {
       status: "failed",
       limit: readLimit(limit),
-      cursor: readCursor(cursor),
+      cursor: readCursor(cursor, "run"),
     });
     return c.json({ dead_letters: runs.map(toDeadLetter), next_cursor: next_cursor ?? null });
   });

@@ -57,7 +57,7 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
     const { documents, next_cursor } = await knowledge.list(tenantOf(c), {
       ...(collection === undefined ? {} : { collection }),
       limit: readLimit(limit),
-      cursor: readCursor(cursor),
+      cursor: readCursor(cursor, "document"),
     });
     return c.json({ documents: documents.map(view), next_cursor: next_cursor ?? null });
   });

@@ -107,10 +107,28 @@ export function readLimit(text: string | undefined): number {
   return readInteger(text, { name: "?limit", min: 1, max: 200, fallback: 50 });
 }
 
-/** Reads `?cursor` of a list. */
-export function readCursor(text: string | undefined): string | undefined {
-  if (text === undefined || (text !== "" && text.length <= 500)) return text;
-  throw badHeader("?cursor", "must be the next_cursor of an earlier answer");
+/** What lists go by: the ids of runs, approvals and documents. A child's has its parent's first. */
+const CURSORS = {
+  run: /^run_[0-9a-z]{26}(?:\.[0-9a-f]{10})*$/,
+  approval: /^apr_[0-9a-z]{26}$/,
+  document: /^doc_[0-9a-z]{26}$/,
+};
+
+/**
+ * Reads `?cursor` of a list. One that is cut off or of another list would skip entries silently.
+ *
+ * @param of what the list goes by
+ * @throws `invalid_request`
+ */
+export function readCursor(
+  text: string | undefined,
+  of: keyof typeof CURSORS,
+): string | undefined {
+  if (text === undefined || CURSORS[of].test(text)) return text;
+  throw badHeader(
+    "?cursor",
+    "must be the next_cursor of an earlier page of this list, or absent for the first page",
+  );
 }
 
 /** The 400 for a header or query parameter. */

@@ -125,7 +125,7 @@ async function list(c: C, { engine }: AppDeps) {
     status: runStatus(status),
     fits: (run) => status === undefined || statusOf(run) === status,
     limit: readLimit(limit),
-    cursor: readCursor(cursor),
+    cursor: readCursor(cursor, "run"),
   });
   return { plans: await Promise.all(runs.map((run) => planItem(engine, run))), next_cursor };
 }

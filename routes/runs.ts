@@ -134,6 +134,6 @@ function readListQuery(c: C): { status?: RunStatus; limit: number; cursor?: stri
   return {
     ...(status === undefined ? {} : { status: status as RunStatus }),
     limit: readLimit(limit),
-    cursor: readCursor(cursor),
+    cursor: readCursor(cursor, "run"),
   };
 }

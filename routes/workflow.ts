@@ -49,7 +49,7 @@ export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
     if (status !== undefined && !isWorkflowStatus(status)) {
       throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
     }
-    const query = { status, limit: readLimit(limit), cursor: readCursor(cursor) };
+    const query = { status, limit: readLimit(limit), cursor: readCursor(cursor, "run") };
     return c.json(await listWorkflows(deps, tenantOf(c), query));
   });
 

@@ -187,7 +187,7 @@ export function createFakeEngine(
       started.push(request);
       const run: FakeRun = {
         record: {
-          id: `run_${String(started.length).padStart(4, "0")}`,
+          id: `run_${String(started.length).padStart(26, "0")}`,
           tenant,
           pipeline,
           version,

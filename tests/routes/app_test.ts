@@ -18,7 +18,7 @@ Deno.test("GET / tells what there is", async () => {
 Deno.test("GET /health says mode, sessions, store, model provider and configuration", async () => {
   const { app, post, open } = setup();
   await post("/v1/runs", { pipeline: "gated" });
-  const stream = await app.request("/v1/runs/run_0001/events");
+  const stream = await app.request("/v1/runs/run_00000000000000000000000001/events");
   expect(await (await app.request("/health")).json()).toEqual({
     status: "ok",
     name: "orchestrator",
@@ -112,7 +112,7 @@ Deno.test("each request but a probe is logged, without its query", async () => {
   const { app, log } = setup();
   for (const path of ["/health", "/livez", "/readyz"]) await app.request(path);
   expect(log).toEqual([]);
-  await app.request("/v1/runs?cursor=secret", { headers: { "x-request-id": "r1" } });
+  await app.request("/v1/runs?note=secret", { headers: { "x-request-id": "r1" } });
   expect(log).toEqual([{
     level: "info",
     message: "request",
@@ -125,6 +125,17 @@ Deno.test("each request but a probe is logged, without its query", async () => {
     },
   }]);
 });
+
+for (const path of ["/v1/runs", "/v1/dead-letters", "/v1/plans", "/v1/approvals", "/workflows"]) {
+  Deno.test(`GET ${path} refuses a cursor that it did not give`, async () => {
+    const { app } = setup();
+    for (const cursor of ["zzz", "run_01jd", "doc_00000000000000000000000001"]) {
+      const response = await app.request(`${path}?cursor=${cursor}`);
+      const { errors } = await expectProblem(response, 400, "invalid_request");
+      expect(errors[0]).toMatchObject({ location: "?cursor", message: /next_cursor/ });
+    }
+  });
+}
 
 Deno.test("a host that is not ours is 421, except for probes", async () => {
   const { app } = setup();
@@ -306,11 +317,11 @@ Deno.test("a stream that the store breaks off ends, and the log says why", async
   await post("/v1/runs", { pipeline: "gated" });
   const down = new OrchestratorError("store_unavailable", "Cannot read: the disk is gone.");
   engine.follow = () => Promise.reject(down);
-  await (await app.request("/v1/runs/run_0001/events")).text();
+  await (await app.request("/v1/runs/run_00000000000000000000000001/events")).text();
   expect(log).toContainEqual({
     level: "error",
     message: "event stream broke off",
-    fields: { run_id: "run_0001", error: down },
+    fields: { run_id: "run_00000000000000000000000001", error: down },
   });
 
   engine.journal = () => Promise.reject(down);
@@ -318,17 +329,20 @@ Deno.test("a stream that the store breaks off ends, and the log says why", async
   await post("/v1/chat", ASK, headers);
   await (await post("/v1/chat", ASK, { ...headers, accept: "text/event-stream" })).text();
   const line = log.find(({ message }) => message === "chat stream broke off");
-  expect(line).toMatchObject({ level: "error", fields: { run_id: "run_0002", error: down } });
+  expect(line).toMatchObject({
+    level: "error",
+    fields: { run_id: "run_00000000000000000000000002", error: down },
+  });
   open();
 });
 
 Deno.test("shutdown ends open streams", async () => {
   const { app, post, shutdown, open } = setup();
   await post("/v1/runs", { pipeline: "gated" });
-  const response = await app.request("/v1/runs/run_0001/events");
+  const response = await app.request("/v1/runs/run_00000000000000000000000001/events");
   shutdown.abort();
   expect(await response.text()).toContain("run.started");
-  const late = await app.request("/v1/runs/run_0001/events");
+  const late = await app.request("/v1/runs/run_00000000000000000000000001/events");
   await late.text();
   open();
 });

@@ -15,7 +15,7 @@ function asking(store: Store, more: Partial<Approval> = {}) {
   return async ({ emit, wait, run_id }: Script): Promise<Json> => {
     const payload = { text: "hello" };
     const approval: Approval = {
-      id: `apr_${++ids}`,
+      id: `apr_${String(++ids).padStart(26, "0")}`,
       tenant: "default",
       run_id,
       step: "check",
@@ -42,7 +42,7 @@ function asking(store: Store, more: Partial<Approval> = {}) {
   };
 }
 
-/** A fresh app with one run that waits for `apr_1`. */
+/** A fresh app with one run that waits for `apr_00000000000000000000000001`. */
 async function waiting(store: Store, more: Partial<Approval> = {}) {
   const t = setup({ store, now: () => NOW, scripts: { asking: asking(store, more) } });
   const chat = { pipeline: "asking", messages: [user("hi")] };
@@ -51,35 +51,35 @@ async function waiting(store: Store, more: Partial<Approval> = {}) {
     const response = await t.app.request(path);
     return { status: response.status, body: await response.json() };
   };
-  const decide = (body: object, who = "ann", id = "apr_1") =>
+  const decide = (body: object, who = "ann", id = "apr_00000000000000000000000001") =>
     t.post(`/v1/approvals/${id}/decide`, body, { "x-user": who });
   return { ...t, response, get, decide, chat };
 }
 
 const LINKS = {
-  self: "/v1/approvals/apr_1",
-  decide: "/v1/approvals/apr_1/decide",
-  run: "/v1/runs/run_0001",
+  self: "/v1/approvals/apr_00000000000000000000000001",
+  decide: "/v1/approvals/apr_00000000000000000000000001/decide",
+  run: "/v1/runs/run_00000000000000000000000001",
 };
 
 Deno.test("a chat turn whose run waits for an approval answers 202 with what is asked", () =>
   withStore(async (store) => {
     const { response, engine } = await waiting(store);
     expect([response.status, response.headers.get("location")])
-      .toEqual([202, "/v1/runs/run_0001"]);
+      .toEqual([202, "/v1/runs/run_00000000000000000000000001"]);
     expect(response.headers.get("preference-applied")).toBeNull();
     expect(await response.json()).toEqual({
       conversation_id: expect.any(String),
-      run_id: "run_0001",
+      run_id: "run_00000000000000000000000001",
       status: "waiting",
       approvals: [{
-        id: "apr_1",
+        id: "apr_00000000000000000000000001",
         title: "Publish?",
-        run_id: "run_0001",
+        run_id: "run_00000000000000000000000001",
         step: "check",
         links: LINKS,
       }],
-      links: expect.objectContaining({ self: "/v1/runs/run_0001" }),
+      links: expect.objectContaining({ self: "/v1/runs/run_00000000000000000000000001" }),
     });
     expect(engine.started[0]!.started_by).toBe("bob");
   }));
@@ -89,23 +89,32 @@ Deno.test("a chat turn with Prefer: wait waits for the decision", () =>
     const t = await waiting(store);
     const turn = t.post("/v1/chat", t.chat, { prefer: "wait=5" });
     while (t.engine.started.length < 2) await new Promise((resolve) => setTimeout(resolve));
-    while ((await t.engine.get("default", "run_0002"))!.status !== "waiting") {
+    while (
+      (await t.engine.get("default", "run_00000000000000000000000002"))!.status !== "waiting"
+    ) {
       await new Promise((resolve) => setTimeout(resolve));
     }
-    expect((await t.decide({ decision: "approve" }, "ann", "apr_2")).status).toBe(200);
+    expect(
+      (await t.decide({ decision: "approve" }, "ann", "apr_00000000000000000000000002")).status,
+    ).toBe(200);
     expect([(await turn).status, (await (await turn).json()).status]).toEqual([200, "completed"]);
     const tired = await t.post("/v1/chat", t.chat, { prefer: "wait=0" });
-    expect([tired.status, (await tired.json()).run_id]).toEqual([202, "run_0003"]);
+    expect([tired.status, (await tired.json()).run_id]).toEqual([
+      202,
+      "run_00000000000000000000000003",
+    ]);
   }));
 
 Deno.test("a chat stream stays open over an approval", () =>
   withStore(async (store) => {
     const t = await waiting(store);
     const stream = await t.post("/v1/chat", { ...t.chat, stream: true });
-    while (!(await t.get("/v1/runs/run_0002")).body.pending_approvals?.length) {
+    while (
+      !(await t.get("/v1/runs/run_00000000000000000000000002")).body.pending_approvals?.length
+    ) {
       await new Promise((resolve) => setTimeout(resolve));
     }
-    await t.decide({ decision: "approve" }, "ann", "apr_2");
+    await t.decide({ decision: "approve" }, "ann", "apr_00000000000000000000000002");
     const events = parseSse(await stream.text()).map(({ event }) => event);
     expect(events).toEqual([
       "run.started",
@@ -122,17 +131,23 @@ Deno.test("a chat stream stays open over an approval", () =>
 Deno.test("GET /v1/runs/{id} shows what a waiting run waits for", () =>
   withStore(async (store) => {
     const { get, decide } = await waiting(store);
-    const { body } = await get("/v1/runs/run_0001");
+    const { body } = await get("/v1/runs/run_00000000000000000000000001");
     expect(body).toMatchObject({
       status: "waiting",
       started_by: "bob",
-      waiting_for: [{ step: "wait", signal: "approval/apr_1" }],
-      pending_approvals: [{ id: "apr_1", title: "Publish?", links: LINKS }],
+      waiting_for: [{ step: "wait", signal: "approval/apr_00000000000000000000000001" }],
+      pending_approvals: [{
+        id: "apr_00000000000000000000000001",
+        title: "Publish?",
+        links: LINKS,
+      }],
       children: [],
     });
     expect((await get("/v1/runs?status=waiting")).body.runs.length).toBe(1);
     await decide({ decision: "approve" });
-    expect((await get("/v1/runs/run_0001")).body).toMatchObject({ pending_approvals: [] });
+    expect((await get("/v1/runs/run_00000000000000000000000001")).body).toMatchObject({
+      pending_approvals: [],
+    });
   }));
 
 Deno.test("POST /v1/approvals/{id}/decide decides as the X-User, once", () =>
@@ -145,13 +160,13 @@ Deno.test("POST /v1/approvals/{id}/decide decides as the X-User, once", () =>
     });
     const view = await first.json();
     expect([first.status, view]).toMatchObject([200, {
-      id: "apr_1",
+      id: "apr_00000000000000000000000001",
       status: "approved",
       decisions: [{ by: "ann", decision: "approve", comment: "fine" }],
       links: LINKS,
     }]);
     expect(view.tenant).toBeUndefined();
-    const outcome = await engine.result("default", "run_0001");
+    const outcome = await engine.result("default", "run_00000000000000000000000001");
     expect(outcome).toMatchObject({ output: { decision: "approved", by: ["ann"] } });
 
     const again = await expectProblem(await decide({ decision: "approve" }), 409, "conflict");
@@ -159,7 +174,7 @@ Deno.test("POST /v1/approvals/{id}/decide decides as the X-User, once", () =>
       status: "approved",
       decisions: [{ by: "ann" }],
     });
-    expect((await get("/v1/approvals/apr_1")).body).toEqual(view);
+    expect((await get("/v1/approvals/apr_00000000000000000000000001")).body).toEqual(view);
   }));
 
 Deno.test("POST /v1/approvals/{id}/decide refuses who may not and what does not fit", () =>
@@ -174,7 +189,7 @@ Deno.test("POST /v1/approvals/{id}/decide refuses who may not and what does not 
     const { decide, app } = await waiting(store, { ...more, schema });
     await expectProblem(await decide({ decision: "approve" }, "eve"), 403, "forbidden");
     await expectProblem(await decide({ decision: "approve" }, "bob"), 403, "forbidden");
-    const anonymous = await app.request("/v1/approvals/apr_1/decide", {
+    const anonymous = await app.request("/v1/approvals/apr_00000000000000000000000001/decide", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: '{"decision":"approve"}',
@@ -206,12 +221,15 @@ Deno.test("POST /v1/approvals/{id}/decide refuses who may not and what does not 
 Deno.test("an approval cannot be decided by a signal", () =>
   withStore(async (store) => {
     const { post, get } = await waiting(store);
-    for (const name of ["approval/apr_1", "child/x", "budget/x"]) {
-      const forged = await post("/v1/runs/run_0001/signal", { name, payload: {} });
+    for (const name of ["approval/apr_00000000000000000000000001", "child/x", "budget/x"]) {
+      const forged = await post("/v1/runs/run_00000000000000000000000001/signal", {
+        name,
+        payload: {},
+      });
       const { errors } = await expectProblem(forged, 422, "validation_failed");
       expect(errors[0]).toMatchObject({ location: "/name", message: /reserved/ });
     }
-    expect((await get("/v1/approvals/apr_1")).body.status).toBe("pending");
+    expect((await get("/v1/approvals/apr_00000000000000000000000001")).body.status).toBe("pending");
   }));
 
 Deno.test("GET /v1/approvals filters and pages", () =>
@@ -223,11 +241,21 @@ Deno.test("GET /v1/approvals filters and pages", () =>
       const { body } = await t.get(`/v1/approvals${query}`);
       return [body.approvals.map(({ id }: Approval) => id), body.next_cursor];
     };
-    expect(await list("")).toEqual([["apr_2", "apr_1"], null]);
-    expect(await list("?limit=1")).toEqual([["apr_2"], "apr_2"]);
-    expect(await list("?limit=1&cursor=apr_2")).toEqual([["apr_1"], null]);
-    expect(await list("?status=pending")).toEqual([["apr_2"], null]);
-    expect(await list("?run=run_0001&status=rejected")).toEqual([["apr_1"], null]);
+    expect(await list("")).toEqual([[
+      "apr_00000000000000000000000002",
+      "apr_00000000000000000000000001",
+    ], null]);
+    expect(await list("?limit=1")).toEqual([
+      ["apr_00000000000000000000000002"],
+      "apr_00000000000000000000000002",
+    ]);
+    expect(await list("?limit=1&cursor=apr_00000000000000000000000002")).toEqual([[
+      "apr_00000000000000000000000001",
+    ], null]);
+    expect(await list("?status=pending")).toEqual([["apr_00000000000000000000000002"], null]);
+    expect(await list("?run=run_00000000000000000000000001&status=rejected")).toEqual([[
+      "apr_00000000000000000000000001",
+    ], null]);
     for (const query of ["status=x", "run=%20", "limit=0", "cursor="]) {
       await expectProblem(await t.app.request(`/v1/approvals?${query}`), 400, "invalid_request");
     }
@@ -235,7 +263,7 @@ Deno.test("GET /v1/approvals filters and pages", () =>
 
 Deno.test("an approval that does not exist is 404", async () => {
   const { app, post } = setup();
-  for (const id of ["apr_9", "a%20b"]) {
+  for (const id of ["apr_00000000000000000000000009", "a%20b"]) {
     await expectProblem(await app.request(`/v1/approvals/${id}`), 404, "not_found");
     const decision = await post(`/v1/approvals/${id}/decide`, { decision: "approve" });
     await expectProblem(decision, 404, "not_found");

@@ -14,7 +14,7 @@ Deno.test("POST /v1/chat answers with the unified response when the run ends", a
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({
     conversation_id: "demo-123",
-    run_id: "run_0001",
+    run_id: "run_00000000000000000000000001",
     status: "completed",
     message: { role: "assistant", content: "the answer" },
     agents: [
@@ -85,7 +85,7 @@ Deno.test("POST /v1/chat answers a failed run with its error and ids", async () 
   const response = await post("/v1/chat", { ...ASK, pipeline: "failing" });
   const problem = await expectProblem(response, 502, "model_unavailable");
   expect(problem).toMatchObject({
-    run_id: "run_0001",
+    run_id: "run_00000000000000000000000001",
     conversation_id: "demo-123",
     details: { model: "test/model" },
   });
@@ -101,9 +101,9 @@ Deno.test("POST /v1/chat answers 409 run_cancelled when the run is cancelled", a
     },
   });
   const answer = post("/v1/chat", { ...ASK, pipeline: "stopped" });
-  while ((await post("/v1/runs/run_0001/cancel", {})).status !== 202);
+  while ((await post("/v1/runs/run_00000000000000000000000001/cancel", {})).status !== 202);
   expect(await expectProblem(await answer, 409, "run_cancelled"))
-    .toMatchObject({ run_id: "run_0001" });
+    .toMatchObject({ run_id: "run_00000000000000000000000001" });
 });
 
 Deno.test("POST /v1/chat with Prefer: respond-async answers 202 at once", async () => {
@@ -111,17 +111,17 @@ Deno.test("POST /v1/chat with Prefer: respond-async answers 202 at once", async 
   const ask = { ...ASK, pipeline: "gated" };
   const response = await post("/v1/chat", ask, { prefer: "respond-async" });
   expect(response.status).toBe(202);
-  expect(response.headers.get("location")).toBe("/v1/runs/run_0001");
+  expect(response.headers.get("location")).toBe("/v1/runs/run_00000000000000000000000001");
   expect(response.headers.get("preference-applied")).toBe("respond-async");
   expect(await response.json()).toEqual({
     conversation_id: "demo-123",
-    run_id: "run_0001",
+    run_id: "run_00000000000000000000000001",
     status: "running",
     approvals: [],
-    links: expect.objectContaining({ events: "/v1/runs/run_0001/events" }),
+    links: expect.objectContaining({ events: "/v1/runs/run_00000000000000000000000001/events" }),
   });
   open();
-  const events = await (await app.request("/v1/runs/run_0001/events")).text();
+  const events = await (await app.request("/v1/runs/run_00000000000000000000000001/events")).text();
   expect(parseSse(events).at(-1)?.event).toBe("run.completed");
 });
 
@@ -157,10 +157,13 @@ for (
       ["5", "run.completed"],
       [undefined, "complete"],
     ]);
-    expect(events[0]?.data).toMatchObject({ run_id: "run_0001", conversation_id: "demo-123" });
+    expect(events[0]?.data).toMatchObject({
+      run_id: "run_00000000000000000000000001",
+      conversation_id: "demo-123",
+    });
     expect(events.at(-1)?.data).toMatchObject({
       type: "complete",
-      run_id: "run_0001",
+      run_id: "run_00000000000000000000000001",
       status: "completed",
       message: { content: "the answer" },
     });
@@ -201,9 +204,9 @@ Deno.test("the run goes on when a stream's client goes away", async () => {
   await reader.read();
   await reader.cancel();
   open();
-  const events = await (await app.request("/v1/runs/run_0001/events")).text();
+  const events = await (await app.request("/v1/runs/run_00000000000000000000000001/events")).text();
   expect(parseSse(events).at(-1)?.event).toBe("run.completed");
-  expect(engine.followers("run_0001")).toBe(0);
+  expect(engine.followers("run_00000000000000000000000001")).toBe(0);
 });
 
 Deno.test("Idempotency-Key: the same request gets the first answer, whatever its member order", async () => {

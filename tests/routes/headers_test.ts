@@ -1,5 +1,11 @@
 import { expect } from "expect";
-import { preferenceApplied, readIdempotencyKey, readPrefer, within } from "../../routes/headers.ts";
+import {
+  preferenceApplied,
+  readCursor,
+  readIdempotencyKey,
+  readPrefer,
+  within,
+} from "../../routes/headers.ts";
 
 Deno.test("readPrefer() reads what RFC 7240 allows and ignores the rest", () => {
   expect(readPrefer(null)).toEqual({ respond_async: false });
@@ -45,4 +51,24 @@ Deno.test("readIdempotencyKey() fingerprints method, path and body, not member o
     print("POST", "/a", { x: 1, y: { a: [null, 1], b: "é" } }),
   ];
   expect(new Set([one, ...others]).size).toBe(5);
+});
+
+Deno.test("readCursor() takes only what the same list gave", () => {
+  const id = "01jd0000000000000000000000";
+  const taken = [
+    [`run_${id}`, "run"],
+    [`run_${id}.0123456789.abcdef0123`, "run"],
+    [`apr_${id}`, "approval"],
+    [`doc_${id}`, "document"],
+    [undefined, "run"],
+  ] as const;
+  for (const [text, of] of taken) expect(readCursor(text, of)).toBe(text);
+  for (
+    const text of ["", "zzz", id, `run_${id.slice(1)}`, `run_${id}0`, `RUN_${id}`, `apr_${id}`]
+  ) {
+    expect(() => readCursor(text, "run")).toThrow(expect.objectContaining({
+      code: "invalid_request",
+      message: expect.stringMatching(/\?cursor.*next_cursor.*first page/),
+    }));
+  }
 });

@@ -57,30 +57,39 @@ Deno.test("facts need a user and words", async () => {
 
 Deno.test("conversations are listed, read page by page and removed", async () => {
   await using m = await open();
-  for (const n of [1, 2, 3]) await m.say("c1", `run_${n}`, `question ${n}`);
-  await m.say("c2", "run_4", "other");
-  await m.conversations.keepSummary("default", "c1", { text: "So far.", upto: "run_1" });
+  for (const n of [1, 2, 3]) {
+    await m.say("c1", `run_${String(n).padStart(26, "0")}`, `question ${n}`);
+  }
+  await m.say("c2", "run_00000000000000000000000004", "other");
+  await m.conversations.keepSummary("default", "c1", {
+    text: "So far.",
+    upto: "run_00000000000000000000000001",
+  });
   const { body: list } = await m.get("/v1/conversations?limit=1");
   expect(list).toEqual({
     conversations: [{
       id: "c2",
       title: "other",
       updated_at: "2026-01-02T03:04:05.678Z",
-      last_run: "run_4",
+      last_run: "run_00000000000000000000000004",
       links: { self: "/v1/conversations/c2" },
     }],
-    next_cursor: "run_4",
+    next_cursor: "run_00000000000000000000000004",
   });
   const { body: next } = await m.get(`/v1/conversations?cursor=${list.next_cursor}`);
   expect(next.conversations.map(({ id }: { id: string }) => id)).toEqual(["c1"]);
   const { body: one } = await m.get("/v1/conversations/c1?limit=2");
   expect(one).toMatchObject({ title: "question 1", summary: { text: "So far." } });
   expect(one.exchanges.map((e: { run_id: string; user: string }) => [e.run_id, e.user])).toEqual([
-    ["run_2", "question 2"],
-    ["run_3", "question 3"],
+    ["run_00000000000000000000000002", "question 2"],
+    ["run_00000000000000000000000003", "question 3"],
   ]);
   const { body: older } = await m.get(`/v1/conversations/c1?cursor=${one.next_cursor}`);
   expect([older.exchanges.length, older.next_cursor]).toEqual([1, null]);
+  for (const path of ["/v1/conversations", "/v1/conversations/c1"]) {
+    const response = await m.app.request(`${path}?cursor=c1`);
+    await expectProblem(response, 400, "invalid_request");
+  }
   expect((await m.delete("/v1/conversations/c1")).status).toBe(204);
   await expectProblem(await m.app.request("/v1/conversations/c1"), 404, "not_found");
   await expectProblem(await m.delete("/v1/conversations/c1"), 404, "not_found");
@@ -88,7 +97,7 @@ Deno.test("conversations are listed, read page by page and removed", async () =>
 
 Deno.test("memory is counted and cleared as asked, never by an empty request", async () => {
   await using m = await open();
-  await m.say("c1", "run_1", "question");
+  await m.say("c1", "run_00000000000000000000000001", "question");
   await m.post("/v1/memory", { user_id: "ada", text: "Likes tea." });
   expect((await m.get("/v1/memory/stats")).body).toEqual({
     conversations: 1,

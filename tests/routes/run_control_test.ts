@@ -54,7 +54,7 @@ Deno.test("a chat turn whose run is paused answers 202", async () => {
   const { post, engine, open } = setup();
   const turn = post("/v1/chat", { pipeline: "gated", messages: [user("hi")] });
   while (engine.started.length === 0) await new Promise((resolve) => setTimeout(resolve));
-  await engine.pause("default", "run_0001");
+  await engine.pause("default", "run_00000000000000000000000001");
   expect([(await turn).status, (await (await turn).json()).status]).toEqual([202, "paused"]);
   open();
 });
@@ -65,8 +65,11 @@ Deno.test("POST /v1/runs/{id}/restart answers with the new run", async () => {
   const body = { from: "write", input: { a: 2 }, with: null };
   const response = await post(path, body, { "x-user": "ann" });
   expect([response.status, response.headers.get("location")])
-    .toEqual([202, "/v1/runs/run_0002"]);
-  expect(await response.json()).toMatchObject({ id: "run_0002", started_by: "ann" });
+    .toEqual([202, "/v1/runs/run_00000000000000000000000002"]);
+  expect(await response.json()).toMatchObject({
+    id: "run_00000000000000000000000002",
+    started_by: "ann",
+  });
   expect(engine.restarted).toEqual([{ id: run, started_by: "ann", ...body }]);
   await post(path, { from: "write" });
   expect(engine.restarted[1]).toEqual({ id: run, started_by: "local", from: "write" });
@@ -155,9 +158,9 @@ Deno.test("failed runs are dead letters until they are redriven", async () => {
   await post("/v1/runs", { pipeline: "fails", conversation_id: "c" }, { prefer: "wait=5" });
   await post("/v1/runs", { pipeline: "fails" }, { prefer: "wait=5" });
   const list = async (query = "") => await (await app.request(`/v1/dead-letters${query}`)).json();
-  expect(await list("?limit=1&cursor=run_0003")).toEqual({
+  expect(await list("?limit=1&cursor=run_00000000000000000000000003")).toEqual({
     dead_letters: [{
-      id: "run_0002",
+      id: "run_00000000000000000000000002",
       pipeline: "fails",
       version: "v-fails",
       error: { code: "internal", kind: "terminal", message: "broken" },
@@ -166,25 +169,33 @@ Deno.test("failed runs are dead letters until they are redriven", async () => {
       conversation_id: "c",
       attempts: 1,
       links: {
-        run: "/v1/runs/run_0002",
-        journal: "/v1/runs/run_0002/journal",
-        redrive: "/v1/dead-letters/run_0002/redrive",
+        run: "/v1/runs/run_00000000000000000000000002",
+        journal: "/v1/runs/run_00000000000000000000000002/journal",
+        redrive: "/v1/dead-letters/run_00000000000000000000000002/redrive",
       },
     }],
     next_cursor: null,
   });
-  expect((await list("?limit=1")).next_cursor).toBe("run_0003");
+  expect((await list("?limit=1")).next_cursor).toBe("run_00000000000000000000000003");
 
-  const one = await post("/v1/dead-letters/run_0002/redrive", {});
-  expect([one.status, one.headers.get("location")]).toEqual([202, "/v1/runs/run_0002"]);
-  const resumed = (await engine.journal("default", "run_0002"))[2];
+  const one = await post("/v1/dead-letters/run_00000000000000000000000002/redrive", {});
+  expect([one.status, one.headers.get("location")]).toEqual([
+    202,
+    "/v1/runs/run_00000000000000000000000002",
+  ]);
+  const resumed = (await engine.journal("default", "run_00000000000000000000000002"))[2];
   expect(resumed).toMatchObject({ reason: "redriven" });
-  const ids = ["run_0003", "run_0001", "run_9", "run_0003"];
+  const ids = [
+    "run_00000000000000000000000003",
+    "run_00000000000000000000000001",
+    "run_9",
+    "run_00000000000000000000000003",
+  ];
   const many = await post("/v1/dead-letters/redrive", { ids });
   expect([many.status, await many.json()]).toMatchObject([202, {
     results: [
-      { id: "run_0003", status: "accepted" },
-      { id: "run_0001", error: { code: "conflict" } },
+      { id: "run_00000000000000000000000003", status: "accepted" },
+      { id: "run_00000000000000000000000001", error: { code: "conflict" } },
       { id: "run_9", error: { code: "not_found" } },
     ],
   }]);

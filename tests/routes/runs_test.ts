@@ -9,10 +9,13 @@ Deno.test("POST /v1/runs answers 202 with the run and where it is", async () => 
     input: { a: 1 },
     conversation_id: "c",
   });
-  expect([response.status, response.headers.get("location")]).toEqual([202, "/v1/runs/run_0001"]);
+  expect([response.status, response.headers.get("location")]).toEqual([
+    202,
+    "/v1/runs/run_00000000000000000000000001",
+  ]);
   expect(response.headers.get("preference-applied")).toBeNull();
   expect(await response.json()).toEqual({
-    id: "run_0001",
+    id: "run_00000000000000000000000001",
     pipeline: "echo",
     version: "v-echo",
     status: "running",
@@ -20,11 +23,11 @@ Deno.test("POST /v1/runs answers 202 with the run and where it is", async () => 
     conversation_id: "c",
     started_by: "local",
     links: {
-      self: "/v1/runs/run_0001",
-      events: "/v1/runs/run_0001/events",
-      journal: "/v1/runs/run_0001/journal",
-      artifacts: "/v1/runs/run_0001/artifacts",
-      cancel: "/v1/runs/run_0001/cancel",
+      self: "/v1/runs/run_00000000000000000000000001",
+      events: "/v1/runs/run_00000000000000000000000001/events",
+      journal: "/v1/runs/run_00000000000000000000000001/journal",
+      artifacts: "/v1/runs/run_00000000000000000000000001/artifacts",
+      cancel: "/v1/runs/run_00000000000000000000000001/cancel",
     },
   });
   expect(engine.started[0]).toMatchObject({ tenant: "default", input: { a: 1 } });
@@ -83,9 +86,14 @@ Deno.test("GET /v1/runs pages newest first and filters by status", async () => {
   const list = async (query: string) => await (await app.request(`/v1/runs${query}`)).json();
   const ids = ({ runs }: { runs: { id: string }[] }) => runs.map(({ id }) => id);
   const page = await list("?limit=2");
-  expect([ids(page), page.next_cursor]).toEqual([["run_0003", "run_0002"], "run_0002"]);
-  expect(ids(await list(`?limit=2&cursor=${page.next_cursor}`))).toEqual(["run_0001"]);
-  expect(ids(await list("?status=running"))).toEqual(["run_0002"]);
+  expect([ids(page), page.next_cursor]).toEqual([[
+    "run_00000000000000000000000003",
+    "run_00000000000000000000000002",
+  ], "run_00000000000000000000000002"]);
+  expect(ids(await list(`?limit=2&cursor=${page.next_cursor}`))).toEqual([
+    "run_00000000000000000000000001",
+  ]);
+  expect(ids(await list("?status=running"))).toEqual(["run_00000000000000000000000002"]);
   expect((await list("")).next_cursor).toBeNull();
   expect((await list("")).runs[0].tenant).toBeUndefined();
   open();
@@ -115,9 +123,9 @@ Deno.test("GET /v1/runs/{id} shows input, output and usage", async () => {
   await post("/v1/runs", { pipeline: "echo", input: { a: 1 } }, { prefer: "wait=5" });
   await post("/v1/runs", { pipeline: "fails" }, { prefer: "wait=5" });
   const get = async (id: string) => await (await app.request(`/v1/runs/${id}`)).json();
-  expect(await get("run_0001"))
+  expect(await get("run_00000000000000000000000001"))
     .toMatchObject({ status: "completed", input: { a: 1 }, output: { a: 1 }, last_seq: 2 });
-  expect(await get("run_0002"))
+  expect(await get("run_00000000000000000000000002"))
     .toMatchObject({ status: "failed", input: {}, usage: USAGE, error: { code: "tool_failed" } });
 });
 
@@ -145,7 +153,7 @@ Deno.test("GET /v1/runs/{id}/journal gives the events, also from the middle", as
   const { app, post } = setup();
   await post("/v1/runs", { pipeline: "echo" }, { prefer: "wait=5" });
   const journal = async (query: string) =>
-    (await (await app.request(`/v1/runs/run_0001/journal${query}`)).json())
+    (await (await app.request(`/v1/runs/run_00000000000000000000000001/journal${query}`)).json())
       .map(({ seq, type }: { seq: number; type: string }) => [seq, type]);
   expect(await journal("")).toEqual([[1, "run.started"], [2, "run.completed"]]);
   expect(await journal("?after=1")).toEqual([[2, "run.completed"]]);
@@ -154,10 +162,10 @@ Deno.test("GET /v1/runs/{id}/journal gives the events, also from the middle", as
 Deno.test("GET /v1/runs/{id}/events replays, gives a joiner a snapshot and follows", async () => {
   const { app, post, open, engine } = setup();
   await post("/v1/runs", { pipeline: "gated" });
-  const response = await app.request("/v1/runs/run_0001/events", {
+  const response = await app.request("/v1/runs/run_00000000000000000000000001/events", {
     headers: { "last-event-id": "1" },
   });
-  expect(engine.followers("run_0001")).toBe(1);
+  expect(engine.followers("run_00000000000000000000000001")).toBe(1);
   open();
   const events = parseSse(await response.text());
   expect(events.map(({ id, event }) => [id, event])).toEqual([
@@ -171,8 +179,12 @@ Deno.test("GET /v1/runs/{id}/events replays, gives a joiner a snapshot and follo
 Deno.test("GET /v1/runs/{id}/events is 204 when there is nothing left to send", async () => {
   const { app, post } = setup();
   await post("/v1/runs", { pipeline: "echo" }, { prefer: "wait=5" });
-  expect((await app.request("/v1/runs/run_0001/events?after=2")).status).toBe(204);
-  const events = parseSse(await (await app.request("/v1/runs/run_0001/events?after=1")).text());
+  expect((await app.request("/v1/runs/run_00000000000000000000000001/events?after=2")).status).toBe(
+    204,
+  );
+  const events = parseSse(
+    await (await app.request("/v1/runs/run_00000000000000000000000001/events?after=1")).text(),
+  );
   expect(events.map(({ id }) => id)).toEqual(["2"]);
 });
 
@@ -180,7 +192,7 @@ for (const id of ["x", "-1", "1.5", "", "99999999999999999999"]) {
   Deno.test(`GET /v1/runs/{id}/events after ${JSON.stringify(id)} is 400`, async () => {
     const { app, post } = setup();
     await post("/v1/runs", { pipeline: "echo" });
-    const path = "/v1/runs/run_0001/events";
+    const path = "/v1/runs/run_00000000000000000000000001/events";
     const headers = { "last-event-id": id };
     await expectProblem(await app.request(path, { headers }), 400, "invalid_request");
     await expectProblem(await app.request(`${path}?after=${id}`), 400, "invalid_request");
@@ -191,22 +203,35 @@ Deno.test("POST /v1/runs/{id}/cancel cancels, with and without a body, once", as
   const { app, post } = setup();
   await post("/v1/runs", { pipeline: "gated" });
   await post("/v1/runs", { pipeline: "gated" });
-  const first = await app.request("/v1/runs/run_0001/cancel", { method: "POST" });
-  expect([first.status, first.headers.get("location")]).toEqual([202, "/v1/runs/run_0001"]);
-  expect((await first.json()).id).toBe("run_0001");
-  expect((await post("/v1/runs/run_0002/cancel", { reason: "enough" })).status).toBe(202);
-  await (await app.request("/v1/runs/run_0001/events")).text();
-  await expectProblem(await post("/v1/runs/run_0001/cancel", {}), 409, "conflict");
+  const first = await app.request("/v1/runs/run_00000000000000000000000001/cancel", {
+    method: "POST",
+  });
+  expect([first.status, first.headers.get("location")]).toEqual([
+    202,
+    "/v1/runs/run_00000000000000000000000001",
+  ]);
+  expect((await first.json()).id).toBe("run_00000000000000000000000001");
+  expect(
+    (await post("/v1/runs/run_00000000000000000000000002/cancel", { reason: "enough" })).status,
+  ).toBe(202);
+  await (await app.request("/v1/runs/run_00000000000000000000000001/events")).text();
+  await expectProblem(
+    await post("/v1/runs/run_00000000000000000000000001/cancel", {}),
+    409,
+    "conflict",
+  );
 });
 
 Deno.test("POST /v1/runs/{id}/cancel with a bad body cancels nothing", async () => {
   const { app, post, open } = setup();
   await post("/v1/runs", { pipeline: "gated" });
-  const path = "/v1/runs/run_0001/cancel";
+  const path = "/v1/runs/run_00000000000000000000000001/cancel";
   await expectProblem(await post(path, { reason: 1 }), 422, "validation_failed");
   await expectProblem(await post(path, "{"), 400, "invalid_request");
   const typed = await post(path, {}, { "content-type": "text/plain" });
   await expectProblem(typed, 415, "unsupported_media_type");
-  expect((await (await app.request("/v1/runs/run_0001")).json()).status).toBe("running");
+  expect((await (await app.request("/v1/runs/run_00000000000000000000000001")).json()).status).toBe(
+    "running",
+  );
   open();
 });

@@ -139,14 +139,16 @@ test("over a socket: a client that leaves is no longer followed", async () => {
   await post("/v1/runs", { pipeline: "gated" });
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, app.fetch);
   const leave = new AbortController();
-  const url = `http://127.0.0.1:${server.addr.port}/v1/runs/run_0001/events`;
+  const url = `http://127.0.0.1:${server.addr.port}/v1/runs/run_00000000000000000000000001/events`;
   const response = await fetch(url, { signal: leave.signal });
   const reader = response.body!.getReader();
   expect(decoder.decode((await reader.read()).value)).toContain("step.snapshot");
-  expect(engine.followers("run_0001")).toBe(1);
+  expect(engine.followers("run_00000000000000000000000001")).toBe(1);
   leave.abort();
   await reader.read().catch(() => {});
-  while (engine.followers("run_0001") > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (engine.followers("run_00000000000000000000000001") > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   open();
 });
 

@@ -65,21 +65,21 @@ Deno.test("a workflow starts, says where it is, and is approved without a body",
   withStore(async (store) => {
     const { id, get, send, response } = await started(store);
     expect([response.status, response.headers.get("location")])
-      .toEqual([200, "/workflow/wf-0001/status"]);
+      .toEqual([200, "/workflow/wf-00000000000000000000000001/status"]);
     expect(await response.json()).toEqual({
-      workflow_id: "wf-0001",
+      workflow_id: "wf-00000000000000000000000001",
       status: "started",
       message: "Workflow initialized and running",
     });
     expect(await get(`/workflow/${id}/status`)).toMatchObject({
-      workflow_id: "wf-0001",
-      run_id: "run_0001",
+      workflow_id: "wf-00000000000000000000000001",
+      run_id: "run_00000000000000000000000001",
       status: "awaiting_approval",
       current_step: "human_approval",
       ...BODY,
       research_plan_steps: 2,
       feedback_count: 0,
-      pending_approval: { id: "apr_run_0001", payload: { code: "print(1)" } },
+      pending_approval: { id: "apr_run_00000000000000000000000001", payload: { code: "print(1)" } },
     });
     expect(await get(`/workflow/${id}/state`)).toMatchObject({
       user_goal: "Predict churn",
@@ -88,7 +88,7 @@ Deno.test("a workflow starts, says where it is, and is approved without a body",
     });
     const approved = await send("approve");
     expect([approved.status, await approved.json()]).toEqual([200, {
-      workflow_id: "wf-0001",
+      workflow_id: "wf-00000000000000000000000001",
       status: "running",
       message: "Approved human_approval: the workflow goes on",
     }]);
@@ -106,10 +106,12 @@ Deno.test("a rejection keeps its comment and who made it; its body is checked", 
     expect(problem.errors[0].pointer ?? problem.errors[0].location).toContain("/commment");
     const rejected = await send("reject", '{"comment":"No."}', json);
     expect((await rejected.json()).message).toMatch(/^Rejected human_approval/);
-    expect(await deps.approvals.get("default", "apr_run_0001")).toMatchObject({
-      status: "rejected",
-      decisions: [{ by: "ann", decision: "reject", comment: "No." }],
-    });
+    expect(await deps.approvals.get("default", "apr_run_00000000000000000000000001")).toMatchObject(
+      {
+        status: "rejected",
+        decisions: [{ by: "ann", decision: "reject", comment: "No." }],
+      },
+    );
   }));
 
 Deno.test("an empty stream as a body counts as no body", () =>
@@ -137,12 +139,15 @@ Deno.test("a repeated start answers with the workflow that it made", () =>
     engine.start = () =>
       Promise.reject(
         new OrchestratorError("idempotency_in_flight", "Cannot answer yet.", {
-          details: { run_id: "run_0001" },
+          details: { run_id: "run_00000000000000000000000001" },
         }),
       );
     const again = await post("/workflow/start", BODY, { "idempotency-key": "one" });
     expect([again.status, again.headers.get("idempotency-replayed")]).toEqual([200, "true"]);
-    expect(await again.json()).toMatchObject({ workflow_id: "wf-0001", status: "started" });
+    expect(await again.json()).toMatchObject({
+      workflow_id: "wf-00000000000000000000000001",
+      status: "started",
+    });
     engine.start = () => Promise.reject(new OrchestratorError("overloaded", "Cannot start."));
     await expectProblem(await post("/workflow/start", BODY), 429, "overloaded");
   }));
@@ -176,7 +181,12 @@ Deno.test("workflows are listed by page and status, without other runs", () =>
     await post("/workflow/start", { ...BODY, user_goal: "Second" });
     const first = await get("/workflows?limit=1");
     expect(first).toEqual({
-      workflows: [expect.objectContaining({ workflow_id: "wf-0003", user_goal: "Second" })],
+      workflows: [
+        expect.objectContaining({
+          workflow_id: "wf-00000000000000000000000003",
+          user_goal: "Second",
+        }),
+      ],
       next_cursor: expect.any(String),
     });
     const rest = await get(`/workflows?limit=5&cursor=${first.next_cursor}`);
@@ -189,7 +199,7 @@ Deno.test("workflows are listed by page and status, without other runs", () =>
     const ids = async (status: string) =>
       (await get(`/workflows?status=${status}`)).workflows
         .map((one: { workflow_id: string }) => one.workflow_id);
-    expect(await ids("awaiting_approval")).toEqual(["wf-0003"]);
+    expect(await ids("awaiting_approval")).toEqual(["wf-00000000000000000000000003"]);
     expect(await ids("completed")).toEqual([id]);
     expect(await ids("running")).toEqual([]);
     await expectProblem(await app.request("/workflows?status=done"), 400, "invalid_request");
@@ -199,7 +209,14 @@ Deno.test("what is no workflow cannot be found", () =>
   withStore(async (store) => {
     const { app, post } = await started(store);
     await post("/v1/runs", { pipeline: "echo", input: {} });
-    for (const id of ["wf-0002", "run_0001", "wf-x", "wf-%00"]) {
+    for (
+      const id of [
+        "wf-00000000000000000000000002",
+        "run_00000000000000000000000001",
+        "wf-x",
+        "wf-%00",
+      ]
+    ) {
       await expectProblem(await app.request(`/workflow/${id}/status`), 404, "not_found");
     }
   }));

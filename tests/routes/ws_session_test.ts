@@ -54,7 +54,7 @@ for (const type of [undefined, "chat"]) {
     say({ ...(type ? { type } : {}), ...ASK });
     const complete = await message("complete");
     expect(complete).toMatchObject({
-      run_id: "run_0001",
+      run_id: "run_00000000000000000000000001",
       conversation_id: "c1",
       status: "completed",
       message: { role: "assistant", content: "the answer" },
@@ -84,11 +84,11 @@ Deno.test("a failed run completes as failed", async () => {
 Deno.test("resume replays after a seq, follows and completes with the whole response", async () => {
   const { say, message, sent, post, open } = connect();
   await post("/v1/runs", { pipeline: "gated" });
-  say({ type: "resume", run_id: "run_0001", after: 1 });
+  say({ type: "resume", run_id: "run_00000000000000000000000001", after: 1 });
   await message("step.snapshot");
   open();
   expect(await message("complete")).toMatchObject({
-    run_id: "run_0001",
+    run_id: "run_00000000000000000000000001",
     message: { content: "done" },
   });
   expect(sent.map(({ type, seq }) => [type, seq])).toEqual([
@@ -103,8 +103,11 @@ Deno.test("cancel is accepted and ends the turn as cancelled", async () => {
   const { say, message } = connect();
   say({ ...ASK, pipeline: "gated" });
   await message("step.delta");
-  say({ type: "cancel", run_id: "run_0001", reason: "enough" });
-  expect(await message("cancel.accepted")).toEqual({ type: "cancel.accepted", run_id: "run_0001" });
+  say({ type: "cancel", run_id: "run_00000000000000000000000001", reason: "enough" });
+  expect(await message("cancel.accepted")).toEqual({
+    type: "cancel.accepted",
+    run_id: "run_00000000000000000000000001",
+  });
   expect(await message("complete")).toMatchObject({ status: "cancelled", message: null });
 });
 
@@ -187,7 +190,7 @@ Deno.test("shutdown closes with 1001, and closing does not cancel the run", asyn
   open();
   const result = await new Promise((resolve) => {
     const { signal } = new AbortController();
-    engine.follow("default", "run_0001", { signal }, (event) => {
+    engine.follow("default", "run_00000000000000000000000001", { signal }, (event) => {
       if (event.type === "run.completed") resolve(event.type);
     });
   });
@@ -197,12 +200,14 @@ Deno.test("shutdown closes with 1001, and closing does not cancel the run", asyn
 Deno.test("closing the socket stops a resume", async () => {
   const { session, say, message, post, engine, open, sent } = connect();
   await post("/v1/runs", { pipeline: "gated" });
-  say({ type: "resume", run_id: "run_0001" });
+  say({ type: "resume", run_id: "run_00000000000000000000000001" });
   await message("step.snapshot");
   session.closed();
-  expect(engine.followers("run_0001")).toBe(0);
+  expect(engine.followers("run_00000000000000000000000001")).toBe(0);
   open();
-  await engine.follow("default", "run_0001", { signal: new AbortController().signal }, () => {});
+  await engine.follow("default", "run_00000000000000000000000001", {
+    signal: new AbortController().signal,
+  }, () => {});
   expect(sent.map(({ type }) => type)).not.toContain("complete");
 });
 

@@ -50,7 +50,7 @@ test("two turns over one real socket, then a clean close", async () => {
     expect(health.active_sessions).toBe(1);
     received.length = 0;
     socket.send(JSON.stringify(ASK));
-    expect((await message("complete")).run_id).toBe("run_0002");
+    expect((await message("complete")).run_id).toBe("run_00000000000000000000000002");
     socket.close();
     await closed;
     for (;;) {
@@ -166,7 +166,7 @@ test("a client that does not read is closed with 1013 and can resume", async () 
     await connection.write(frame(JSON.stringify({ ...ASK, pipeline: "chatty" })));
     let journal: unknown[] = [];
     while (journal.length < 402) {
-      const response = await fetch(`http://${base}/v1/runs/run_0001/journal`);
+      const response = await fetch(`http://${base}/v1/runs/run_00000000000000000000000001/journal`);
       const body = await response.json();
       journal = response.ok ? body : [];
     }
