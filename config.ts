@@ -19,7 +19,7 @@ import {
   type VariableName,
   VARIABLES,
 } from "./config/variables.ts";
-import { type Issue, OrchestratorError } from "./errors.ts";
+import { type Issue, OrchestratorError, sentence } from "./errors.ts";
 
 export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./config/external.ts";
 export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
@@ -150,7 +150,9 @@ export function readConfig(env: Env): Config {
 }
 
 function invalid(issues: Issue[]): OrchestratorError {
-  const list = issues.map(({ location, message }) => `\n- ${location} ${message}.`).join("");
+  const list = issues.map(({ location, message }) => `\n- ${location} ${sentence(message)}`).join(
+    "",
+  );
   return new OrchestratorError(
     "config_invalid",
     `Cannot read the configuration: mend these variables in the environment or in .env.${list}`,

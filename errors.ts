@@ -127,6 +127,11 @@ export class OrchestratorError extends Error {
   }
 }
 
+/** Text of somewhere else as a sentence: with a full stop, unless it ends in one already. */
+export function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
 /** The JSON form of an error, as journals and responses carry it. */
 export interface ErrorJson {
   code: ErrorCode;

@@ -6,6 +6,7 @@
  */
 import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema";
 import type { Issue } from "../errors.ts";
+import { causes } from "./causes.ts";
 import { patternProblem } from "./pattern.ts";
 import { unknownName } from "./suggest.ts";
 import type { JsonSchema, Path } from "./value.ts";
@@ -21,10 +22,35 @@ const validators = new WeakMap<JsonSchema, Validator>();
 export function schemaIssues(schema: JsonSchema, value: unknown): Issue[] {
   const { valid, errors } = validatorOf(schema).validate(value);
   if (valid) return [];
-  return errors.filter((unit) => isLeaf(unit, errors)).slice(0, MAX_ISSUES).map((unit) => ({
-    location: unit.instanceLocation.slice(1) || "/",
-    message: unit.error,
+  return causes(errors).slice(0, MAX_ISSUES).map((unit) => ({
+    location: decodeURI(unit.instanceLocation.slice(1)) || "/",
+    message: messageOf(unit, schema),
   }));
+}
+
+/** Without a full stop, as the messages of all issues. */
+function messageOf(unit: OutputUnit, schema: JsonSchema): string {
+  const { keyword, keywordLocation, instanceLocation, error } = unit;
+  const around = /^(.*)\/(?:additional|unevaluated)Properties$/.exec(keywordLocation)?.[1];
+  if (keyword !== "false") return error.replace(/\.$/, "");
+  if (around === undefined) return "nothing may be here";
+  const name = nameOf(instanceLocation.split("/").at(-1)!);
+  const { properties = {} } = valueAt(schema, around) ?? {};
+  return unknownName("property", name, Object.keys(properties as object));
+}
+
+/** What a pointer leads to; nothing where a reference is in between. */
+function valueAt(schema: JsonSchema, pointer: string): JsonSchema | undefined {
+  let value: unknown = schema;
+  for (const part of pointer.split("/").slice(1)) {
+    value = typeof value === "object" ? (value as JsonSchema | null)?.[nameOf(part)] : undefined;
+  }
+  return value as JsonSchema | undefined;
+}
+
+/** RFC 6901, and what the validator escapes besides. */
+function nameOf(part: string): string {
+  return decodeURI(part).replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 function validatorOf(schema: JsonSchema): Validator {
@@ -34,12 +60,6 @@ function validatorOf(schema: JsonSchema): Validator {
     validators.set(schema, validator);
   }
   return validator;
-}
-
-/** Every failed keyword is also reported by the keywords around it; only the innermost says why. */
-function isLeaf(unit: OutputUnit, all: OutputUnit[]): boolean {
-  const below = `${unit.keywordLocation}/`;
-  return !all.some((other) => other !== unit && other.keywordLocation.startsWith(below));
 }
 
 /** One thing that is wrong with a schema. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence } from "../errors.ts";
 import type { Egress } from "../guard/egress.ts";
 import type { Hit, Place, VectorDb } from "./document.ts";
 import { sha256 } from "./hash.ts";
@@ -171,7 +171,9 @@ function pointId({ tenant, collection }: Place, document: string, n: number): st
 function failed(why: string, mayPass: boolean, cause?: unknown): OrchestratorError {
   return new OrchestratorError(
     "vector_db_failed",
-    `Cannot use the vector database: ${why}. Look at VECTOR_DB_URL and at the database itself.`,
+    `Cannot use the vector database: ${
+      sentence(why)
+    } Look at VECTOR_DB_URL and at the database itself.`,
     { kind: mayPass ? "retryable" : "terminal", cause },
   );
 }

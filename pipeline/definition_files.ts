@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { type ErrorCode, type Issue, OrchestratorError } from "../errors.ts";
+import { type ErrorCode, type Issue, OrchestratorError, sentence } from "../errors.ts";
 import { type AgentProfile, parseProfile } from "./agent/profile.ts";
 import { promptIssues } from "./agent/prompt.ts";
 import { listFiles, readText } from "./folders.ts";
@@ -80,7 +80,7 @@ export function unusable(code: ErrorCode, file: string, issues: Issue[]): Orches
   const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     code,
-    `Cannot use ${basename(file)}: ${location}: ${message}. Mend the file.`,
+    `Cannot use ${basename(file)}: ${location}: ${sentence(message)} Mend the file.`,
     { issues },
   );
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence } from "../errors.ts";
 import type { RunInfo, StepScope } from "./kernel/context.ts";
 import type { Json } from "./kernel/events.ts";
 
@@ -166,7 +166,7 @@ export function failed(
 ): OrchestratorError {
   return new OrchestratorError(
     "call_failed",
-    `Cannot call the service ${service}: ${why}.`,
+    `Cannot call the service ${service}: ${sentence(why)}`,
     { kind, details: { service }, ...options },
   );
 }

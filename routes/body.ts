@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import type { z } from "zod";
-import { type Issue, OrchestratorError } from "../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { AppEnv } from "./deps.ts";
 import { parseJson } from "./json.ts";
@@ -60,7 +60,9 @@ export function validationFailed(issues: Issue[]): OrchestratorError {
   const where = first ? `: ${first.location || "/"}: ${first.message}` : "";
   return new OrchestratorError(
     "validation_failed",
-    `Cannot accept the request${where}. Mend what \`errors\` lists and send it again.`,
+    `${
+      sentence(`Cannot accept the request${where}`)
+    } Mend what \`errors\` lists and send it again.`,
     { issues },
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 
 /** Longest wait a client can ask for, in seconds. */
@@ -135,7 +135,7 @@ export function readCursor(
 export function badHeader(location: string, message: string): OrchestratorError {
   return new OrchestratorError(
     "invalid_request",
-    `Cannot read ${location}: it ${message}. Mend it and send the request again.`,
+    `Cannot read ${location}: it ${sentence(message)} Mend it and send the request again.`,
     { issues: [{ location, message }] },
   );
 }

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { fromErrorJson, OrchestratorError, toErrorJson } from "../errors.ts";
+import { fromErrorJson, OrchestratorError, sentence, toErrorJson } from "../errors.ts";
 import { schemaIssues, schemaProblems } from "../json/schema.ts";
 import { unknownName } from "../json/suggest.ts";
 import type { Json } from "../json/value.ts";
@@ -203,7 +203,7 @@ class ToolRegistry implements Registry {
     const known = (await this.list(tenant)).map((tool) => tool.name);
     throw new OrchestratorError(
       "tool_unknown",
-      `Cannot find the tool: ${unknownName("tool", name, known)}`,
+      `Cannot find the tool: ${sentence(unknownName("tool", name, known))} See GET /v1/tools/list.`,
     );
   }
 
@@ -317,7 +317,7 @@ function mustFit({ name, input }: Tool, args: Json): Record<string, Json> {
   const why = first ? `${first.location}: ${first.message}` : "they are not an object";
   throw new OrchestratorError(
     "tool_bad_arguments",
-    `Cannot call ${name}: the arguments do not fit its schema: ${why} Mend them.`,
+    `Cannot call ${name}: the arguments do not fit its schema: ${sentence(why)} Mend them.`,
     { issues },
   );
 }
@@ -366,7 +366,9 @@ function checked({ name, output }: Tool, value: Json): Json {
   if (!issue) return value ?? null;
   throw new OrchestratorError(
     "tool_bad_output",
-    `Cannot use the result of ${name}: it does not fit the tool's own schema: ${issue.location}: ${issue.message} Mend the tool or its schema.`,
+    `Cannot use the result of ${name}: it does not fit the tool's own schema: ${issue.location}: ${
+      sentence(issue.message)
+    } Mend the tool or its schema.`,
   );
 }
 
@@ -387,5 +389,7 @@ function disabled(name: string): OrchestratorError {
 
 function failed(name: string, cause: unknown): OrchestratorError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${why}`, { cause });
+  return new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${sentence(why)}`, {
+    cause,
+  });
 }

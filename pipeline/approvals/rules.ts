@@ -1,5 +1,5 @@
 /** Who may decide what: from an approval and a decision to the approval after it. @module */
-import { type Issue, OrchestratorError } from "../../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import { schemaIssues } from "../../json/schema.ts";
 import type { Json } from "../kernel/events.ts";
 import { type Approval, MAX_PAYLOAD_BYTES, payloadHash, viewApproval } from "./record.ts";
@@ -126,7 +126,8 @@ function invalid(issues: Issue[]): OrchestratorError {
   const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     "validation_failed",
-    `Cannot take the decision: ${location}: ${message}. Mend what \`errors\` lists and decide again.`,
+    `Cannot take the decision: ${location}: ${sentence(message)} ` +
+      "Mend what `errors` lists and decide again.",
     { issues },
   );
 }

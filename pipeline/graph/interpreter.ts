@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence, toOrchestratorError } from "../../errors.ts";
 import type { RunContext, RunFunction } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { NodeEnv } from "../steps/mod.ts";
@@ -85,7 +85,9 @@ export function validateInput({ pipeline }: Definition, input: Json): void {
   const [{ location, message }] = issues as [typeof issues[number]];
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot run pipeline ${pipeline.name}: the input does not fit: ${location}: ${message} Mend the request.`,
+    `Cannot run pipeline ${pipeline.name}: the input does not fit: ${location}: ${
+      sentence(message)
+    } Mend the request.`,
     { issues },
   );
 }

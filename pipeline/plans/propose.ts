@@ -1,5 +1,5 @@
 /** Has a planner make a plan, until one is sound. @module */
-import { type Issue, OrchestratorError } from "../../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { type Agent, type AgentDeps, runAgent } from "../agent/loop.ts";
 import type { RunContext } from "../kernel/context.ts";
@@ -54,8 +54,8 @@ export async function propose(
   const [{ location, message }] = issues as [Issue];
   throw new OrchestratorError(
     "plan_invalid",
-    `Cannot carry out the plan: ${location}: ${message}. The planner did not mend it when asked ` +
-      "again. Say the goal in other words, or use a better model.",
+    `Cannot carry out the plan: ${location}: ${sentence(message)} The planner did not mend it ` +
+      "when asked again. Say the goal in other words, or use a better model.",
     { issues },
   );
 }

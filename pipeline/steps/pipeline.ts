@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Scope } from "../graph/scope.ts";
 import { compileTemplate, isTemplate } from "../graph/template.ts";
 import { childId } from "../kernel/child.ts";
@@ -130,7 +130,9 @@ function childFailed(
   };
   return new OrchestratorError(
     "child_failed",
-    `Cannot finish ${step}: the run of pipeline ${name} ended with ${code}: ${message} Look at run ${run_id}.`,
+    `Cannot finish ${step}: the run of pipeline ${name} ended with ${code}: ${
+      sentence(message)
+    } Look at run ${run_id}.`,
     { kind: kind === "retryable" ? kind : "terminal", details: { step, run_id, code, message } },
   );
 }

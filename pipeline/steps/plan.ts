@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { createAgent } from "../agent/loop.ts";
 import { type AgentProfile, takesTasks } from "../agent/profile.ts";
@@ -107,7 +107,10 @@ function agentOf(name: string, { agents }: PlanEnv): AgentProfile {
   const profile = Object.hasOwn(agents, name) ? agents[name] : undefined;
   if (profile) return profile;
   const why = "the definition does not hold it";
-  throw new OrchestratorError("pipeline_invalid", `Cannot plan with agent "${name}": ${why}.`);
+  throw new OrchestratorError(
+    "pipeline_invalid",
+    `Cannot plan with agent "${name}": ${sentence(why)}`,
+  );
 }
 
 function prepareAgent(name: string, env: PlanEnv) {

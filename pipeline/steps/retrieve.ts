@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import {
   MAX_RESULTS,
   type SearchAnswer,
@@ -91,6 +91,6 @@ function toRequest(value: Json | undefined): SearchRequest {
 function failed(why: string): OrchestratorError {
   return new OrchestratorError(
     "expression_failed",
-    `Cannot retrieve passages: ${why}. Mend the node.`,
+    `Cannot retrieve passages: ${sentence(why)} Mend the node.`,
   );
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Effect, RunInfo, StepScope } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import { unknownName } from "../../json/suggest.ts";
@@ -51,7 +51,9 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
     if (!found) {
       throw new OrchestratorError(
         "pipeline_invalid",
-        `Cannot run task "${node.task}": ${unknownName("task", node.task, Object.keys(tasks))}`,
+        `Cannot run task "${node.task}": ${
+          sentence(unknownName("task", node.task, Object.keys(tasks)))
+        } Mend the node.`,
       );
     }
     const input = compileInput(node);

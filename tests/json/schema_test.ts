@@ -22,6 +22,53 @@ Deno.test("schemaIssues() points at the innermost failures only", () => {
   ]);
 });
 
+Deno.test("schemaIssues() says of a known property only what is wrong with it", () => {
+  const text = { type: "string" };
+  const number = { type: "integer" };
+  const closed = (properties: object) => ({ properties, additionalProperties: false });
+  const wrong = (location: string) => [{ location, message: expect.stringContaining("Expected") }];
+  const cases: [object, unknown, string][] = [
+    [closed({ a: number }), { a: "x" }, "/a"],
+    [closed({ a: closed({ b: number }) }), { a: { b: "x" } }, "/a/b"],
+    [closed({ a: { $ref: "#/$defs/n" } }), { a: "x" }, "/a"],
+    [{ ...closed({}), patternProperties: { "^a": number } }, { a: "x" }, "/a"],
+    [{ properties: { a: number }, additionalProperties: text }, { a: true }, "/a"],
+    [{ properties: { a: number }, unevaluatedProperties: false }, { a: "x" }, "/a"],
+    [{ allOf: [{ properties: { a: number } }], unevaluatedProperties: false }, { a: "x" }, "/a"],
+    [closed({ "a/b %": number }), { "a/b %": "x" }, "/a~1b %"],
+  ];
+  for (const [schema, value, location] of cases) {
+    expect(schemaIssues({ ...schema, $defs: { n: number } }, value)).toEqual(wrong(location));
+  }
+});
+
+Deno.test("schemaIssues() names properties that nobody knows, once", () => {
+  const inner = { properties: { colour: {} }, additionalProperties: false };
+  const schema = { properties: { a: { type: "integer" }, inner }, additionalProperties: false };
+  expect(schemaIssues(schema, { a: "x", b: 1, inner: { color: 1 } })).toEqual([
+    { location: "/a", message: expect.stringContaining("Expected") },
+    {
+      location: "/inner/color",
+      message: 'unknown property "color"; did you mean "colour"?',
+    },
+    { location: "/b", message: 'unknown property "b"; known are: a, inner' },
+  ]);
+  const apart = {
+    allOf: [{ properties: { a: { type: "integer" } } }],
+    additionalProperties: false,
+  };
+  expect(schemaIssues(apart, { a: "x" })).toHaveLength(2);
+  expect(schemaIssues({ prefixItems: [{}], items: false }, [1, 2]))
+    .toEqual([{ location: "/1", message: "nothing may be here" }]);
+});
+
+Deno.test("schemaIssues() ends no message with a full stop", () => {
+  const schema = { required: ["a"], properties: { b: { minLength: 3 }, c: { enum: [1] } } };
+  const issues = schemaIssues(schema, { b: "x", c: 2 });
+  expect(issues.map(({ message }) => message.at(-1))).not.toContain(".");
+  expect(issues).toHaveLength(3);
+});
+
 Deno.test("schemaIssues() stops at 20", () => {
   const messages = Array(50).fill({ role: "x" });
   expect(schemaIssues(SCHEMA, { messages })).toHaveLength(20);

@@ -131,7 +131,10 @@ const FAILURES: [what: string, tool: Partial<Tool>, args: Json, code: string][] 
 for (const [what, fields, args, code] of FAILURES) {
   Deno.test(`call() ends ${what} in ${code}, and it is the tool's last error`, () =>
     bench([[tool("a", fields)]], async (registry) => {
-      expect(await codeOf(registry.call("a", args, scope()))).toBe(code);
+      const error = await registry.call("a", args, scope()).catch((error) => error);
+      expect(error.code).toBe(code);
+      expect(error.message).toMatch(/^Cannot .*\w\.$/s);
+      expect(error.message).not.toMatch(/[.?!]\.|\w Mend/);
       const { last_error } = await registry.get("default", "a");
       if (code === "tool_bad_arguments") expect(last_error).toBeUndefined();
       else expect(last_error).toMatchObject({ code, at: "2026-01-01T00:00:00.000Z" });
@@ -160,7 +163,7 @@ Deno.test("an unknown tool's error names the one that was meant", () =>
     const error = await registry.call("web_serch", {}, scope()).catch((error) => error);
     expect([error.code, error.message]).toEqual([
       "tool_unknown",
-      'Cannot find the tool: unknown tool "web_serch"; did you mean "web_search"?',
+      'Cannot find the tool: unknown tool "web_serch"; did you mean "web_search"? See GET /v1/tools/list.',
     ]);
   }));
 

@@ -1,5 +1,5 @@
 /** Questions to a data set as data: nothing in them is evaluated, names are looked up only. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import { unknownName } from "../../json/suggest.ts";
 import { quantile } from "./profile.ts";
 import type { Cell, Table } from "./table.ts";
@@ -176,6 +176,8 @@ function indexOf(name: string, names: string[]): number {
   if (at >= 0) return at;
   throw new OrchestratorError(
     "tool_bad_arguments",
-    `Cannot ask the data set: ${unknownName("field", name, names)}. Use the names of its profile.`,
+    `Cannot ask the data set: ${
+      sentence(unknownName("field", name, names))
+    } Use the names of its profile.`,
   );
 }

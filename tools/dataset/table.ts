@@ -1,5 +1,5 @@
 /** A data set in memory: columns with a type each, rows of plain values. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 
 /** One value; `null` is a missing one. Dates are texts as they were written. */
 export type Cell = string | number | boolean | null;
@@ -100,7 +100,9 @@ function uniqueNames(names: string[]): string[] {
 export function unreadable(why: string, cause?: unknown): OrchestratorError {
   return new OrchestratorError(
     "dataset_invalid",
-    `Cannot read the data set: ${why}. Give CSV, TSV, JSON, NDJSON or Parquet with a header or field names.`,
+    `Cannot read the data set: ${
+      sentence(why)
+    } Give CSV, TSV, JSON, NDJSON or Parquet with a header or field names.`,
     { cause },
   );
 }

@@ -10,7 +10,7 @@
 import type { Message, Part, SendMessageRequest } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
 import type { ExternalAgent } from "../../config.ts";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Egress } from "../../guard/egress.ts";
 import type { Json, JsonSchema } from "../../json/value.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
@@ -192,7 +192,10 @@ async function resultOf(name: string, reply: Reply, { keep }: ToolScope): Promis
   if (!isDone && !isAsking) {
     const state = TaskState[reply.state!]?.replace("TASK_STATE_", "").toLowerCase();
     const why = `its task is ${state}${text ? `: ${text.slice(0, 1000)}` : ""}`;
-    throw new OrchestratorError("tool_failed", `Cannot get an answer of agent ${name}: ${why}.`);
+    throw new OrchestratorError(
+      "tool_failed",
+      `Cannot get an answer of agent ${name}: ${sentence(why)}`,
+    );
   }
   return {
     ...await contentOf(text, reply.parts(), keep),
@@ -227,7 +230,9 @@ function failure(name: string, error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof OrchestratorError) return error;
   const why = (error instanceof Error ? error.message : String(error)).slice(0, 1000);
-  const message = `Cannot get an answer of agent ${name}: ${why}. Check its address and its card.`;
+  const message = `Cannot get an answer of agent ${name}: ${
+    sentence(why)
+  } Check its address and its card.`;
   // Errors of connections have a code in words.
   const broke = typeof (error as { code?: unknown } | undefined)?.code === "string";
   const kind = broke ? "retryable" : "terminal";

@@ -1,5 +1,5 @@
 /** The answer in what agents send back over plain HTTP. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { EgressResponse } from "../../guard/egress.ts";
 import type { Json } from "../../json/value.ts";
 
@@ -50,7 +50,9 @@ export function mustSucceed(name: string, { status, headers, body }: EgressRespo
     : "Check its address and what it is asked.";
   throw new OrchestratorError(
     "tool_failed",
-    `Cannot get an answer of ${name}: it answers ${status}${said ? `: ${said}` : ""}. ${advice}`,
+    `Cannot get an answer of ${name}: ${
+      sentence(`it answers ${status}${said && `: ${said}`}`)
+    } ${advice}`,
     { kind: retryable ? "retryable" : "terminal", ...retryAfter(headers), details: { status } },
   );
 }

@@ -1,5 +1,5 @@
 /** What the failures of MCP calls mean. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 
 /** Longest text of a server in an error. */
 const MAX_TEXT = 1000;
@@ -14,7 +14,7 @@ export async function toolError(
   if (error instanceof OrchestratorError) return error;
   const { ErrorCode, McpError, StreamableHTTPError } = await import("./sdk.ts");
   const failed = (why: string, retryable: boolean) =>
-    new OrchestratorError("tool_failed", `Cannot use MCP server ${name}: ${why}`, {
+    new OrchestratorError("tool_failed", `Cannot use MCP server ${name}: ${sentence(why)}`, {
       kind: retryable ? "retryable" : "terminal",
       cause: error,
     });

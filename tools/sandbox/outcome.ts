@@ -1,5 +1,5 @@
 /** How code ended, as the side that runs it tells it, and what becomes of that. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { type CodeResult, MAX_OUTPUT_BYTES, MAX_RESULT_DEPTH } from "./contract.ts";
 
@@ -38,7 +38,7 @@ export function failure(
   printed: { stdout: string; stderr: string } = { stdout: "", stderr: "" },
 ): OrchestratorError {
   const why: Record<Failure["code"], string> = {
-    code_failed: `${reason}. Mend the code.`,
+    code_failed: `${sentence(reason)} Mend the code.`,
     code_timeout: `it took longer than ${timeout_ms} ms. Let it do less, or give it more time.`,
     code_memory: `it needs more than ${memory_mb} MB of memory. Let it hold less at a time.`,
     code_output_too_large:

@@ -95,7 +95,9 @@ Deno.test("createProgram() refuses an input that does not fit before any step", 
   });
   expect(ctx.ran).toEqual([]);
   expect(() => validateInput(definition, { q: "x" })).not.toThrow();
-  expect(() => validateInput(definition, {})).toThrow(/Cannot run pipeline demo/);
+  expect(() => validateInput(definition, {})).toThrow(
+    /Cannot run pipeline demo: .*property "q"\. Mend/,
+  );
 });
 
 Deno.test("createProgram() fails a run whose output expression fails", async () => {
