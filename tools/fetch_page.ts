@@ -3,6 +3,7 @@ import { OrchestratorError } from "../errors.ts";
 import type { Egress, EgressResponse } from "../guard/egress.ts";
 import type { Json } from "../json/value.ts";
 import { decodeText, mediaType, statusFailure } from "./http/answer.ts";
+import { urlArgument } from "./http/arguments.ts";
 import { type Page, readPage } from "./readable_page.ts";
 import type { Tool, ToolScope } from "./tool.ts";
 
@@ -53,7 +54,8 @@ async function fetchPage(
   scope: ToolScope,
   egress: Egress,
 ): Promise<Json> {
-  const response = await egress.request(String(args.url), {
+  const { href } = urlArgument("fetch_page", String(args.url));
+  const response = await egress.request(href, {
     headers: { accept: "text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.8" },
     signal: scope.signal,
     timeout_ms: TIMEOUT_MS,

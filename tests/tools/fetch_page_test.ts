@@ -110,6 +110,11 @@ test("fetch_page tells statuses, and reads nothing inside", async () => {
     const error = await expectError(read(), "tool_failed");
     expect(error.details).toMatchObject({ status: 404 });
     await expectError(read({ url: "http://localhost/" }), "egress_denied");
+    const { issues } = await expectError(read({ url: "not a url" }), "tool_bad_arguments");
+    expect(issues).toMatchObject([{
+      location: "/url",
+      message: expect.stringMatching(/"not a url" is no URL/),
+    }]);
     await expectError(read({ url: "file:///etc/passwd" }), "egress_denied");
   });
 });

@@ -4,6 +4,7 @@ import type { Egress } from "../../guard/egress.ts";
 import type { Json } from "../../json/value.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { contentOf } from "./answer.ts";
+import { urlArgument } from "./arguments.ts";
 import { redact, type RevealedHeaders, revealHeaders, type Secrets } from "./secrets.ts";
 import { encodeBody } from "./tool.ts";
 
@@ -93,7 +94,7 @@ async function request(args: Arguments, scope: ToolScope, deps: HttpRequestDeps)
   };
 }
 
-/** @throws `tool_unconfigured`, `egress_denied` */
+/** @throws `tool_unconfigured`, `tool_bad_arguments`, `egress_denied` */
 function allowed(
   address: string,
   method: string,
@@ -106,14 +107,14 @@ function allowed(
         "a tools file.",
     );
   }
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  const host = hosts.find(({ origin }) => new URL(origin).origin === url?.origin);
-  if (url && host && (host.methods ?? METHODS).includes(method)) return { url, host };
+  const url = urlArgument("http_request", address);
+  const host = hosts.find(({ origin }) => new URL(origin).origin === url.origin);
+  if (host && (host.methods ?? METHODS).includes(method)) return { url, host };
   const names = hosts.map(({ origin }) => origin).join(", ");
   const why = host ? `${method} is not allowed there` : `allowed are only ${names}`;
   throw new OrchestratorError(
     "egress_denied",
-    `Cannot request ${url?.origin ?? "this address"}: ${why}. The operator can change http_hosts.`,
+    `Cannot request ${url.origin}: ${why}. The operator can change http_hosts.`,
   );
 }
 

@@ -4,6 +4,7 @@ import type { Egress } from "../../guard/egress.ts";
 import type { Json } from "../../json/value.ts";
 import type { Tool, ToolScope, ToolSource } from "../tool.ts";
 import { contentOf, statusFailure } from "./answer.ts";
+import { badArgument } from "./arguments.ts";
 import type { HttpToolDefinition } from "./definition.ts";
 import { revealHeaders, type Secrets } from "./secrets.ts";
 import { type Args, fillJson, fillQuery, fillText, plainText } from "./template.ts";
@@ -94,15 +95,15 @@ async function call(
 /** The filled address. @throws `tool_bad_arguments` when an argument would lead to another path */
 function address({ name, http }: HttpToolDefinition, args: Args): URL {
   const text = fillText(http.url, args, (part) => {
-    if (part === "") throw badArgument(name, "a part of the address is empty");
+    if (part === "") badArgument(name, "a part of the address is empty");
     return encodeURIComponent(part);
   });
-  if (text === undefined) throw badArgument(name, "a part of the address is missing");
+  if (text === undefined) badArgument(name, "a part of the address is missing");
   const url = new URL(text);
   const [path = ""] = text.replace(/^https?:\/\/[^/?]*/i, "").split("?");
   // Dots that are a whole part of a path would be taken for steps upwards.
   if (url.pathname.split("/").length !== Math.max(2, path.split("/").length)) {
-    throw badArgument(name, "a part of the address is . or ..");
+    badArgument(name, "a part of the address is . or ..");
   }
   for (const [key, value] of fillQuery(http.query, args)) url.searchParams.append(key, value);
   return url;
@@ -155,10 +156,4 @@ function atPointer(value: Json, pointer: string): Json | undefined {
     at = (at as Record<string, Json | undefined>)[key];
   }
   return at;
-}
-
-function badArgument(tool: string, why: string): OrchestratorError {
-  return new OrchestratorError("tool_bad_arguments", `Cannot call ${tool}: ${why}.`, {
-    details: { tool },
-  });
 }

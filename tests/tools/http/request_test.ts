@@ -68,7 +68,6 @@ test("http_request reaches nothing else, redirects included", () =>
       "https://evil.test/",
       "http://api.example.com/",
       "file:///etc/passwd",
-      "x",
       "https://api.example.com.evil.test/",
       "https://api.example.com:8443/",
     ];
@@ -76,6 +75,11 @@ test("http_request reaches nothing else, redirects included", () =>
       const error = await expectError(run(tool, { url: other }), "egress_denied");
       expect(error.message).toContain("https://api.example.com");
     }
+    const { issues } = await expectError(run(tool, { url: "x" }), "tool_bad_arguments");
+    expect(issues).toMatchObject([{
+      location: "/url",
+      message: expect.stringMatching(/"x" is no URL/),
+    }]);
     await expectError(run(tool, { url, method: "DELETE" }), "egress_denied");
     expect(seen).toEqual([]);
     expect(await run(tool, { url })).toMatchObject({
