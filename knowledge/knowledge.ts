@@ -91,8 +91,8 @@ export interface Knowledge {
   collections(tenant: string): Promise<Collection[]>;
   /** Finds passages. @throws `not_found` when there is no such collection */
   search(tenant: string, request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
-  /** Ids of the documents whose vectors are not of the configured model. */
-  stale(tenant: string, collection?: string): Promise<string[]>;
+  /** Ids of the documents whose vectors are not of the configured model; `null` without a model. */
+  stale(tenant: string, collection?: string): Promise<string[] | null>;
   /** Makes a document's vectors anew. @throws `not_found`, `model_*`, `conflict` without a model */
   embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord>;
   /** Clears away what a crash left half done; yields after each document. */
@@ -191,8 +191,9 @@ class StoredKnowledge implements Knowledge {
     return await search({ shelves, meaning: options.meaning }, index, place, request, signal);
   }
 
-  async stale(tenant: string, collection?: string): Promise<string[]> {
-    const model = this.model().embedder.model;
+  async stale(tenant: string, collection?: string): Promise<string[] | null> {
+    const model = this.options.meaning?.embedder.model;
+    if (model === undefined) return null;
     const ids: string[] = [];
     for await (const { record } of this.shelves.list(tenant, collection)) {
       if (record.embedding !== model) ids.push(record.id);

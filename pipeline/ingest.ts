@@ -152,6 +152,15 @@ function failedAt({ url, reason }: Page): OrchestratorError {
   return new OrchestratorError("egress_failed", `Cannot crawl ${url}: its first page: ${reason}`);
 }
 
+/** What there is to do for words: they are found in what is stored. */
+const WORDS_ONLY = {
+  documents: 0,
+  embedded: 0,
+  mode: "bm25",
+  reason: "EMBEDDING_MODEL is not set: there are no vectors, and documents are found by their " +
+    "words, as they are stored",
+};
+
 /** Document by document; one that is gone meanwhile is left out. */
 async function reindex(
   ctx: RunContext,
@@ -162,6 +171,7 @@ async function reindex(
   const ids = await ctx.step("list", () => knowledge.stale(tenant, collection), {
     kind: "reindex",
   });
+  if (ids === null) return WORDS_ONLY;
   let embedded = 0;
   for (const [at, id] of ids.entries()) {
     const done = await ctx.step(`document[${at}]`, async ({ signal }) => {
@@ -175,7 +185,7 @@ async function reindex(
     }, { kind: "reindex", timeout_ms: 10 * TIMEOUT_MS });
     if (done) embedded++;
   }
-  return { documents: ids.length, embedded };
+  return { documents: ids.length, embedded, mode: "hybrid" };
 }
 
 /** @throws `validation_failed` with a JSON pointer per problem */

@@ -260,7 +260,11 @@ Deno.test("what was added while the embedder failed is embedded later", async ()
 
 Deno.test("without a model there is nothing to embed", async () => {
   await using docs = await library();
-  await expect(docs.knowledge.stale("default")).rejects.toMatchObject({ code: "conflict" });
+  expect(await docs.knowledge.stale("default")).toBeNull();
+  const { document } = await docs.add("The cat.");
+  await expect(docs.knowledge.embed("default", document.id, NEVER)).rejects.toMatchObject({
+    code: "conflict",
+  });
 });
 
 Deno.test("a search that is aborted throws its reason", async () => {

@@ -31,7 +31,7 @@ const SITE: Pages = {
 };
 
 /** A site, a library and the programs over them; pauses take no time and are kept. */
-async function world(pages: Pages) {
+async function world(pages: Pages, options: { meaning?: false } = {}) {
   const asked: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
@@ -41,7 +41,7 @@ async function world(pages: Pages) {
   const { port } = server.addr;
   const egress = createEgress({ allowed_hosts: [`127.0.0.1:${port}`] });
   const { embedder, state } = topicEmbedder();
-  const docs = await library({ meaning: { embedder } });
+  const docs = await library(options.meaning === false ? {} : { meaning: { embedder } });
   const pauses: number[] = [];
   const visit = createCrawler({
     egress,
@@ -189,6 +189,18 @@ Deno.test("a reindex makes the vectors that are missing", async () => {
     return await step(key, fn, options);
   };
   const output = await it.run("documents/reindex", { collection: "default" }, ctx);
-  expect(output).toEqual({ documents: 2, embedded: 1 });
+  expect(output).toEqual({ documents: 2, embedded: 1, mode: "hybrid" });
   expect((await it.docs.search("salary")).results[0]!.text).toBe("The invoice.");
+});
+
+Deno.test("a reindex without an embedding model has nothing to do, and says so", async () => {
+  await using it = await world(SITE, { meaning: false });
+  await it.docs.add("The invoice.");
+  const output = await it.run("documents/reindex", {});
+  expect(output).toEqual({
+    documents: 0,
+    embedded: 0,
+    mode: "bm25",
+    reason: expect.stringContaining("EMBEDDING_MODEL"),
+  });
 });
