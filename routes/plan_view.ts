@@ -69,7 +69,7 @@ export async function planView(deps: Pick<AppDeps, "approvals">, plan: PlanRun) 
     created_at: run.created_at,
     ...(run.ended_at ? { ended_at: run.ended_at } : {}),
     usage: last?.type === "run.completed" && last.usage ? last.usage : totalUsage(journal),
-    ...(approval ? { approval: { id: approval.id, links: approvalLinks(approval) } } : {}),
+    ...(approval ? { approval: viewApproval(approval) } : {}),
     pending_approvals,
     links: planLinks(run.id),
   };
@@ -88,6 +88,12 @@ export async function planItem(engine: Engine, run: RunRecord) {
     ...(error ? { error } : {}),
     links: planLinks(id),
   };
+}
+
+/** What it takes to decide about a plan. */
+function viewApproval(approval: Approval) {
+  const { id, payload_hash } = approval;
+  return { id, payload_hash, links: approvalLinks(approval) };
 }
 
 /** Where the parts of a plan are. */

@@ -6,6 +6,7 @@
  */
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
+import type { DecideRequest } from "../pipeline/approvals/mod.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import { type Plan, planIssues } from "../pipeline/plans/mod.ts";
 import { readBody, validationFailed } from "./body.ts";
@@ -64,20 +65,20 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   app.get("/v1/plans/:id/events", async (c) => streamRun(c, deps, sessions, await find(c)));
 
   app.post("/v1/plans/:id/approve", async (c) => {
-    const { comment, plan } = await readBody(c, {
-      schema: planApproval,
-      max_bytes,
-      when_empty: {},
-    });
+    const rules = { schema: planApproval, max_bytes, when_empty: {} };
+    const { plan, ...decision } = await readBody(c, rules);
     const known = await read(c);
-    if (plan !== undefined) await mustBeSound(known, plan);
-    await decide(c, deps, known, { decision: "approve", comment, payload: plan as Plan });
+    const { payload_hash: current } = known.approval ?? {};
+    // An edit of a plan that is not the current one is refused as such, whatever is wrong with it.
+    const isCurrent = (decision.payload_hash ?? current) === current;
+    if (plan !== undefined && isCurrent) await mustBeSound(known, plan);
+    await decide(c, deps, known, { decision: "approve", ...decision, payload: plan as Plan });
     return await show(c, 202);
   });
 
   app.post("/v1/plans/:id/reject", async (c) => {
-    const { comment } = await readBody(c, { schema: planRejection, max_bytes, when_empty: {} });
-    await decide(c, deps, await read(c), { decision: "reject", comment });
+    const decision = await readBody(c, { schema: planRejection, max_bytes, when_empty: {} });
+    await decide(c, deps, await read(c), { decision: "reject", ...decision });
     return await show(c, 202);
   });
 
@@ -149,7 +150,7 @@ async function decide(
   c: C,
   deps: AppDeps,
   { run, approval }: PlanRun,
-  decision: { decision: "approve" | "reject"; comment?: string; payload?: Json },
+  decision: Omit<DecideRequest, "by">,
 ): Promise<void> {
   if (!approval) {
     throw new OrchestratorError(
@@ -161,7 +162,7 @@ async function decide(
   }
   const { tenant, actor: by } = callerOf(c);
   const given = Object.entries(decision).filter(([, value]) => value !== undefined);
-  const request = { by, ...Object.fromEntries(given) } as typeof decision & { by: string };
+  const request = { by, ...Object.fromEntries(given) } as DecideRequest;
   const send: AppDeps["engine"]["signal"] = (...signal) => deps.engine.signal(...signal);
   await deps.approvals.decide(tenant, approval.id, request, send);
 }

@@ -111,13 +111,18 @@ export const restartRequest = z.strictObject({
   with: z.unknown().optional(),
 });
 
-/** `POST /v1/approvals/{id}/decide`. */
-export const decideRequest = z.strictObject({
-  decision: z.enum(["approve", "reject"]),
+/** Whatever is decided: about what that was. */
+const decision = {
   comment: z.string().max(2000).optional(),
-  payload: z.unknown().optional(),
   payload_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 hex digits")
     .optional(),
+};
+
+/** `POST /v1/approvals/{id}/decide`. */
+export const decideRequest = z.strictObject({
+  ...decision,
+  decision: z.enum(["approve", "reject"]),
+  payload: z.unknown().optional(),
 });
 
 /** `POST /workflow/start`. */
@@ -140,13 +145,10 @@ export const planRequest = z.strictObject({
 });
 
 /** `POST /v1/plans/{id}/approve`. */
-export const planApproval = z.strictObject({
-  comment: z.string().max(2_000).optional(),
-  plan: z.unknown().optional(),
-});
+export const planApproval = z.strictObject({ ...decision, plan: z.unknown().optional() });
 
 /** `POST /v1/plans/{id}/reject`. */
-export const planRejection = z.strictObject({ comment: z.string().max(2_000).optional() });
+export const planRejection = z.strictObject(decision);
 
 /** `POST /v1/dead-letters/redrive`. */
 export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) });

@@ -201,6 +201,33 @@ Deno.test("a plan that was rejected with a comment is made anew, as often as it 
   });
 });
 
+Deno.test("a decision about a plan that is not the current one is refused with that one", async () => {
+  await using t = await serve([PLAN, planOf(act("other", { give: 3 }))]);
+  const { id } = await t.start({ goal: "x", approve: true });
+  const { approval: first } = await t.idle(id);
+  const seq = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
+  const { payload_hash } = first;
+  await t.post(`/v1/plans/${id}/reject`, { comment: "Another one.", payload_hash });
+  const { approval } = await t.idle(id, seq);
+  expect(approval.payload_hash).not.toBe(payload_hash);
+  const stale: [string, object][] = [
+    ["approve", { payload_hash }],
+    ["approve", { payload_hash, plan: "none" }],
+    ["reject", { payload_hash }],
+  ];
+  for (const [what, body] of stale) {
+    const response = await t.post(`/v1/plans/${id}/${what}`, body);
+    const { details } = await expectProblem(response, 409, "conflict");
+    const { payload_hash: current } = approval;
+    expect(details.approval).toMatchObject({ id: approval.id, payload_hash: current });
+  }
+  const wrong = await t.post(`/v1/plans/${id}/approve`, { payload_hash: "x" });
+  await expectProblem(wrong, 422, "validation_failed");
+  const next = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
+  await t.post(`/v1/plans/${id}/approve`, { payload_hash: approval.payload_hash });
+  expect(await t.idle(id, next)).toMatchObject({ status: "completed", output: 3 });
+});
+
 Deno.test("what was edited past the check is asked about again; a rejection without a comment ends it", async () => {
   await using t = await serve([PLAN]);
   const { id } = await t.start({ goal: "x", approve: true });
