@@ -72,6 +72,7 @@ export type ErrorCode =
   | "response_too_large"
   | "tool_unknown"
   | "tool_disabled"
+  | "tool_limit"
   | "tool_denied"
   | "tool_timeout"
   | "tool_bad_arguments"

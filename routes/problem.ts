@@ -58,6 +58,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   tool_unknown: 404,
   tool_denied: 403,
   tool_disabled: 409,
+  tool_limit: 422,
   tool_bad_arguments: 422,
   dataset_invalid: 422,
   tool_bad_output: 502,

@@ -72,7 +72,11 @@ export interface Registry {
    *   `tool_output_too_large`, `tool_failed`, what the tool itself throws, what aborted the signal
    */
   call(name: string, args: Json, scope: ToolScope): Promise<Json>;
-  /** Adds a tool, or puts another one in place of one that was registered. @throws `conflict` */
+  /**
+   * Adds a tool, or puts another one in place of one that was registered.
+   *
+   * @throws `conflict`, `tool_limit`
+   */
   register(tenant: string, definition: Json): Promise<ToolStatus>;
   /** Removes a registered tool. @throws `tool_unknown`, `conflict` when it is not a registered one */
   unregister(tenant: string, name: string): Promise<void>;
@@ -93,8 +97,11 @@ interface ToolRecord {
 /** The most a result may hold, in characters of JSON. */
 export const MAX_OUTPUT_CHARS = 1_000_000;
 
+/** Tools that a tenant may register: looking for one reads the definitions of all. */
+export const MAX_REGISTERED = 200;
+
 /** Definitions that are kept compiled; the oldest one goes first. */
-const MAX_COMPILED = 200;
+const MAX_COMPILED = MAX_REGISTERED;
 
 /** Makes a registry. */
 export function createRegistry(deps: RegistryDeps): Registry {
@@ -104,6 +111,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
 class ToolRegistry implements Registry {
   /** By the text of their definitions: compiling takes longer than a call should. */
   private readonly compiled = new Map<string, Tool>();
+  /** The registration before: they are counted one after the other. */
+  private before: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly deps: RegistryDeps) {}
 
@@ -156,7 +165,10 @@ class ToolRegistry implements Registry {
       throw new OrchestratorError("conflict", `Cannot register ${name}: ${why}. Choose another.`);
     }
     const record: ToolRecord = { definition };
-    await this.put(tenant, name, setJson(keys.tool(tenant, name), record));
+    await this.inTurn(async () => {
+      await this.mustHaveRoom(tenant, name);
+      await this.put(tenant, name, setJson(keys.tool(tenant, name), record));
+    });
     return statusOf(tool, record);
   }
 
@@ -224,6 +236,25 @@ class ToolRegistry implements Registry {
       records.set(key.at(-1) as string, value);
     }
     return records;
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.before.then(work);
+    this.before = done.catch(() => {});
+    return done;
+  }
+
+  /** @throws `tool_limit` */
+  private async mustHaveRoom(tenant: string, name: string): Promise<void> {
+    const records = await this.records(tenant);
+    if (records.get(name)?.definition !== undefined) return;
+    const count = [...records.values()].filter(({ definition }) => definition !== undefined).length;
+    if (count < MAX_REGISTERED) return;
+    throw new OrchestratorError(
+      "tool_limit",
+      `Cannot register ${name}: there are ${count} registered tools already, as many as there may ` +
+        "be. Remove one with DELETE /v1/tools/{name}, or define tools in a file.",
+    );
   }
 
   private compile(definition: Json): Tool {

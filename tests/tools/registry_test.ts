@@ -1,8 +1,13 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
-import { openStore, type Store } from "../../store/mod.ts";
-import { createRegistry, MAX_OUTPUT_CHARS, type Registry } from "../../tools/registry.ts";
+import { keys, openStore, setJson, type Store } from "../../store/mod.ts";
+import {
+  createRegistry,
+  MAX_OUTPUT_CHARS,
+  MAX_REGISTERED,
+  type Registry,
+} from "../../tools/registry.ts";
 import type { Tool, ToolScope, ToolSet } from "../../tools/tool.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -191,6 +196,24 @@ Deno.test("a tenant's registered tool is that tenant's alone, replaced and remov
     expect((await registry.get("default", "mine")).description).toBe("2");
     await registry.unregister("default", "mine");
     expect(await codeOf(registry.get("default", "mine"))).toBe("tool_unknown");
+  }));
+
+Deno.test("register() takes so many tools of a tenant, also when they come at once", () =>
+  bench([[tool("a")]], async (registry, store) => {
+    const register = (name: string, tenant = "default") => registry.register(tenant, { name });
+    // A tool of a set that failed or is disabled has a record, too, and does not count.
+    await registry.setEnabled("default", "a", false);
+    for (let n = 2; n < MAX_REGISTERED; n++) {
+      const mutations = setJson(keys.tool("default", `t${n}`), { definition: { name: `t${n}` } });
+      await store.commit({ checks: [], mutations });
+    }
+    const results = await Promise.all(["b", "c", "d"].map((name) => codeOf(register(name))));
+    expect(results).toEqual(["nothing was thrown", "nothing was thrown", "tool_limit"]);
+    expect(await codeOf(register("t2"))).toBe("nothing was thrown");
+    expect(await codeOf(register("d", "other"))).toBe("nothing was thrown");
+    await registry.unregister("default", "b");
+    expect(await codeOf(register("d"))).toBe("nothing was thrown");
+    expect(await codeOf(register("e"))).toBe("tool_limit");
   }));
 
 Deno.test("register() refuses a broken schema, a broken definition and a name that is taken", () =>
