@@ -2,11 +2,12 @@
  * Outputs that are used again.
  *
  * The look-up is a step `KEY/cache`, so a replay goes the way that the run went. An output is known
- * by a hash of what it depends on: the node, the agents, prompts and pipelines that it names, and
- * its input or the `key` it gives.
+ * by a hash of what it depends on: the node, the agents, prompts and pipelines that it names, its
+ * input or the `key` it gives, and who asks, where tools may answer by that.
  *
  * @module
  */
+import type { RunInfo } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Commit } from "../../store/mod.ts";
 import { conversation } from "../steps/agent.ts";
@@ -45,7 +46,7 @@ export function cached(
     const { tenant } = ctx.run;
     let missed: string | undefined;
     const found = await ctx.step<Partial<Kept>>(`${key}/cache`, async () => {
-      const hash = await hashOf(scope);
+      const hash = await hashOf(scope, ctx.run);
       const kept = await cache.get(tenant, hash) as Kept | undefined;
       if (kept !== undefined) return kept;
       missed = hash;
@@ -70,22 +71,28 @@ function hasher(
   node: PipelineNode,
   policy: NonNullable<Policies["cache"]>,
   definition: Definition,
-): (scope: Scope) => Promise<string> {
+): (scope: Scope, run: RunInfo) => Promise<string> {
   const { cache: _cache, next: _next, description: _description, ...essence } = node;
-  const fixed = canonicalJson([
-    essence,
-    ...nodesWithin(node).map((inner) => named(inner, definition)),
-  ]);
+  const all = nodesWithin(node);
+  const fixed = canonicalJson([essence, ...all.map((inner) => named(inner, definition))]);
   const evaluate = policy.key === undefined ? compileInput(node) : compileTemplate(policy.key);
   // An agent with a memory also depends on what was said before.
   const { history = 0 } = definition.agents[String(node.agent)] ?? {};
   const hasMemory = policy.key === undefined && history > 0;
-  return async (scope) => {
+  const isPersonal = all.some((inner) => asksByPerson(inner, definition));
+  return async (scope, { started_by }) => {
     const said = hasMemory ? conversation(scope.input) : [];
-    const text = canonicalJson([fixed, await evaluate(scope) ?? null, said]);
+    const asker = isPersonal ? [started_by ?? null] : [];
+    const text = canonicalJson([fixed, await evaluate(scope) ?? null, said, ...asker]);
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
     return new Uint8Array(digest).toHex();
   };
+}
+
+/** True when a node may call tools, which are told who asks, or lets people decide. */
+function asksByPerson(node: PipelineNode, { agents }: Definition): boolean {
+  if (typeof node.agent === "string") return agents[node.agent]?.tools.length !== 0;
+  return ["approval", "pipeline", "plan", "tool"].some((kind) => kind in node);
 }
 
 /** What a node names outside of the document. */

@@ -4,6 +4,7 @@ import { createNodeCache } from "../../../pipeline/cache.ts";
 import type { Definition, NodeCache } from "../../../pipeline/graph/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import { openStore } from "../../../store/mod.ts";
+import type { FakeContext } from "../_fake_context.ts";
 import { FakeTools } from "../_fake_tools.ts";
 import { define, deps, once } from "./_define.ts";
 
@@ -41,7 +42,8 @@ function runner(cache: NodeCache) {
         }),
     },
   });
-  return (definition: Definition, input: Json = null) => once({ definition, deps: given, input });
+  return (definition: Definition, input: Json = null, prepare?: (ctx: FakeContext) => void) =>
+    once({ definition, deps: given, input, prepare });
 }
 
 const NODE = "task: count, with: { q: '${ input.q }' }, cache: { ttl_seconds: 60 }";
@@ -111,6 +113,52 @@ Deno.test("cache of an agent depends on its profile, its prompt and what it reme
   const mindful = await definition(2, "Say {{ q }}");
   expect((await run(mindful, said("a"))).ended).toEqual({ output: "answer 3" });
   expect((await run(mindful, said("b"))).ended).toEqual({ output: "answer 4" });
+});
+
+const PERSONAL: [what: string, nodes: string][] = [
+  ["a tool", "  a: { tool: datasource, with: {}, cache: { ttl_seconds: 60 } }"],
+  [
+    "a tool whose key is given",
+    "  a: { tool: datasource, with: {}, cache: { ttl_seconds: 60, key: k } }",
+  ],
+  [
+    "a tool within another node",
+    `  a:
+    map: { items: "\${ [1] }", body: { start: b, nodes: { b: { tool: datasource, with: {} } } } }
+    cache: { ttl_seconds: 60, key: k }`,
+  ],
+];
+for (const [what, nodes] of PERSONAL) {
+  Deno.test(`cache of ${what} gives nobody what somebody else was told`, async () => {
+    const tools = new FakeTools((_args, { user }) => Promise.resolve(`for ${user}`));
+    const given = deps({}, { cache: new MemoryCache(), tools });
+    const definition = await define(nodes);
+    const asked = async (started_by: string) => {
+      const prepare = ({ run }: FakeContext) => void Object.assign(run, { started_by });
+      const { ended } = await once({ definition, deps: given, prepare });
+      return JSON.stringify(ended);
+    };
+    expect(await asked("ann")).toContain("for ann");
+    expect(await asked("bob")).toContain("for bob");
+    expect(await asked("ann")).toContain("for ann");
+    expect(tools.calls).toHaveLength(2);
+  });
+}
+
+Deno.test("cache of an agent with tools depends on who asks, that of one without does not", async () => {
+  const ran = async (tools: string) => {
+    const cache = new MemoryCache();
+    const text = `---\ntools: ${tools}\n---\nBe kind.\n`;
+    const definition = await define("  a: { agent: host, with: {}, cache: { ttl_seconds: 9 } }", {
+      agents: { host: parseProfile(text, "host") },
+    });
+    const run = runner(cache);
+    for (const started_by of ["ann", "bob"]) {
+      await run(definition, null, ({ run }) => void Object.assign(run, { started_by }));
+    }
+    return cache.kept.size;
+  };
+  expect([await ran("[]"), await ran("[datasource]")]).toEqual([1, 2]);
 });
 
 Deno.test("cache gives back with a page that it was read outside", async () => {
