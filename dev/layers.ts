@@ -23,7 +23,7 @@ const LAYERS: string[][] = [
   ["store", "telemetry"],
   ["config.ts", "config", "resources.ts", "version.ts"],
   ["json"],
-  ["errors.ts"],
+  ["bytes.ts", "errors.ts"],
 ];
 
 /** Parts with rules of their own: all that they may import besides themselves. */

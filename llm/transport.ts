@@ -12,6 +12,7 @@
  * @module
  */
 import type { Dispatcher } from "undici";
+import { joinBytes } from "../bytes.ts";
 
 const DRAIN_MS = 100;
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -189,7 +190,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #deliver() {
     if (this.#cancelled) return;
     if (this.#size > 0) {
-      this.#stream?.enqueue(join(this.#chunks, this.#size));
+      this.#stream?.enqueue(joinBytes(this.#chunks));
       this.#chunks = [];
       this.#size = 0;
       this.#controller?.resume();
@@ -216,14 +217,4 @@ function toHeaders(fields: Record<string, string | string[] | undefined>): Heade
     for (const one of [value ?? []].flat()) headers.append(name, one);
   }
   return headers;
-}
-
-function join(chunks: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
 }

@@ -5,6 +5,7 @@
  */
 import type { Context } from "hono";
 import type { z } from "zod";
+import { joinBytes } from "../bytes.ts";
 import { type Issue, OrchestratorError, sentence } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { AppEnv } from "./deps.ts";
@@ -120,18 +121,7 @@ export async function readBytes(request: Request, max_bytes: number): Promise<Ui
     if (total > max_bytes) throw tooLarge(max_bytes);
     chunks.push(chunk);
   }
-  return concat(chunks, total);
-}
-
-function concat(chunks: Uint8Array[], total: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
-  const all = new Uint8Array(total);
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
+  return joinBytes(chunks);
 }
 
 function tooLarge(max_bytes: number): OrchestratorError {

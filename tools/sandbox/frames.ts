@@ -5,6 +5,8 @@
  * @module
  */
 
+import { joinBytes } from "../../bytes.ts";
+
 /** One message. */
 export interface Frame {
   head: Record<string, unknown>;
@@ -45,7 +47,7 @@ export async function* readFrames(
     chunks.push(chunk);
     held += chunk.length;
     while (held >= wanted) {
-      const bytes = join(chunks, held);
+      const bytes = joinBytes(chunks);
       const [head, body] = lengths(bytes);
       if (head + body > max_bytes) throw new RangeError(`a frame of ${head + body} bytes`);
       wanted = PREFIX + head + body;
@@ -67,15 +69,4 @@ function lengths(bytes: Uint8Array): [number, number] {
 function decode(bytes: Uint8Array, head: number, end: number): Frame {
   const text = new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + head));
   return { head: JSON.parse(text), body: bytes.slice(PREFIX + head, end) as Frame["body"] };
-}
-
-function join(chunks: Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
