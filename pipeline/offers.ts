@@ -21,17 +21,21 @@ const MAX_OFFERS = 100;
 const MAX_DESCRIPTION = 500;
 
 /**
- * From `{except?: names}` to `{pipelines: [{name, description, input?}], tools: [{name, description,
- * input, source}]}`. The run's own pipeline is left out.
+ * From `{except?: names, tools?: names}` to `{pipelines: [{name, description, input?}], tools: [{name,
+ * description, input, source}]}`: all pipelines but those in `except` and the run's own, and the
+ * enabled tools of `tools`, where `*` at the end stands for anything. Without `tools`: all.
  */
 export function capabilitiesTask({ offers, tools }: CapabilitiesDeps): Task {
   return {
     effect: "none",
     async run(input, _scope, { tenant, pipeline }) {
-      const { except = [] } = (input ?? {}) as { except?: string[] };
+      const { except = [], tools: names = ["*"] } = (input ?? {}) as {
+        except?: string[];
+        tools?: string[];
+      };
       const [pipelines, found] = await Promise.all([
         offers(tenant),
-        tools.describe(tenant, ["*"]),
+        tools.describe(tenant, names),
       ]);
       const others = pipelines.filter(({ name }) => name !== pipeline && !except.includes(name));
       return {

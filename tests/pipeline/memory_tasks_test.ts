@@ -80,17 +80,19 @@ Deno.test("capabilities lists pipelines and tools, not the run's own and none th
   const offer = (name: string) => ({ name, description: "d".repeat(600), version: "v" });
   const task = capabilitiesTask({
     offers: () => Promise.resolve([offer(RUN.pipeline), offer("a"), offer("b")]),
-    tools: { describe: (_tenant, names) => Promise.resolve([toolInfo(`all_of_${names.length}`)]) },
+    tools: { describe: (_tenant, names) => Promise.resolve([toolInfo(names.join(" "))]) },
   });
   expect(await run(task, { except: ["b"] })).toEqual({
     pipelines: [{ name: "a", description: "d".repeat(500) }],
     tools: [{
-      name: "all_of_1",
-      description: "Tool all_of_1",
+      name: "*",
+      description: "Tool *",
       input: expect.any(Object),
       source: "built_in",
     }],
   });
+  expect(await run(task, { tools: ["shop_*", "dataset"] }))
+    .toMatchObject({ tools: [{ name: "shop_* dataset" }] });
 });
 
 Deno.test("a summary is started once, and a turn does not fail with it", async () => {
