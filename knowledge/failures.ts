@@ -1,5 +1,5 @@
 /** What can go wrong with documents, in words. @module */
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence } from "../errors.ts";
 
 /** For an id that no document has. */
 export function unknownDocument(id: string): OrchestratorError {
@@ -60,7 +60,7 @@ export function notEmbedded(
 ): OrchestratorError {
   return new OrchestratorError(
     "model_unavailable",
-    `Cannot embed document ${id}: ${message}`,
+    `Cannot embed document ${id}: ${sentence(message)}`,
     { kind: "retryable", details: { reason: code } },
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import type { Visit, VisitPage } from "../knowledge/crawler.ts";
 import type { Knowledge } from "../knowledge/knowledge.ts";
 import { collectionName, metadata } from "../knowledge/schemas.ts";
@@ -149,7 +149,10 @@ function summary(pages: Page[], left: number) {
 }
 
 function failedAt({ url, reason }: Page): OrchestratorError {
-  return new OrchestratorError("egress_failed", `Cannot crawl ${url}: its first page: ${reason}`);
+  return new OrchestratorError(
+    "egress_failed",
+    `Cannot crawl ${url}: its first page: ${sentence(reason ?? "unknown")}`,
+  );
 }
 
 /** What there is to do for words: they are found in what is stored. */

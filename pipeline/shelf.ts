@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { type Issue, OrchestratorError } from "../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../errors.ts";
 import { type AgentProfile, takesTasks } from "./agent/profile.ts";
 import { type DefinitionFiles, unusable } from "./definition_files.ts";
 import { canonicalJson } from "../json/canonical.ts";
@@ -171,7 +171,7 @@ export class Shelf {
     if (text === null) {
       throw new OrchestratorError(
         "not_found",
-        `Cannot run pipeline "${name}": ${unknownName("pipeline", name, pipelines)}`,
+        `Cannot run pipeline "${name}": ${sentence(unknownName("pipeline", name, pipelines))}`,
       );
     }
     const known = { agents: [...agents.keys()], tasks, services, pipelines };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import { type AgentDeps, type ConversationMessage, createAgent, runAgent } from "../agent/loop.ts";
 import type { AgentProfile } from "../agent/profile.ts";
 import type { RunContext } from "../kernel/context.ts";
@@ -45,7 +45,10 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
     const profile = env.agents[node.agent];
     if (!profile) {
       const why = unknownName("agent", node.agent, Object.keys(env.agents));
-      throw new OrchestratorError("pipeline_invalid", `Cannot run agent "${node.agent}": ${why}`);
+      throw new OrchestratorError(
+        "pipeline_invalid",
+        `Cannot run agent "${node.agent}": ${sentence(why)}`,
+      );
     }
     const prepared = createAgent(
       profile,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Evaluate } from "../graph/expression.ts";
 import type { Scope } from "../graph/scope.ts";
 import { unknownName } from "../../json/suggest.ts";
@@ -90,7 +90,10 @@ export const call: NodeKind<CallNode, CallEnv> = {
     const service = Object.hasOwn(services, name) ? services[name] : undefined;
     if (!service) {
       const why = unknownName("service", name, Object.keys(services));
-      throw new OrchestratorError("pipeline_invalid", `Cannot call service "${name}": ${why}`);
+      throw new OrchestratorError(
+        "pipeline_invalid",
+        `Cannot call service "${name}": ${sentence(why)}`,
+      );
     }
     const prepare = compileRequest(node.call);
     const timeout_ms = "url" in service ? { timeout_ms: service.timeout_ms } : {};

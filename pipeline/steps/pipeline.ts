@@ -80,7 +80,10 @@ function fixed({ pipeline: name }: PipelineNode, { pipelines = {} }: PipelineEnv
   const version = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (version === undefined) {
     const why = unknownName("pipeline", name, Object.keys(pipelines));
-    throw new OrchestratorError("pipeline_invalid", `Cannot run pipeline "${name}": ${why}`);
+    throw new OrchestratorError(
+      "pipeline_invalid",
+      `Cannot run pipeline "${name}": ${sentence(why)}`,
+    );
   }
   return () => Promise.resolve({ name, version });
 }

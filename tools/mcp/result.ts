@@ -1,5 +1,5 @@
 /** What an MCP tool answered, as JSON; its files become artifacts. @module */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import {
   type Artifact,
@@ -27,7 +27,7 @@ export async function readResult(
   const text = content.flatMap(textOf).join("\n");
   if (result.isError) {
     const why = excerpt(text) || "it says no more";
-    throw new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${why}`);
+    throw new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${sentence(why)}`);
   }
   const files: Artifact[] = [];
   for (const file of content.flatMap((item) => fileOf(name, item))) {
