@@ -13,6 +13,7 @@ import { createBudgetGate } from "../../pipeline/budget.ts";
 import { remembering } from "../../pipeline/remember.ts";
 import { createChatSession } from "../../routes/ws_session.ts";
 import { openStore } from "../../store/mod.ts";
+import { firstCommitsOver } from "../pipeline/_memory_store.ts";
 import { agentDone, expectProblem, parseSse, setup, user } from "./_setup.ts";
 
 const ASK = { conversation_id: "c1", messages: [user("hi")] };
@@ -60,6 +61,7 @@ async function serve(
       fixture.shutdown.abort();
       await engine.drain(1000);
       await opened.close();
+      await firstCommitsOver();
     },
   };
 }

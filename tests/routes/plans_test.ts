@@ -6,6 +6,7 @@ import { createProgram, parsePipeline } from "../../pipeline/graph/mod.ts";
 import { createEngine, type Json, realWorld } from "../../pipeline/kernel/mod.ts";
 import { type Act, act, planDefinition, planDeps, planOf } from "../pipeline/plans/_plans.ts";
 import { openStore } from "../../store/mod.ts";
+import { firstCommitsOver } from "../pipeline/_memory_store.ts";
 import { expectProblem, parseSse, setup } from "./_setup.ts";
 
 // deno-lint-ignore no-explicit-any -- JSON as it came
@@ -60,6 +61,7 @@ async function serve(plans: Json[], action?: Act) {
       fixture.shutdown.abort();
       await engine.drain(1000);
       await opened.close();
+      await firstCommitsOver();
     },
   };
 }
