@@ -15,8 +15,9 @@ import { deps, once, type Trial } from "./graph/_define.ts";
 
 const DOCS = await Deno.readTextFile(new URL("../../docs/pipelines.md", import.meta.url));
 
-function example(language: string): string {
-  return new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "m").exec(DOCS)![1]!;
+function example(language: string, nth = 0): string {
+  const blocks = DOCS.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"));
+  return [...blocks][nth]![1]!;
 }
 
 Deno.test("the agent and the prompt of docs/pipelines.md load and render", async () => {
@@ -34,7 +35,7 @@ Deno.test("the agent and the prompt of docs/pipelines.md load and render", async
 
 Deno.test("the pipeline of docs/pipelines.md runs until the editor is content", async () => {
   const editor = parseProfile(example("markdown"), "editor");
-  const writer = parseProfile("---\n---\nYou write.\n", "writer");
+  const writer = parseProfile(example("markdown", 1), "writer");
   const known = { agents: ["editor", "writer"], tasks: [], name: "brief" };
   const definition: Definition = {
     pipeline: await parsePipeline(example("yaml"), "brief.yaml", known),
