@@ -151,7 +151,8 @@ class ToolRegistry implements Registry {
       scope.signal.throwIfAborted();
       const known = error instanceof OrchestratorError ? error : failed(name, error);
       const failure = cleanError(tool, known);
-      await this.note(scope.tenant, name, failure);
+      // What is wrong with the arguments is the caller's: the tool is well.
+      if (failure.code !== "tool_bad_arguments") await this.note(scope.tenant, name, failure);
       throw failure;
     }
   }

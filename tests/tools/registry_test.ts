@@ -96,6 +96,15 @@ Deno.test("call() gives what the tool gives", () =>
 
 const FAILURES: [what: string, tool: Partial<Tool>, args: Json, code: string][] = [
   ["arguments that do not fit", {}, { q: 5 }, "tool_bad_arguments"],
+  [
+    "arguments that the tool itself refuses",
+    {
+      run: () =>
+        Promise.reject(new OrchestratorError("tool_bad_arguments", "Cannot call a: no URL.")),
+    },
+    {},
+    "tool_bad_arguments",
+  ],
   ["arguments that are no object", { input: {} }, ["x"], "tool_bad_arguments"],
   ["a tool that throws", { run: () => Promise.reject(new Error("boom")) }, {}, "tool_failed"],
   [
