@@ -23,6 +23,16 @@ export function runsOf(db: SimDatabase): RunRecord[] {
   return [...ended, ...live, ...waiting].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
+/** Whether every run has ended; says so at the first that has not. */
+export function allEnded(db: SimDatabase): boolean {
+  const every = <T>(prefix: string, runOf: (value: T) => RunRecord) =>
+    db.list({ prefix: [prefix, "t"] })
+      .every(({ value }) => runOf(decode<T>(value)).last_seq !== undefined);
+  return every<{ run: RunRecord }>("live", ({ run }) => run) &&
+    every<{ run: RunRecord }>("waiting", ({ run }) => run) &&
+    every<RunRecord>("run", (run) => run);
+}
+
 /** Throws when an invariant does not hold. `acknowledged`: runs whose `start` has resolved. */
 export function checkInvariants(db: SimDatabase, acknowledged: string[], calls: Call[]): void {
   const runs = new Map(runsOf(db).map((run) => [run.id, run]));

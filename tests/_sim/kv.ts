@@ -4,8 +4,11 @@ import type { SimProcess, SimWorld } from "./world.ts";
 
 /** The database itself. */
 export class SimDatabase {
-  readonly entries = new Map<string, Entry>();
-  private version = 0;
+  /** How many commits were applied. */
+  version = 0;
+  private readonly entries = new Map<string, Entry>();
+  /** The keys of `entries`, in their order. */
+  private readonly order: string[] = [];
   /** Called after every commit that was applied. */
   onCommit?: (process: SimProcess | undefined, commit: Commit) => void;
 
@@ -21,8 +24,8 @@ export class SimDatabase {
     const versionstamp = (++this.version).toString(16).padStart(20, "0");
     for (const mutation of commit.mutations) {
       const text = encode(mutation.key);
-      if ("delete" in mutation) this.entries.delete(text);
-      else this.entries.set(text, { key: mutation.key, value: mutation.set.slice(), versionstamp });
+      if ("delete" in mutation) this.remove(text);
+      else this.put(text, { key: mutation.key, value: mutation.set.slice(), versionstamp });
     }
     this.onCommit?.(process, commit);
     return versionstamp;
@@ -32,12 +35,34 @@ export class SimDatabase {
     const head = encode(prefix);
     const from = start ? encode(start) : head;
     const to = end && encode(end);
-    const found = [...this.entries].filter(([text]) =>
-      text.startsWith(head) && text !== head && text >= from && (!to || text < to)
-    );
-    found.sort(([a], [b]) => a < b ? -1 : 1);
+    const found: Entry[] = [];
+    for (let i = this.place(from > head ? from : head); i < this.order.length; i++) {
+      const text = this.order[i]!;
+      if (!text.startsWith(head) || (to && text >= to)) break;
+      if (text !== head) found.push(this.entries.get(text)!);
+    }
     if (reverse) found.reverse();
-    return found.slice(0, limit).map(([, entry]) => entry);
+    return found.slice(0, limit);
+  }
+
+  private put(text: string, entry: Entry): void {
+    if (!this.entries.has(text)) this.order.splice(this.place(text), 0, text);
+    this.entries.set(text, entry);
+  }
+
+  private remove(text: string): void {
+    if (this.entries.delete(text)) this.order.splice(this.place(text), 1);
+  }
+
+  /** The index of the first key that is not before `text`. */
+  private place(text: string): number {
+    let [low, high] = [0, this.order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.order[middle]! < text) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
