@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { type Issue, OrchestratorError } from "../../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
 import { schemaProblems } from "../../json/schema.ts";
 import { unknownName } from "../../json/suggest.ts";
@@ -118,10 +118,10 @@ function splitFrontMatter(text: string, name: string) {
 }
 
 function invalid(name: string, issues: Issue[]): OrchestratorError {
-  const [first] = issues;
+  const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     "agent_invalid",
-    `Cannot use agent ${name}: ${first?.location}: ${first?.message}. Mend agents/${name}.md.`,
+    `Cannot use agent ${name}: ${location}: ${sentence(message)} Mend agents/${name}.md.`,
     { issues },
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Liquid, Template } from "liquidjs";
-import { type Issue, OrchestratorError } from "../../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../kernel/events.ts";
 
 const PARSE_CHARS = 256 * 1024;
@@ -106,7 +106,7 @@ function issueOf(error: unknown, firstLine: number): Issue {
 function invalid(source: string, issue: Issue): OrchestratorError {
   return new OrchestratorError(
     "prompt_invalid",
-    `Cannot render ${source}: ${issue.location}: ${issue.message}. Mend the template.`,
+    `Cannot render ${source}: ${issue.location}: ${sentence(issue.message)} Mend the template.`,
     { issues: [issue] },
   );
 }

@@ -1,4 +1,4 @@
-import { type Issue, OrchestratorError } from "../../errors.ts";
+import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { Pipeline } from "./document.ts";
 import { type KnownNames, validatePipeline } from "./validate.ts";
 import { readYaml } from "./yaml.ts";
@@ -38,7 +38,7 @@ function invalid(source: string, issues: Issue[]): OrchestratorError {
   const more = issues.length === 1 ? "" : ` (and ${issues.length - 1} more)`;
   return new OrchestratorError(
     "pipeline_invalid",
-    `Cannot use pipeline ${source}: ${location}: ${message}${more}. Mend the document.`,
+    `Cannot use pipeline ${source}: ${location}: ${sentence(message + more)} Mend the document.`,
     { issues: issues.slice(0, MAX_PROBLEMS) },
   );
 }

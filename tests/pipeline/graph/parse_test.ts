@@ -49,6 +49,8 @@ Deno.test("parsePipeline() says in its message where the first problem is and ho
     .toThrow(
       'Cannot use pipeline demo.yaml: line 5, nodes.a.agent: unknown agent "x"; known are: researcher, planner (and 1 more). Mend the document.',
     );
+  await expect(parsePipeline(document("  a: { agent: reseacher }"), "demo.yaml", KNOWN)).rejects
+    .toThrow('unknown agent "reseacher"; did you mean "researcher"? Mend the document.');
 });
 
 reports([
