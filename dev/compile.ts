@@ -7,9 +7,11 @@
  *
  * @module
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { PYODIDE_FOLDER, pyodideFolder, PYTHON_SCRIPT } from "../tools/sandbox/python_process.ts";
+import { pack, type Packer, packModules, type RunDeno } from "./pack.ts";
+import { stored } from "./zip.ts";
 
 /** Folders that the executable reads as files; `resources.ts` finds them beside the bundle. */
 const DATA = ["agents", "prompts", "pipeline/definitions"];
@@ -17,8 +19,20 @@ const DATA = ["agents", "prompts", "pipeline/definitions"];
 /** Modules that are started on their own; `script()` of `resources.ts` finds their bundles. */
 const SCRIPTS = ["tools/sandbox/javascript_worker.ts", PYTHON_SCRIPT];
 
-/** What Python needs: loaded by path, so it cannot be bundled. */
-const PYODIDE = ["pyodide.asm.mjs", "pyodide-lock.json", "python_stdlib.zip"];
+/** The module that unpacks, in every folder of bundles. */
+const PREAMBLE = join(import.meta.dirname ?? ".", "preamble.js");
+
+/** How Pyodide's loader begins: what it will want is unpacked while the process reads its job. */
+const LOADER = `import { loadPacked, readPacked } from "../preamble.js";
+const names = ["pyodide.asm.wasm", "python_stdlib.zip"];
+const paths = names.map((name) => import.meta.dirname + "/" + name);
+const early = new Map(paths.map((path) => [path, readPacked(path)]));
+const readEarly = (path, options) => early.get(path) ?? readPacked(path, options);
+void loadPacked(import.meta.dirname + "/pyodide.asm.mjs");
+`;
+
+/** Modules that are imported late but by every command: packed, they would start it later. */
+const EARLY = ["program", "orchestrator"];
 
 /**
  * A run in flight is some 100 KB of short-lived objects. In V8's default young generation those of a
@@ -40,19 +54,6 @@ const PERMISSIONS = [
   "--allow-run",
 ];
 
-/** What npm packages find around them: timers that are objects (undici calls their `unref`). */
-const PREAMBLE = `import * as nodeTimers from "node:timers";
-for (const name of ["setTimeout", "setInterval", "clearTimeout", "clearInterval"]) {
-  globalThis[name] = nodeTimers[name];
-}
-`;
-
-/** How each file of a bundle begins; CommonJS packages ask for `node:` modules with `require`. */
-const FIRST = `import "./preamble.js";
-import { createRequire } from "node:module";
-const require = createRequire(import.meta.url);
-`;
-
 /** What to build. Paths are relative to `project`, whose `dist/bundle` is replaced. */
 export interface CompileOptions {
   /** Folder of `deno.json` and of the data folders. */
@@ -67,63 +68,89 @@ export interface CompileOptions {
 
 /** Builds the executable and returns its path. @throws Error when a step fails */
 export async function compile(options: CompileOptions): Promise<string> {
-  const { project, entry = "main.ts", output = "dist/orchestrator", deno = [Deno.execPath()] } =
-    options;
-  const { scripts = SCRIPTS } = options;
+  const { project, entry = "main.ts", output = "dist/orchestrator" } = options;
+  const { scripts = SCRIPTS, deno: command = [Deno.execPath()] } = options;
   const target = resolve(project, output);
   const staging = join(project, "dist/bundle");
+  const deno: RunDeno = (cwd, args) => run(command, cwd, args);
+  const packer: Packer = { deno, cache: join(project, "dist/packed") };
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging, { recursive: true });
   for (const folder of DATA) {
     cpSync(join(project, folder), join(staging, folder), { recursive: true });
   }
 
-  await bundle(deno, project, entry, staging);
-  for (const path of scripts) {
-    await bundle(deno, project, path, join(staging, dirname(path)));
+  await bundle(project, [entry], staging, packer);
+  const folders = [...DATA];
+  for (const folder of new Set(scripts.map(dirname))) {
+    const entries = scripts.filter((path) => dirname(path) === folder);
+    await bundle(project, entries, join(staging, folder), packer);
+    folders.push(folder);
   }
-  const folders = [...DATA, ...scripts.length > 0 ? [dirname(PYODIDE_FOLDER)] : []];
-  if (scripts.length > 0) await copyPyodide(join(staging, PYODIDE_FOLDER));
-  await run(deno, staging, [
+  if (scripts.includes(PYTHON_SCRIPT)) await addPyodide(join(staging, PYODIDE_FOLDER), packer);
+  const packed = readdirSync(staging).filter((name) => name.endsWith(".br"));
+  await deno(staging, [
     ...["compile", "--quiet", "--no-config", "--no-lock", "--no-check", "--unstable-kv"],
     HEAP,
     ...PERMISSIONS,
-    ...folders.flatMap((folder) => ["--include", folder]),
+    ...[...folders, ...packed].flatMap((path) => ["--include", path]),
     ...["-o", target, `${basename(entry, ".ts")}.js`],
   ]);
   return target;
 }
 
-/** Bundles a module into a folder: what is imported late is in files of its own. */
-async function bundle(deno: string[], project: string, entry: string, folder: string) {
-  await run(deno, project, [
+/** Bundles modules into a folder: what is imported late is in files of its own, and packed. */
+async function bundle(project: string, entries: string[], folder: string, packer: Packer) {
+  await packer.deno(project, [
     ...["bundle", "--quiet", "--config", join(project, "deno.json"), "--platform", "deno"],
-    ...["--minify", "--code-splitting", "--outdir", folder, resolve(project, entry)],
+    ...["--minify", "--code-splitting", "--outdir", folder],
+    ...entries.map((path) => resolve(project, path)),
   ]);
-  writeFileSync(join(folder, "preamble.js"), PREAMBLE);
-  for (const { name } of Deno.readDirSync(folder)) {
-    if (!name.endsWith(".js") || name === "preamble.js") continue;
-    const path = join(folder, name);
-    const text = readFileSync(path, "utf8");
-    // Two bundles may share a folder and files.
-    if (!text.startsWith(FIRST)) writeFileSync(path, FIRST + text);
-  }
+  const names = [...entries.map((path) => basename(path, ".ts")), ...EARLY];
+  await packModules(folder, (name) => names.some((early) => isFileOf(early, name)), packer);
+  cpSync(PREAMBLE, join(folder, basename(PREAMBLE)));
 }
 
-/** `deno compile` takes a `.wasm` file for a module and looks for its imports: it is renamed. */
-async function copyPyodide(target: string): Promise<void> {
-  const [wasm, renamed] = ["pyodide.asm.wasm", "pyodide.asm.bin"];
+/** Late modules have a hash in their names. */
+function isFileOf(module: string, name: string): boolean {
+  return name === `${module}.js` || name.startsWith(`${module}-`);
+}
+
+/** Adds Pyodide, packed; its loader is told to read and import what is packed. */
+async function addPyodide(target: string, packer: Packer): Promise<void> {
   const folder = await pyodideFolder();
+  const read = (name: string) => readFileSync(join(folder, name));
+  const changed = (name: string, changes: [RegExp, string][]) => {
+    let text = read(name).toString();
+    for (const [pattern, replacement] of changes) {
+      if (!pattern.test(text)) throw new Error(`Cannot compile: ${name} has no ${pattern}.`);
+      text = text.replace(pattern, replacement);
+    }
+    return text;
+  };
+  const loader = changed("pyodide.mjs", [
+    [/^/, LOADER],
+    [/await import\("node:fs\/promises"\)/, "{ readFile: readEarly }"],
+    [/await import\([\w$]+\.pathToFileURL\((\w+)\)\.href\)/, "await loadPacked($1)"],
+  ]);
+  const code = changed("pyodide.asm.mjs", [
+    [/\bimport\.meta\b/g, "importMeta"],
+    [/\bexport default (\w+);/, "module.exports = { default: $1 };"],
+  ]);
   mkdirSync(target, { recursive: true });
-  for (const name of PYODIDE) cpSync(join(folder, name), join(target, name));
-  cpSync(join(folder, wasm), join(target, renamed));
-  const loader = readFileSync(join(folder, "pyodide.mjs"), "utf8");
-  writeFileSync(join(target, "pyodide.mjs"), loader.replace(`"${wasm}"`, `"${renamed}"`));
+  writeFileSync(join(target, "pyodide.mjs"), loader);
+  const packed = {
+    "pyodide.asm.mjs": new TextEncoder().encode(code),
+    "pyodide.asm.wasm": read("pyodide.asm.wasm"),
+    "pyodide-lock.json": read("pyodide-lock.json"),
+    "python_stdlib.zip": stored(read("python_stdlib.zip")),
+  };
+  for (const [name, bytes] of Object.entries(packed)) await pack(bytes, join(target, name), packer);
 }
 
-async function run(deno: string[], cwd: string, args: string[]): Promise<void> {
-  const [command = "deno", ...words] = deno;
-  const { code } = await new Deno.Command(command, { args: [...words, ...args], cwd }).spawn()
+async function run(command: string[], cwd: string, args: string[]): Promise<void> {
+  const [program = "deno", ...words] = command;
+  const { code } = await new Deno.Command(program, { args: [...words, ...args], cwd }).spawn()
     .status;
   if (code !== 0) throw new Error(`Cannot compile: \`deno ${args[0]}\` ended with ${code}.`);
 }

@@ -10,7 +10,7 @@ import { agentOf, AGENTS, agents, COMPATIBLE, FINAL, slowAgents } from "./_agent
 import { chat, expectGapless, follow, journaled, post, talk } from "./_api.ts";
 import { PROJECT, report, runProgram, startServer, withHome } from "./_process.ts";
 
-const MAX_MEGABYTES = 125;
+const MAX_MEGABYTES = 105;
 
 const deno = Deno.env.get("DENO_COMPILE")?.split(" ");
 const ignore = !Deno.env.get("DENORT_BIN");

@@ -37,7 +37,7 @@ export function encodeFrame(
  *   is not JSON
  */
 export async function* readFrames(
-  stream: ReadableStream<Uint8Array>,
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   max_bytes: number,
 ): AsyncGenerator<Frame> {
   const chunks: Uint8Array[] = [];

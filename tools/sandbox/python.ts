@@ -27,7 +27,7 @@ export function createPython(): Python {
       job.signal.throwIfAborted();
       const child = startChild(folder);
       const stop = stopping(child, job);
-      const asked = { folder, make_snapshot: snapshot === undefined };
+      const asked = { make_snapshot: snapshot === undefined };
       try {
         const [outcome] = await Promise.all([
           collect(child.stdout, (bytes) => snapshot ??= bytes),
@@ -79,7 +79,7 @@ async function listen(stream: ReadableStream<Uint8Array>, onTooLarge: () => void
 async function write(
   stream: WritableStream<Uint8Array<ArrayBuffer>>,
   { code, input, files, memory_mb }: Job,
-  asked: { folder: string; make_snapshot: boolean },
+  asked: { make_snapshot: boolean },
   snapshot?: Uint8Array,
 ): Promise<void> {
   const writer = stream.getWriter();

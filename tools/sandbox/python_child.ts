@@ -13,8 +13,6 @@ import { HARNESS } from "./python_harness.ts";
 
 /** What the child is told first; frames with the snapshot and the files follow. */
 export interface PythonJob {
-  /** The folder that holds Pyodide. */
-  folder: string;
   code: string;
   /** JSON text. */
   input: string;
@@ -47,12 +45,19 @@ interface Pyodide {
   makeMemorySnapshot(): Uint8Array;
 }
 
+interface Loader {
+  loadPyodide(options: Record<string, unknown>): Promise<Pyodide>;
+}
+
 const send = sender();
 
 async function main(): Promise<void> {
+  const folder = Deno.args.at(-1) ?? "";
+  // In the executable it begins to unpack other files, in threads that work while the job is read.
+  const loader: Loader = await import(pathToFileURL(`${folder}/pyodide.mjs`).href);
   const { job, files, snapshot } = await readJob();
   limitMemory(job.memory_mb);
-  const python = await load(job, snapshot);
+  const python = await load(loader, folder, job, snapshot);
   if (job.make_snapshot) send({ kind: "snapshot" }, python.makeMemorySnapshot());
   prepare(python, files);
   const run = python.runPython(HARNESS);
@@ -65,13 +70,25 @@ async function readJob() {
   let job: PythonJob | undefined;
   let snapshot: Uint8Array | undefined;
   const files: [string, Uint8Array][] = [];
-  for await (const { head, body } of readFrames(Deno.stdin.readable, MAX_FRAME_BYTES)) {
+  for await (const { head, body } of readFrames(pieces(), MAX_FRAME_BYTES)) {
     if (head.kind === "job") job = head as unknown as PythonJob;
     if (head.kind === "snapshot") snapshot = body;
     if (head.kind === "file") files.push([String(head.name), body]);
   }
   if (!job) throw new Error("Cannot run Python: this command is for the service itself.");
   return { job, files, snapshot };
+}
+
+/** What comes in. A stream would take ten times as long for the snapshot: it gives 64 KB at a time. */
+function* pieces(): Generator<Uint8Array> {
+  for (let read: number | null = 0; read !== null;) {
+    const piece = new Uint8Array(MB);
+    let length = 0;
+    while (length < MB && (read = Deno.stdin.readSync(piece.subarray(length))) !== null) {
+      length += read;
+    }
+    yield piece.subarray(0, length);
+  }
 }
 
 /** Python's memory is one WebAssembly memory: where it may not grow, Python gets a MemoryError. */
@@ -83,8 +100,12 @@ function limitMemory(memory_mb: number): void {
   };
 }
 
-async function load({ folder, make_snapshot }: PythonJob, snapshot?: Uint8Array): Promise<Pyodide> {
-  const { loadPyodide } = await import(pathToFileURL(`${folder}/pyodide.mjs`).href);
+async function load(
+  { loadPyodide }: Loader,
+  folder: string,
+  { make_snapshot }: PythonJob,
+  snapshot?: Uint8Array,
+): Promise<Pyodide> {
   return await loadPyodide({
     indexURL: `${folder}/`,
     _makeSnapshot: make_snapshot,

@@ -47,11 +47,11 @@ async function packageFolder(): Promise<string> {
   return dirname(fileURLToPath(url));
 }
 
-/** Starts a process for one run. @throws `sandbox_unavailable` */
+/** Starts a process for one run; its last argument is the folder that holds Pyodide. @throws `sandbox_unavailable` */
 export function startChild(folder: string): Deno.ChildProcess {
   try {
     return new Deno.Command(Deno.execPath(), {
-      args: bundled ? [PYTHON_COMMAND] : sourceArgs(folder),
+      args: [...bundled ? [PYTHON_COMMAND] : sourceArgs(folder), folder],
       clearEnv: true,
       env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
       stdin: "piped",

@@ -1,0 +1,127 @@
+/**
+ * Packs what the executable does not need at its start: Brotli makes it a quarter as large, in the
+ * file and, because Deno reads what it holds into memory, there too. `dev/preamble.js` unpacks it.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, constants } from "node:zlib";
+
+/** How each module begins that is not packed; CommonJS packages use `require`. */
+const FIRST = `import { loadPacked } from "./preamble.js";
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+`;
+
+const compress = promisify(brotliCompress);
+
+/** Runs a command of deno in a folder. @throws Error when it fails */
+export type RunDeno = (cwd: string, args: string[]) => Promise<void>;
+
+/** What packing needs. */
+export interface Packer {
+  deno: RunDeno;
+  /** Folder of what was compressed before: the best compression takes half a minute. */
+  cache: string;
+}
+
+/** Writes `bytes` compressed as `path` with `.br` behind it. */
+export async function pack(bytes: Uint8Array, path: string, { cache }: Packer): Promise<void> {
+  const known = join(cache, createHash("sha256").update(bytes).digest("hex"));
+  if (!existsSync(known)) {
+    const params = {
+      [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    };
+    const packed = await compress(bytes, { params });
+    mkdirSync(cache, { recursive: true });
+    writeFileSync(`${known}.new`, packed);
+    renameSync(`${known}.new`, known);
+  }
+  cpSync(known, `${path}.br`);
+}
+
+/**
+ * Packs those modules of a bundle that nothing imports before it needs them. They become CommonJS,
+ * because Deno runs ES modules only from files that it holds unpacked.
+ *
+ * @param early the names of modules that are not packed, nor is what they import at their top
+ */
+export async function packModules(
+  folder: string,
+  early: (name: string) => boolean,
+  packer: Packer,
+): Promise<void> {
+  const modules = modulesOf(folder);
+  const plain = importedBy([...modules.keys()].filter(early), modules);
+  const late = [...modules.keys()].filter((name) => !plain.has(name));
+  for (const name of plain) {
+    const text = modules.get(name)!;
+    writeFileSync(
+      join(folder, name),
+      FIRST +
+        text.replace(
+          /\bimport\("(\.\/([^"/]+))"\)/g,
+          (all, path, name) => late.includes(name) ? `loadPacked("${path}")` : all,
+        ),
+    );
+  }
+  const texts = new Map(late.map((name) => [name, modules.get(name)!]));
+  for (const name of late) rmSync(join(folder, name));
+  await packTexts(folder, texts, packer);
+}
+
+/** Packs the texts of ES modules, by name. */
+async function packTexts(
+  folder: string,
+  texts: Map<string, string>,
+  packer: Packer,
+): Promise<void> {
+  if (texts.size === 0) return;
+  const work = join(folder, "packing");
+  mkdirSync(work);
+  // As entries they must not be called what they import of each other.
+  const entries = [...texts].map(([name, text]) => {
+    const entry = name.replace(/js$/, "mjs");
+    writeFileSync(join(work, entry), text.replace(/\bimport\.meta(?=\.\w)/g, "importMeta"));
+    return entry;
+  });
+  await packer.deno(work, [
+    ...["bundle", "--quiet", "--no-config", "--platform", "deno", "--format", "cjs", "--minify"],
+    ...["--external", "./*.js", "--outdir", "out", ...entries],
+  ]);
+  await Promise.all([...texts.keys()].map(async (name) => {
+    const text = readFileSync(join(work, "out", name), "utf8");
+    const late = text.replace(/\bimport\(("\.\/[^"/]+")\)/g, "loadPacked($1)");
+    await pack(new TextEncoder().encode(late), join(folder, name), packer);
+  }));
+  rmSync(work, { recursive: true });
+}
+
+function modulesOf(folder: string): Map<string, string> {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".js"));
+  return new Map(names.map((name) => [basename(name), readFileSync(join(folder, name), "utf8")]));
+}
+
+/** Modules and all that they import at their top, as minified code says it. */
+function importedBy(roots: string[], modules: Map<string, string>): Set<string> {
+  const found = new Set(roots);
+  for (const name of found) {
+    for (const [, path = ""] of modules.get(name)!.matchAll(/\b(?:from|import)"\.\/([^"/]+)"/g)) {
+      found.add(path);
+    }
+  }
+  return found;
+}
