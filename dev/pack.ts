@@ -68,15 +68,11 @@ export async function packModules(
   const plain = importedBy([...modules.keys()].filter(early), modules);
   const late = [...modules.keys()].filter((name) => !plain.has(name));
   for (const name of plain) {
-    const text = modules.get(name)!;
-    writeFileSync(
-      join(folder, name),
-      FIRST +
-        text.replace(
-          /\bimport\("(\.\/([^"/]+))"\)/g,
-          (all, path, name) => late.includes(name) ? `loadPacked("${path}")` : all,
-        ),
+    const text = modules.get(name)!.replace(
+      /\bimport\("(\.\/([^"/]+))"\)/g,
+      (all, path, name) => late.includes(name) ? `loadPacked("${path}")` : all,
     );
+    writeFileSync(join(folder, name), FIRST + ascii(text));
   }
   const texts = new Map(late.map((name) => [name, modules.get(name)!]));
   for (const name of late) rmSync(join(folder, name));
@@ -108,6 +104,17 @@ async function packTexts(
     await pack(new TextEncoder().encode(late), join(folder, name), packer);
   }));
   rmSync(work, { recursive: true });
+}
+
+/**
+ * The same code in ASCII: a single other letter would make V8 hold all of it with two bytes for each.
+ * Minified code has such letters in regular expressions only, where an escape means the same.
+ */
+function ascii(text: string): string {
+  return text.replace(
+    /(?<!\\)[^\0-\x7f]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function modulesOf(folder: string): Map<string, string> {

@@ -10,6 +10,7 @@ import { encodeFrame, readFrames } from "./frames.ts";
 import { MAX_OUTPUT_BYTES, TOO_LARGE } from "./contract.ts";
 import type { Failure } from "./outcome.ts";
 import { HARNESS } from "./python_harness.ts";
+import { expand, squeeze } from "./sparse.ts";
 
 /** What the child is told first; frames with the snapshot and the files follow. */
 export interface PythonJob {
@@ -24,7 +25,7 @@ export interface PythonJob {
 const MB = 1024 * 1024;
 /** What the process takes besides the memory of its code. */
 const BASE_MB = 384;
-/** The snapshot is some 30 MB; the rest is files. */
+/** The snapshot is some 15 MB; the rest is files. */
 const MAX_FRAME_BYTES = 256 * MB;
 
 /** Of Pyodide, which is loaded by its path and so has no types here. */
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
   const { job, files, snapshot } = await readJob();
   limitMemory(job.memory_mb);
   const python = await load(loader, folder, job, snapshot);
-  if (job.make_snapshot) send({ kind: "snapshot" }, python.makeMemorySnapshot());
+  if (job.make_snapshot) send({ kind: "snapshot" }, squeeze(python.makeMemorySnapshot()));
   prepare(python, files);
   const run = python.runPython(HARNESS);
   const exit = lockUp(job.memory_mb);
@@ -72,7 +73,7 @@ async function readJob() {
   const files: [string, Uint8Array][] = [];
   for await (const { head, body } of readFrames(pieces(), MAX_FRAME_BYTES)) {
     if (head.kind === "job") job = head as unknown as PythonJob;
-    if (head.kind === "snapshot") snapshot = body;
+    if (head.kind === "snapshot") snapshot = expand(body);
     if (head.kind === "file") files.push([String(head.name), body]);
   }
   if (!job) throw new Error("Cannot run Python: this command is for the service itself.");
