@@ -19,7 +19,7 @@ const ignore = !Deno.env.get("DENORT_BIN");
 /** What is run, and the result or the error code that it must come to. */
 const cases: { request: Record<string, unknown>; ending: unknown }[] = [
   ...JAVASCRIPT_ENDLESS.map((code) => javascript(code, "code_timeout", 400)),
-  ...JAVASCRIPT_GREEDY.map(([ending, code]) => javascript(code, ending)),
+  ...JAVASCRIPT_GREEDY.map(([ending, code]) => javascript(code, ending, 60_000)),
   javascript("typeof Deno + typeof process + typeof fetch", "undefinedundefinedundefined"),
   python(ALL_FAIL, [], 60_000, PYTHON_ESCAPES),
   python("import os; os.environ.get('SECRET')", null),

@@ -12,8 +12,9 @@ const KILLS = Number(Deno.env.get("KILLS") ?? 40);
 const LIVE_RUNS = 200;
 const STEP_MS = 60;
 const [SHORTEST_LIFE_MS, LONGEST_LIFE_MS] = [50, 800];
-/** From the start of a process, loading the program included. */
+/** From the start of a process, loading the program included; or within so many of its starts. */
 const RESUMED_WITHIN_MS = 2_000;
+const RESUMED_WITHIN_STARTS = 3;
 /** Requests of the checks that are under way at the same time. */
 const READERS = 20;
 
@@ -158,8 +159,11 @@ Deno.test(`${KILLS} SIGKILLs lose nothing and repeat nothing that was recorded`,
           `95 % within ${at(0.95)} ms, all within ${at(1)} ms`,
       );
       expect(delays.length).toBeGreaterThan(0);
-      // A busy machine may start one process or another late.
-      expect(at(0.95)).toBeLessThan(RESUMED_WITHIN_MS);
+      const starts = lives.all.map(({ started_at, listening_at }) => listening_at - started_at);
+      const start = starts.sort((a, b) => a - b)[starts.length >> 1]!;
+      // A busy machine may start one process or another late, and all of them slowly.
+      const bound = Math.max(RESUMED_WITHIN_MS, RESUMED_WITHIN_STARTS * start);
+      expect(at(0.95)).toBeLessThan(bound);
     } finally {
       over.abort();
       await lives.all.at(-1)!.stop("SIGKILL");

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { createFetchPage } from "../../tools/fetch_page.ts";
 import { expectError, run, test, withApi } from "./http/_setup.ts";
+import { within } from "../_yardstick.ts";
 
 const SENTENCE = "Heat pumps deliver three units of heat, or more, for each unit of electricity.";
 
@@ -129,9 +130,7 @@ test("fetch_page takes hostile pages as text, in a moment", async () => {
   ];
   for (const page of pages) {
     await withPage(() => html(page), async (read) => {
-      const began = performance.now();
-      expect(typeof (await read()).text).toBe("string");
-      expect(performance.now() - began).toBeLessThan(5_000);
+      expect(typeof (await within(5_000, read)).text).toBe("string");
     });
   }
 });

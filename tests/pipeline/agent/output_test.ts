@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { readOutput } from "../../../pipeline/agent/output.ts";
+import { within } from "../../_yardstick.ts";
 
 const SCHEMA = { type: "object", required: ["a"], properties: { a: { type: "number" } } };
 
@@ -27,8 +28,7 @@ Deno.test("readOutput() lists what does not fit", () => {
   });
 });
 
-Deno.test("readOutput() is quick with texts full of openings", () => {
-  const started = performance.now();
-  expect(readOutput("{".repeat(200_000), SCHEMA)).toEqual({ problems: ["the answer is not JSON"] });
-  expect(performance.now() - started).toBeLessThan(1_000);
+Deno.test("readOutput() is quick with texts full of openings", async () => {
+  const read = await within(1_000, () => readOutput("{".repeat(200_000), SCHEMA));
+  expect(read).toEqual({ problems: ["the answer is not JSON"] });
 });

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { createPrompt, promptIssues } from "../../../pipeline/agent/prompt.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
+import { within } from "../../_yardstick.ts";
 
 const RUN = { id: "run_1", created_at: "2026-01-02T03:04:05.678Z" };
 
@@ -47,14 +48,15 @@ Deno.test("createPrompt() takes the time of the run for now, in UTC", async () =
 });
 
 Deno.test("createPrompt() stops templates that ask for too much", async () => {
-  const started = performance.now();
-  await expect(render("{% for i in (1..1000000000) %}x{% endfor %}")).rejects.toMatchObject({
-    code: "prompt_invalid",
-  });
+  const refused = { code: "prompt_invalid" };
   const nested = "{% for i in (1..5000) %}{% for j in (1..5000) %}x{% endfor %}{% endfor %}";
-  await expect(render(nested)).rejects.toMatchObject({ code: "prompt_invalid" });
-  expect(performance.now() - started).toBeLessThan(3_000);
-  await expect(render("x".repeat(300_000))).rejects.toMatchObject({ code: "prompt_invalid" });
+  await within(3_000, async () => {
+    await expect(render("{% for i in (1..1000000000) %}x{% endfor %}")).rejects.toMatchObject(
+      refused,
+    );
+    await expect(render(nested)).rejects.toMatchObject(refused);
+  });
+  await expect(render("x".repeat(300_000))).rejects.toMatchObject(refused);
 });
 
 Deno.test("createPrompt() says on which line something is wrong", async () => {

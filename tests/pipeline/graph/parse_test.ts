@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { parsePipeline } from "../../../pipeline/graph/parse.ts";
 import { document, issues, KNOWN, reports } from "./_issues.ts";
+import { within } from "../../_yardstick.ts";
 
 Deno.test("parsePipeline() reads every kind of node", async () => {
   const pipeline = await parsePipeline(
@@ -253,20 +254,19 @@ Deno.test("parsePipeline() refuses documents that are too large or nested too de
   expect((await issues(document(abyss)))[0]?.message).toMatch(/nested|call stack/);
 });
 
-Deno.test("parsePipeline() is quick with documents that are wrong everywhere", async () => {
-  const started = performance.now();
-  const line = (n: number) => `  n${n}: { transform: 1, next: m${n}${"x".repeat(400)} }`;
-  const wrong = document(Array.from({ length: 500 }, (_, n) => line(n)).join("\n"));
-  expect(await issues(wrong)).toHaveLength(50);
-  const near = wrong.replaceAll("x".repeat(400), "");
-  expect((await issues(near))[1]!.message).toMatch(/did you mean "n0"/);
-  const many = Array.from({ length: 20_000 }, (_, n) => `  n${n}: {}`).join("\n");
-  expect(await issues(document(many).slice(0, 250_000))).toContainEqual({
-    location: "line 4, nodes",
-    message: "a pipeline has 500 nodes at most: split it",
-  });
-  expect(performance.now() - started).toBeLessThan(5_000);
-});
+Deno.test("parsePipeline() is quick with documents that are wrong everywhere", () =>
+  within(5_000, async () => {
+    const line = (n: number) => `  n${n}: { transform: 1, next: m${n}${"x".repeat(400)} }`;
+    const wrong = document(Array.from({ length: 500 }, (_, n) => line(n)).join("\n"));
+    expect(await issues(wrong)).toHaveLength(50);
+    const near = wrong.replaceAll("x".repeat(400), "");
+    expect((await issues(near))[1]!.message).toMatch(/did you mean "n0"/);
+    const many = Array.from({ length: 20_000 }, (_, n) => `  n${n}: {}`).join("\n");
+    expect(await issues(document(many).slice(0, 250_000))).toContainEqual({
+      location: "line 4, nodes",
+      message: "a pipeline has 500 nodes at most: split it",
+    });
+  }));
 
 Deno.test("the built-in pipelines are sound", async () => {
   const folder = new URL("../../../pipeline/definitions/", import.meta.url);

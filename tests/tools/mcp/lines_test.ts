@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import fc from "fast-check";
 import { LineBuffer } from "../../../tools/mcp/lines.ts";
+import { within } from "../../_yardstick.ts";
 
 const encoder = new TextEncoder();
 const buffer = (max = 1_000_000) =>
@@ -33,13 +34,14 @@ Deno.test("a line that is too large is refused before its end, what came before 
   expect(drain(lines)).toEqual(["b"]);
 });
 
-Deno.test("a line of 50 MB in 800 pieces is not copied again with each", () => {
+Deno.test("a line of 50 MB in 800 pieces is not copied again with each", async () => {
   const lines = buffer(100 * 1024 * 1024);
   const piece = new Uint8Array(64 * 1024).fill(120);
-  const began = performance.now();
-  lines.append(encoder.encode('"'));
-  for (let n = 0; n < 800; n++) lines.append(piece);
-  lines.append(encoder.encode('"\n'));
-  expect(drain(lines)).toHaveLength(1);
-  expect(performance.now() - began).toBeLessThan(5000);
+  const all = await within(5_000, () => {
+    lines.append(encoder.encode('"'));
+    for (let n = 0; n < 800; n++) lines.append(piece);
+    lines.append(encoder.encode('"\n'));
+    return drain(lines);
+  });
+  expect(all).toHaveLength(1);
 });
