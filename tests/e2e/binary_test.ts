@@ -4,37 +4,29 @@
  */
 import { expect } from "expect";
 import { join } from "node:path";
-import { compile } from "../../dev/compile.ts";
 import { version } from "../../version.ts";
 import { agentOf, AGENTS, agents, COMPATIBLE, FINAL, slowAgents } from "./_agents.ts";
 import { chat, expectGapless, follow, journaled, post, talk } from "./_api.ts";
 import { PROJECT, report, runProgram, startServer, withHome } from "./_process.ts";
+import { build, NO_DENORT } from "./_executable.ts";
 
 const MAX_MEGABYTES = 105;
 
-const deno = Deno.env.get("DENO_COMPILE")?.split(" ");
-const ignore = !Deno.env.get("DENORT_BIN");
-if (ignore) report("Skipping the tests of the executable: DENORT_BIN is not set.");
+if (NO_DENORT) report("Skipping the tests of the executable: DENORT_BIN is not set.");
 
 const folder = await Deno.makeTempDir({ prefix: "orchestrator-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
 /** Built by the first test that needs it. */
 let built: Promise<string> | undefined;
-const build = () =>
-  built ??= compile({
-    project: PROJECT,
-    output: join(folder, "orchestrator"),
-    ...(deno && { deno }),
-  });
 
 /** A test with the executable in a home of its own. */
 function test(name: string, fn: (command: string[], home: string) => Promise<void>): void {
   Deno.test({
     name: `the executable ${name}`,
-    ignore,
+    ignore: NO_DENORT,
     async fn() {
-      const path = await build();
+      const path = await (built ??= build(join(folder, "orchestrator")));
       await withHome({}, (home) => fn([path], home));
     },
   });

@@ -1,7 +1,6 @@
 /** The sandbox in an executable that is compiled as the real one is, with the same permissions. */
 import { expect } from "expect";
 import { join } from "node:path";
-import { compile } from "../../dev/compile.ts";
 import {
   ALL_FAIL,
   JAVASCRIPT_ENDLESS,
@@ -11,10 +10,7 @@ import {
   PYTHON_ESCAPES,
   PYTHON_GREEDY,
 } from "../tools/sandbox/_hostile.ts";
-import { PROJECT } from "./_process.ts";
-
-const deno = Deno.env.get("DENO_COMPILE")?.split(" ");
-const ignore = !Deno.env.get("DENORT_BIN");
+import { build, NO_DENORT } from "./_executable.ts";
 
 /** What is run, and the result or the error code that it must come to. */
 const cases: { request: Record<string, unknown>; ending: unknown }[] = [
@@ -40,13 +36,11 @@ function python(code: string, ending: unknown, timeout_ms = 60_000, input: unkno
 
 Deno.test({
   name: "code that means harm ends in the executable as it does from source",
-  ignore,
+  ignore: NO_DENORT,
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "orchestrator-" });
     try {
-      const output = join(folder, "sandbox");
-      const entry = "tests/e2e/_sandbox.ts";
-      await compile({ project: PROJECT, entry, output, ...(deno && { deno }) });
+      const output = await build(join(folder, "sandbox"), "tests/e2e/_sandbox.ts");
       expect(await endings(output)).toEqual(cases.map(({ request, ending }) => [request, ending]));
     } finally {
       await Deno.remove(folder, { recursive: true });

@@ -1,5 +1,7 @@
 /** What JavaScript that means harm comes to: nothing, and within its time. */
 import { expect } from "expect";
+import { runProgram, source, withHome } from "../../e2e/_process.ts";
+import type { GreedyEnd } from "./_greedy.ts";
 import { JAVASCRIPT_ENDLESS, JAVASCRIPT_GREEDY } from "./_hostile.ts";
 import { attempt } from "./_run.ts";
 import { within } from "../../_yardstick.ts";
@@ -47,10 +49,13 @@ for (const code of JAVASCRIPT_ENDLESS) {
   });
 }
 
-for (const [outcome, code] of JAVASCRIPT_GREEDY) {
-  Deno.test(`JavaScript that wants too much ends with ${outcome}: ${code}`, async () => {
-    const before = Deno.memoryUsage().rss;
-    expect(await attempt({ code, timeout_ms: 60_000 })).toMatchObject({ code: outcome });
-    expect(Deno.memoryUsage().rss - before).toBeLessThan(400e6);
-  });
-}
+Deno.test("JavaScript that wants too much ends, and leaves the process as small as it was", () =>
+  withHome({}, async (home) => {
+    const command = source("tests/tools/sandbox/_greedy.ts");
+    const { stdout, stderr } = await runProgram([], { home, command });
+    expect(stderr).toBe("");
+    const ends: GreedyEnd[] = JSON.parse(stdout);
+    const told = ends.map(([code], at) => [code, JAVASCRIPT_GREEDY[at]?.[1]]);
+    expect(told).toEqual(JAVASCRIPT_GREEDY);
+    for (const [, grown] of ends) expect(grown).toBeLessThan(400e6);
+  }));
