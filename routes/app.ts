@@ -17,6 +17,7 @@ import { pipelineRoutes } from "./pipelines.ts";
 import { planRoutes } from "./plans.ts";
 import { onError } from "./problem.ts";
 import { requestId } from "./request_id.ts";
+import { AddressRouter } from "./router.ts";
 import { runControlRoutes } from "./run_control.ts";
 import { runRoutes } from "./runs.ts";
 import { securityHeaders } from "./security_headers.ts";
@@ -39,7 +40,7 @@ const EXPOSED = [
 export function createApp(deps: AppDeps): Hono<AppEnv> {
   const { allowed_hosts, allowed_origins } = deps.settings;
   const sessions = createSessions(deps.shutdown);
-  const app = new Hono<AppEnv>();
+  const app = new Hono<AppEnv>({ router: new AddressRouter() });
   app.onError(onError(deps.log));
   app.use(requestId(deps.newId));
   app.use(accessLog(deps.log, deps.now));
