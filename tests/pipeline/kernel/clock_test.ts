@@ -1,6 +1,7 @@
 /** A machine whose wall clock jumps by an hour, back and forth, while timers go on. */
 import assert from "node:assert/strict";
-import type { Json, World } from "../../../pipeline/kernel/mod.ts";
+import { type Json, realWorld, type World } from "../../../pipeline/kernel/mod.ts";
+import { secureRandom } from "../../../pipeline/kernel/clock.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
@@ -59,4 +60,31 @@ Deno.test("a clock that jumps by hours fires each timer once and loses no worker
   }
   assert.equal(cluster.db.list({ prefix: ["timer"] }).length, 0);
   checkInvariants(cluster.db, runs, cluster.calls);
+});
+
+Deno.test("ids are ULIDs in the order in which they were made, each process with its own", () => {
+  const worlds = [realWorld(), realWorld()];
+  for (const { newId } of worlds) {
+    const ids = Array.from({ length: 2_000 }, newId);
+    for (const id of ids) assert.match(id, /^[0-7][0-9a-hjkmnp-tv-z]{25}$/);
+    assert.deepEqual(ids, ids.toSorted());
+    assert.equal(new Set(ids).size, ids.length);
+  }
+  const chance = worlds.map(({ newId }) => newId().slice(10));
+  assert.notEqual(chance[0], chance[1]);
+});
+
+Deno.test("secureRandom() gives all bytes about as often, and no draw twice", () => {
+  const random = secureRandom();
+  const drawn = Array.from({ length: 64 * 1024 }, random);
+  const counts = new Map<number, number>();
+  for (const value of drawn) counts.set(value, (counts.get(value) ?? 0) + 1);
+  assert.equal(counts.size, 256);
+  // 256 of each are expected, give or take 16.
+  for (const [value, count] of counts) {
+    assert(value >= 0 && value < 1 && Number.isInteger(value * 256));
+    assert(count > 100 && count < 412, `${count} times ${value}`);
+  }
+  const draws = Array.from({ length: 64 }, (_, n) => drawn.slice(n * 1024, (n + 1) * 1024).join());
+  assert.equal(new Set(draws).size, draws.length);
 });
