@@ -8,7 +8,9 @@ const deno = Deno.env.get("DENO_COMPILE")?.split(" ");
 const ENTRY = `
 import { createHash } from "node:crypto";
 import { root } from ${JSON.stringify(new URL("../../resources.ts", import.meta.url).href)};
-const { value } = await import("./lazy.ts");
+import { shared } from "./shared.ts";
+const lazy = await import("./lazy.ts");
+const { deepest } = await lazy.deeper();
 const refusal = (attempt) => {
   try {
     attempt();
@@ -19,7 +21,13 @@ const refusal = (attempt) => {
 };
 const text = JSON.stringify({
   ffi: refusal(() => Deno.dlopen("libc.so.6", {})),
-  value,
+  value: lazy.value,
+  deepest,
+  said: lazy.said,
+  strict: lazy.strict,
+  once: lazy.held === shared,
+  named: /\\/(lazy|chunk)-\\w+\\.js:/.test(lazy.stack()),
+  dashes: "a\u2013b\u2014c".split(/[\u2013—]/),
   agent: Deno.readTextFileSync(root + "/agents/a.md"),
   pipeline: Deno.readTextFileSync(root + "/pipeline/definitions/p.yaml"),
   kv: typeof Deno.openKv,
@@ -28,12 +36,25 @@ const text = JSON.stringify({
 Deno.stdout.writeSync(new TextEncoder().encode(text));
 `;
 
+const LAZY = `
+import { basename } from "node:path";
+import { shared } from "./shared.ts";
+export const value: string = basename("/a/42");
+export const held = shared;
+export const said = "import.meta is text here";
+export const strict = (function () { return this === undefined; })();
+export const stack = () => new Error().stack;
+export const deeper = () => import("./deeper.ts");
+`;
+
 async function sampleProject(): Promise<string> {
   const project = await Deno.makeTempDir();
   const files = {
     "deno.json": "{}",
     "main.ts": ENTRY,
-    "lazy.ts": "export const value: number = 42;",
+    "shared.ts": "export const shared: object = {};",
+    "lazy.ts": LAZY,
+    "deeper.ts": 'import { held } from "./lazy.ts"; export const deepest = typeof held;',
     "agents/a.md": "an agent",
     "prompts/p.md": "a prompt",
     "pipeline/definitions/p.yaml": "a pipeline",
@@ -57,7 +78,13 @@ Deno.test({
       const { stdout } = await new Deno.Command(path, { cwd: "/" }).output();
       expect(JSON.parse(new TextDecoder().decode(stdout))).toEqual({
         ffi: "NotCapable",
-        value: 42,
+        value: "42",
+        deepest: "object",
+        said: "import.meta is text here",
+        strict: true,
+        once: true,
+        named: true,
+        dashes: ["a", "b", "c"],
         agent: "an agent",
         pipeline: "a pipeline",
         kv: "function",
