@@ -85,13 +85,11 @@ function send(
   return new Promise((resolve, reject) => {
     const exchange = new Exchange(resolve, reject, init.signal ?? undefined);
     if (exchange.over) return;
-    const headers = new Headers(init.headers);
-    headers.set("accept-encoding", "identity");
     agent.dispatch({
       origin: url.origin,
       path: url.pathname + url.search,
       method: (init.method ?? "GET") as Dispatcher.HttpMethod,
-      headers: Object.fromEntries(headers),
+      headers: { ...toRecord(init.headers), "accept-encoding": "identity" },
       body,
     }, exchange);
   });
@@ -209,6 +207,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (reason !== undefined) this.#controller?.abort(reason as Error);
     else this.#drain = setTimeout(() => this.#controller?.abort(new Error("drained")), DRAIN_MS);
   }
+}
+
+/** Not by iterating: the platform sorts all headers again for each one. */
+function toRecord(init: HeadersInit | undefined): Record<string, string> {
+  const record: Record<string, string> = {};
+  const headers = init instanceof Headers ? init : new Headers(init);
+  headers.forEach((value, name) => record[name] = value);
+  return record;
 }
 
 function toHeaders(fields: Record<string, string | string[] | undefined>): Headers {
