@@ -37,9 +37,10 @@ function asking(store: Store, more: Partial<Approval> = {}) {
       ...more,
     };
     emit(agentDone("research_agent", { research_plan: ["a", "b"], summary: "s" }));
-    await store.commit(createCommit(approval));
     const { id, title, step } = approval;
     emit({ type: "approval.requested", step, approval: id, title });
+    // Last: it is what a test waits for. The engine does both in one commit.
+    await store.commit(createCommit(approval));
     return await wait(`approval/${id}`);
   };
 }
