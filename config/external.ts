@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import type { Issue } from "../errors.ts";
 import { Secret } from "./secret.ts";
 import type { Values } from "./variables.ts";

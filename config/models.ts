@@ -1,5 +1,5 @@
 /** Which providers there are keys for, and which one answers. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Issue } from "../errors.ts";
 import type { Secret } from "./secret.ts";
 import type { ProviderName, Values, VariableName } from "./variables.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Secret } from "./secret.ts";
 
 /** What the documentation says about a variable. */

@@ -1,5 +1,5 @@
 /** The shapes that documents and searches have when they come from outside. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_RESULTS } from "./document.ts";
 
 const MAX_FIELDS = 50;

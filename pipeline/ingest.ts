@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import type { Visit, VisitPage } from "../knowledge/crawler.ts";
 import type { Knowledge } from "../knowledge/knowledge.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { z } from "zod";
+import type * as z from "zod";
 import { joinBytes } from "../bytes.ts";
 import { type Issue, OrchestratorError, sentence } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";

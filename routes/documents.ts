@@ -4,7 +4,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError } from "../errors.ts";
 import type { DocumentRecord, NewDocument } from "../knowledge/mod.ts";
 import { collectionName, metadata, searchRequest } from "../knowledge/schemas.ts";

@@ -1,6 +1,6 @@
 /** `/v1/llm`: which models there are, and whether they answer. @module */
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 

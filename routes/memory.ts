@@ -1,6 +1,6 @@
 /** `/v1/memory`: what is known of users, and forgetting. @module */
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError } from "../errors.ts";
 import { MAX_FACT_CHARS } from "../knowledge/memory.ts";
 import { readBody } from "./body.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Names of conversations and runs: they become parts of keys, headers and URLs. */
 export const ID = /^[A-Za-z0-9_.:-]{1,128}$/;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
 import { schemaProblems } from "../../json/schema.ts";

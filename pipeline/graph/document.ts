@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { JsonSchema } from "../../llm/model.ts";
 import type { AgentProfile } from "../agent/profile.ts";
 import type { Json } from "../kernel/events.ts";

@@ -1,5 +1,5 @@
 /** What a zod schema has against a value, with messages for people who write documents. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { unknownName } from "../../json/suggest.ts";
 import type { Path } from "../../json/value.ts";
 

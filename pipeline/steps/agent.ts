@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import { type AgentDeps, type ConversationMessage, createAgent, runAgent } from "../agent/loop.ts";
 import type { AgentProfile } from "../agent/profile.ts";

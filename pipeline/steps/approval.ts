@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Evaluate } from "../graph/expression.ts";
 import type { Scope } from "../graph/scope.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { RetryPolicy, RunContext, StepOptions } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";
 import type { Scope, Walk } from "../graph/scope.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/events.ts";
 import { SCOPE_FIELDS } from "../graph/scope.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Scope } from "../graph/scope.ts";
 import { compileTemplate, isTemplate } from "../graph/template.ts";

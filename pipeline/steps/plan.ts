@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { createAgent } from "../agent/loop.ts";

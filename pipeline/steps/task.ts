@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Effect, RunInfo, StepScope } from "../kernel/context.ts";
 import type { Json } from "../kernel/events.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Json } from "../kernel/events.ts";
 import { compileTemplate } from "../graph/template.ts";
 import { common, type Limits, next, nextTarget, type NodeKind, stepLimits } from "./kind.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Issue } from "../../errors.ts";
 import { schemaProblems } from "../../json/schema.ts";
 import type { Json, JsonSchema, Path } from "../../json/value.ts";

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import type { Issue } from "../../errors.ts";
 import type { Path } from "../../json/value.ts";
 import { COMMON, type HttpToolDefinition, parseToolDefinition } from "./definition.ts";

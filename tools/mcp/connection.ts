@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { McpServer } from "../../config.ts";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";

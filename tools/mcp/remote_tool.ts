@@ -1,5 +1,5 @@
 /** What an MCP server says about a tool, checked and in this project's words. @module */
-import { z } from "zod";
+import * as z from "zod";
 import type { McpServer } from "../../config.ts";
 import { canonicalJson, type JsonSchema, schemaProblems } from "../../json/mod.ts";
 import type { ToolInfo } from "../tool.ts";
