@@ -32,17 +32,16 @@ import type { Task, Tasks } from "./pipeline/steps/mod.ts";
 import type { Search } from "./pipeline/steps/retrieve.ts";
 import { createApp } from "./routes/app.ts";
 import type { AppEnv } from "./routes/deps.ts";
-import { createArtifacts, openStore } from "./store/mod.ts";
+import { createArtifacts, type OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
 import { builtInTasks, configuredCatalog, type MADE, preparing } from "./parts/definitions.ts";
 import { configuredKnowledge } from "./parts/knowledge.ts";
 import { configuredModels } from "./parts/models.ts";
+import { configuredStore, LEASE_MS } from "./parts/store.ts";
 import { surfaceOf } from "./parts/surface.ts";
 import { configuredTools } from "./parts/tools.ts";
 
-/** How long a worker is taken for alive after its last commit. */
-const LEASE_MS = 15_000;
 const SWEEP_MS = 2_000;
 
 /** A whole service, not listening yet. */
@@ -65,6 +64,8 @@ export interface OrchestratorOptions {
   tasks?: Tasks;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
+  /** The store, if somebody has begun to open it already. */
+  opening?: Promise<OpenStore>;
 }
 
 /**
@@ -75,12 +76,7 @@ export interface OrchestratorOptions {
 export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const { config, log } = options;
   const world = realWorld();
-  const { store, close } = await openStore(config.deploy ? undefined : config.data_dir, {
-    worker: `worker_${world.newId()}`,
-    now: world.clock.now,
-    sleep: (ms) => world.clock.sleep(ms),
-    lease_ms: LEASE_MS,
-  });
+  const { store, close } = await (options.opening ?? configuredStore(config));
   const models = configuredModels(config);
   const conversations = createConversations(store);
   const memory = createMemory(store, world.clock.now);

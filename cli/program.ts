@@ -14,9 +14,16 @@ const encoder = new TextEncoder();
 const write = (text: string) => void Deno.stdout.writeSync(encoder.encode(text));
 const writeError = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
 
-/** Loaded with the commands that need it: `--version` must not wait for it. */
+/**
+ * Loaded with the commands that need it: `--version` must not wait for it. The disk opens the store
+ * meanwhile.
+ */
 async function create(options: OrchestratorOptions): Promise<Orchestrator> {
-  return (await import("../orchestrator.ts")).createOrchestrator(options);
+  const { configuredStore } = await import("../parts/store.ts");
+  const opening = configuredStore(options.config);
+  opening.catch(() => {}); // whoever awaits it tells
+  const { createOrchestrator } = await import("../orchestrator.ts");
+  return await createOrchestrator({ ...options, opening });
 }
 
 function commandLine(): Command {
