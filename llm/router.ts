@@ -150,9 +150,9 @@ async function ask(
 /** The two deadlines of one candidate and the caller's signal in one signal. */
 class Deadline {
   readonly #controller = new AbortController();
-  #heard = performance.now();
-  #whole: ReturnType<typeof setTimeout>;
-  #stall: ReturnType<typeof setTimeout>;
+  readonly #began = performance.now();
+  #heard = this.#began;
+  #timer!: ReturnType<typeof setTimeout>;
 
   constructor(
     private readonly options: RouterOptions,
@@ -160,11 +160,7 @@ class Deadline {
     private readonly caller: AbortSignal,
   ) {
     caller.addEventListener("abort", this.#abort);
-    this.#whole = setTimeout(
-      () => this.#expire(`no whole answer within ${options.timeout_ms} ms`),
-      options.timeout_ms,
-    );
-    this.#stall = setTimeout(this.#check, options.stall_timeout_ms);
+    this.#check();
   }
 
   get signal(): AbortSignal {
@@ -185,17 +181,21 @@ class Deadline {
   }
 
   clear() {
-    clearTimeout(this.#whole);
-    clearTimeout(this.#stall);
+    clearTimeout(this.#timer);
     this.caller.removeEventListener("abort", this.#abort);
   }
 
   readonly #abort = () => this.#controller.abort(this.caller.reason);
 
+  /** Looks at both deadlines when the first of them may have passed: one timer serves both. */
   readonly #check = () => {
-    const left = this.options.stall_timeout_ms - (performance.now() - this.#heard);
-    if (left > 0) this.#stall = setTimeout(this.#check, Math.ceil(left));
-    else this.#expire(`nothing arrived for ${this.options.stall_timeout_ms} ms`);
+    const { timeout_ms, stall_timeout_ms } = this.options;
+    const now = performance.now();
+    const whole = this.#began + timeout_ms - now;
+    const stall = this.#heard + stall_timeout_ms - now;
+    if (whole <= 0) this.#expire(`no whole answer within ${timeout_ms} ms`);
+    else if (stall <= 0) this.#expire(`nothing arrived for ${stall_timeout_ms} ms`);
+    else this.#timer = setTimeout(this.#check, Math.ceil(Math.min(whole, stall)));
   };
 
   #expire(why: string) {

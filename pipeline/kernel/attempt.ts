@@ -27,9 +27,12 @@ export async function attempt<T>(
     return await orAborted(fn(controller.signal), controller.signal);
   } finally {
     signal.removeEventListener("abort", stop);
-    over.abort();
+    over.abort(SETTLED);
   }
 }
+
+/** Ends a sleep that nobody waits for. Without a reason the platform makes an error with a stack. */
+const SETTLED = "settled";
 
 /** Settles as `result` does, or rejects with the signal's reason when it aborts first. */
 function orAborted<T>(result: T | Promise<T>, signal: AbortSignal): T | Promise<T> {
