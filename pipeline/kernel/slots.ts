@@ -112,6 +112,9 @@ export class Slots {
     const [found] = await this.store.getMany<Place>([place]);
     const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
     const [turn] = await this.turns(tenant, key, 1);
+    // The run's first commit, which takes the place, has begun since that was read.
+    const taken = !found && (run.placed || run.journal.isFlushing);
+    if (taken) return await run.journal.flush().then(() => this.leave(run));
     if (!turn) {
       this.wanted.delete(name);
       return { commit: { checks, mutations: [{ key: place, delete: true }] } };
