@@ -88,9 +88,10 @@ export class Slots {
   /**
    * What the end of a run changes: its place goes to the next in line, or is free.
    *
+   * @param settled its first commit is on disk, or will be part of the one that ends it
    * @returns the commit, and the run whose turn it is now
    */
-  async leave(run: ActiveRun): Promise<{ commit: Commit; next?: string }> {
+  async leave(run: ActiveRun, settled = false): Promise<{ commit: Commit; next?: string }> {
     const { tenant, id, slot } = run.record;
     const { key } = slot!;
     let { index } = slot!;
@@ -112,9 +113,11 @@ export class Slots {
     const [found] = await this.store.getMany<Place>([place]);
     const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
     const [turn] = await this.turns(tenant, key, 1);
-    // The run's first commit, which takes the place, has begun since that was read.
-    const taken = !found && (run.placed || run.journal.isFlushing);
-    if (taken) return await run.journal.flush().then(() => this.leave(run));
+    if (!found && !settled && (run.placed || run.journal.isFlushing)) {
+      // Its first commit, which takes the place, has begun since that was read.
+      await run.journal.flush();
+      return await this.leave(run, true);
+    }
     if (!turn) {
       this.wanted.delete(name);
       return { commit: { checks, mutations: [{ key: place, delete: true }] } };
