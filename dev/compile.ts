@@ -37,8 +37,11 @@ const EARLY = ["program", "orchestrator"];
 /**
  * A run in flight is some 100 KB of short-lived objects. In V8's default young generation those of a
  * hundred runs survive and have to be moved; with 32 MB they die young. Measured: a third less CPU.
+ * What streams leave in the old generation V8 would let grow to four times what is in use; at twice
+ * that, 500 streams take 80 MB less; throughput and lag stay within what differs from run to run.
  */
-const HEAP = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32";
+const HEAP =
+  "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=100";
 
 /**
  * All that the executable may ever do; it never asks. It starts itself, for Python in the sandbox, and
