@@ -1,4 +1,4 @@
-import { isTerminal, type JournalEvent } from "../pipeline/kernel/events.ts";
+import { isTerminal, type JournalEvent, type RunEvent } from "../pipeline/kernel/events.ts";
 import type { Engine, RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
 import { replayAndFollow, type Sink } from "./replay.ts";
 import { isResponseEvent } from "./response.ts";
@@ -28,7 +28,7 @@ export function createTranscript(sink: Sink = NOWHERE): Transcript {
   const watch = watchWaiting(waits.resolve);
   let last_seq = 0;
   let ended = false;
-  const listener: RunListener = (event, json) => {
+  const listen = (event: RunEvent, json: string) => {
     if ("seq" in event) {
       if (event.seq <= last_seq) return;
       last_seq = event.seq;
@@ -38,6 +38,9 @@ export function createTranscript(sink: Sink = NOWHERE): Transcript {
     }
     sink.listener(event, json);
   };
+  const listener: RunListener = sink === NOWHERE
+    ? Object.assign(listen, { journal_only: true as const })
+    : listen;
   return {
     events,
     listener,

@@ -28,7 +28,7 @@ export class Feed {
    */
   join(listener: RunListener, onOver?: () => void): void {
     this.publishDeltas();
-    for (const [step, pieces] of this.texts) {
+    for (const [step, pieces] of listener.journal_only ? [] : this.texts) {
       const event = this.live({ type: "step.snapshot", step, text: pieces.join("") });
       listener(event, JSON.stringify(event));
     }
@@ -57,7 +57,8 @@ export class Feed {
     const pieces = this.texts.get(step);
     if (pieces) pieces.push(text);
     else this.texts.set(step, [text]);
-    if (this.scheduled) return;
+    // Whoever joins later gets the text so far as one piece.
+    if (this.scheduled || !this.isWatched) return;
     this.scheduled = true;
     this.clock.afterTurn(() => this.publishDeltas());
   }
@@ -83,16 +84,23 @@ export class Feed {
       const from = this.published.get(step) ?? 0;
       if (from === pieces.length) continue;
       this.published.set(step, pieces.length);
-      if (this.listeners.size === 0) continue;
+      if (!this.isWatched) continue;
       const text = pieces.length - from === 1 ? pieces[from]! : pieces.slice(from).join("");
       this.send({ type: "step.delta", step, text });
     }
   }
 
+  /** True while somebody wants to see text as it streams. */
+  private get isWatched(): boolean {
+    for (const { journal_only } of this.listeners.keys()) if (!journal_only) return true;
+    return false;
+  }
+
   private send(body: LiveBody): void {
-    if (this.listeners.size === 0) return;
+    if (!this.isWatched) return;
     const event = this.live(body);
-    this.publish(event, JSON.stringify(event));
+    const json = JSON.stringify(event);
+    for (const listener of this.listeners.keys()) if (!listener.journal_only) listener(event, json);
   }
 
   private live(body: LiveBody): RunEvent {

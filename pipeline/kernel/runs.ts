@@ -115,7 +115,11 @@ export type RunResult =
   | { status: "cancelled"; reason?: string; error?: ErrorJson; usage?: Usage };
 
 /** Receives events in order; `json` is the event as text, ready to send. Must not throw. */
-export type RunListener = (event: RunEvent, json: string) => void;
+export interface RunListener {
+  (event: RunEvent, json: string): void;
+  /** Set: what is not in the journal, as text while it streams, need not be told. */
+  readonly journal_only?: true;
+}
 
 /** A run that is on disk. */
 export interface StartedRun {
