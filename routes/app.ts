@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { accessLog } from "./access_log.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { chatRoutes } from "./chat.ts";
@@ -8,6 +7,7 @@ import { conversationRoutes } from "./conversations.ts";
 import { deadLetterRoutes } from "./dead_letters.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { documentRoutes } from "./documents.ts";
+import { edge } from "./edge.ts";
 import { healthRoutes } from "./health.ts";
 import { llmRoutes } from "./llm.ts";
 import { memoryRoutes } from "./memory.ts";
@@ -16,11 +16,9 @@ import { originGuard } from "./origin_guard.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 import { planRoutes } from "./plans.ts";
 import { onError } from "./problem.ts";
-import { requestId } from "./request_id.ts";
 import { AddressRouter } from "./router.ts";
 import { runControlRoutes } from "./run_control.ts";
 import { runRoutes } from "./runs.ts";
-import { securityHeaders } from "./security_headers.ts";
 import { createSessions } from "./sessions.ts";
 import { toolRoutes } from "./tools.ts";
 import { workflowRoutes } from "./workflow.ts";
@@ -42,9 +40,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const sessions = createSessions(deps.shutdown);
   const app = new Hono<AppEnv>({ router: new AddressRouter() });
   app.onError(onError(deps.log));
-  app.use(requestId(deps.newId));
-  app.use(accessLog(deps.log, deps.now));
-  app.use(securityHeaders());
+  app.use(edge(deps));
   app.use(originGuard(allowed_hosts, allowed_origins));
   if (allowed_origins.length > 0) {
     const share = cors({ origin: [...allowed_origins], exposeHeaders: EXPOSED, maxAge: 600 });

@@ -89,9 +89,11 @@ export async function readText(c: Context<AppEnv>, max_bytes: number): Promise<s
   return decode(await readBytes(c.req.raw, max_bytes));
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new OrchestratorError(
       "invalid_request",

@@ -262,14 +262,17 @@ Deno.test("invalid JSON is 400 with line and column", async () => {
   expect(engine.started).toEqual([]);
 });
 
-Deno.test("a body that is not UTF-8 is 400", async () => {
-  const { app } = setup();
-  const response = await app.request("/v1/chat", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: new Uint8Array([0x22, 0xff, 0x22]),
-  });
-  await expectProblem(response, 400, "invalid_request");
+Deno.test("a body that is not UTF-8 is 400, and the next one is read as if there had been none", async () => {
+  const { app, post } = setup();
+  for (const bytes of [[0x22, 0xff, 0x22], [0x22, 0xe2, 0x82]]) {
+    const response = await app.request("/v1/chat", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: new Uint8Array(bytes),
+    });
+    await expectProblem(response, 400, "invalid_request");
+    expect((await post("/v1/chat", ASK)).status).toBe(200);
+  }
 });
 
 Deno.test("JSON deeper than 64 levels is 400, 64 are fine", async () => {
