@@ -23,6 +23,9 @@ const CHUNK = 65_536;
 /** Proxies close connections that are silent for longer, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** Why `signal` is aborted: one for all, because an error of its own would cost a stack trace. */
+const OVER = new DOMException("The stream is over.", "AbortError");
+
 const encoder = new TextEncoder();
 
 /** One stream of events to one client. */
@@ -75,7 +78,7 @@ export function openSse(sessions: Sessions): SseStream {
   const end = () => {
     clearInterval(keepAlive);
     leave();
-    over.abort();
+    over.abort(OVER);
     drained?.resolve();
     schedule();
   };
