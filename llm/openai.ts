@@ -1,7 +1,6 @@
 /**
  * OpenAI and every server that speaks its chat completions (vLLM, Ollama, OpenRouter, LiteLLM …).
- * The stream is decoded by `sse.ts`. The SDK gives the types only: what it does for a request costs
- * more than all the rest of a call (docs/decisions/005-model-transport.md).
+ * The SDK makes the request; the stream is decoded by `sse.ts`.
  *
  * @module
  */
@@ -17,8 +16,7 @@ import type {
 } from "./model.ts";
 import { isStrict } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import type { Fetch } from "./transport.ts";
-import { version } from "../version.ts";
+import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
 
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming;
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
@@ -35,61 +33,50 @@ export interface OpenaiOptions {
   fetch?: Fetch;
 }
 
-/** What is asked of the API: `POST` when there is a body. */
-interface Call {
-  signal: AbortSignal;
-  body?: Body;
-  idempotency_key?: string;
-}
-
-/** Makes a client of OpenAI or of a compatible server. */
+/** Makes a client of OpenAI or of a compatible server. The SDK is loaded with the first call. */
 export function createOpenaiModel(options: OpenaiOptions): ModelClient {
   const { provider = "openai", baseUrl } = options;
   const secrets = [options.apiKey ?? ""];
-  const api = createApi(options);
+  let sdk: Promise<OpenAI> | undefined;
   return {
     provider,
     async generate(request, { signal, ...rest }) {
-      const { model = "", idempotency_key } = request;
-      const body = toBody(request, baseUrl !== undefined);
+      const model = request.model ?? "";
+      const client = await (sdk ??= load(options));
       return await attempt({ provider, model, secrets }, signal, async () => {
-        const response = await api("/chat/completions", { signal, body, idempotency_key });
+        const response = await client.chat.completions
+          .create(toBody(request, baseUrl !== undefined), { signal, headers: toHeaders(request) })
+          .asResponse();
         return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
       });
     },
     async models(signal) {
+      const client = await (sdk ??= load(options));
       return await attempt({ provider, model: "models", secrets }, signal, async () => {
-        const { data }: { data: { id: string }[] } = await (await api("/models", { signal }))
-          .json();
-        return data.map((model) => model.id);
+        const page = await client.models.list({ signal });
+        return page.data.map((model) => model.id);
       });
     },
   };
 }
 
-function createApi(options: OpenaiOptions): (path: string, call: Call) => Promise<Response> {
-  const base = new URL(options.baseUrl ?? "https://api.openai.com/v1");
-  const send = checked(options.fetch ?? fetch);
-  const common = {
-    "accept": "application/json",
-    // Servers without keys take any.
-    "authorization": `Bearer ${options.apiKey || "none"}`,
-    "user-agent": `orchestrator/${version}`,
-  };
-  return (path, { signal, body, idempotency_key }) => {
-    const url = new URL(base);
-    url.pathname = url.pathname.replace(/\/*$/, path);
-    return send(url, {
-      signal,
-      method: body ? "POST" : "GET",
-      headers: {
-        ...common,
-        ...(body ? { "content-type": "application/json" } : {}),
-        ...(idempotency_key ? { "idempotency-key": idempotency_key } : {}),
-      },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
-  };
+async function load(options: OpenaiOptions): Promise<OpenAI> {
+  const { default: OpenAI } = await import("openai");
+  return new OpenAI({
+    // Servers without keys take any; the SDK wants one.
+    apiKey: options.apiKey || "none",
+    baseURL: options.baseUrl ?? "https://api.openai.com/v1",
+    fetch: checked(options.fetch ?? fetch),
+    maxRetries: 0,
+    timeout: NO_TIMEOUT_MS,
+    organization: null,
+    project: null,
+    logLevel: "off",
+  });
+}
+
+function toHeaders(request: ModelRequest): Record<string, string> {
+  return request.idempotency_key ? { "Idempotency-Key": request.idempotency_key } : {};
 }
 
 function toBody(request: ModelRequest, compatible: boolean): Body {

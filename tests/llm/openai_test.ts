@@ -73,23 +73,6 @@ test("openai itself gets the newer name of the token limit and needs no base URL
   expect([body.max_completion_tokens, body.max_tokens]).toEqual([9, undefined]);
 });
 
-test("openai keeps to a base URL with a slash at its end and a query", async () => {
-  const urls: string[] = [];
-  const client = createOpenaiModel({
-    baseUrl: "https://gateway.test/openai/?api-version=7",
-    fetch: (input, init) => {
-      urls.push(`${init?.method} ${input}`);
-      return Promise.resolve(Response.json({ data: [{ id: "m" }] }));
-    },
-  });
-  expect(await client.models(new AbortController().signal)).toEqual(["m"]);
-  await expectError(ask(client), "model_unavailable", "retryable");
-  expect(urls).toEqual([
-    "GET https://gateway.test/openai/models?api-version=7",
-    "POST https://gateway.test/openai/chat/completions?api-version=7",
-  ]);
-});
-
 test("openai asks for structured output, strictly where the schema allows", () =>
   withProvider(openai, [{ json: { answer: "42" } }], async (client, server) => {
     const { answer } = await ask(client, { output: { name: "the answer!", schema: STRICT } });
