@@ -129,8 +129,9 @@ Deno.test("the same request again has the same plan, also while that is under wa
   const other = await t.post("/v1/plans", { goal: "y" }, key);
   await expectProblem(other, 422, "idempotency_mismatch");
   await t.idle(id);
+  const seq = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
   await t.post(`/v1/plans/${id}/cancel`, {});
-  expect((await t.idle(id)).status).toBe("cancelled");
+  expect((await t.idle(id, seq)).status).toBe("cancelled");
 });
 
 Deno.test("what is no request for a plan is refused", async () => {
