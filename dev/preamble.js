@@ -44,6 +44,11 @@ function requirePacked(name) {
   const filename = pathToFileURL(path).href;
   const options = { filename, importModuleDynamically: (specifier) => import(specifier) };
   const run = compileFunction(`"use strict";${text}`, names, options);
-  run(module, requirePacked, loadPacked, import.meta);
+  try {
+    run(module, requirePacked, loadPacked, import.meta);
+  } catch (error) {
+    loaded.delete(path); // half a module must not be taken for a whole one
+    throw error;
+  }
   return module.exports;
 }
