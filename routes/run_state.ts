@@ -1,6 +1,8 @@
 /** What a run has come to, from its journal. @module */
 import type { JournalEvent, Json } from "../pipeline/kernel/events.ts";
 
+type Completed = Extract<JournalEvent, { type: "step.completed" | "agent.completed" }>;
+
 /** A run's state. */
 export interface RunState {
   /** The latest output of each node of the pipeline that has run, by the node's name. */
@@ -28,8 +30,8 @@ export function runState(journal: JournalEvent[]): RunState {
       case "step.completed":
       case "agent.completed":
         if (!isNode) break;
-        nodes[name] = event.output;
         open.delete(name);
+        takeOutput(nodes, name, event);
         break;
       case "step.failed":
         if (isNode && event.retry_at === undefined) open.delete(name);
@@ -48,6 +50,29 @@ export function runState(journal: JournalEvent[]): RunState {
 export function nodeOf(event: JournalEvent): string | undefined {
   if (!("step" in event) || event.step === undefined) return undefined;
   return NODE.exec(event.step.split("/", 1)[0]!.replace(/\[.*$/, ""))?.[1];
+}
+
+/**
+ * The kernel records a wait with how it ended; what expressions see is within that. A run within
+ * the run that did not complete has no output.
+ */
+function takeOutput(nodes: Record<string, Json>, name: string, event: Completed): void {
+  const { output } = event;
+  const kind = "kind" in event ? event.kind : undefined;
+  const signal = kind === "wait" || kind === "pipeline" ? member(output, "signal") : undefined;
+  if (signal === undefined) {
+    nodes[name] = output;
+  } else if (kind === "wait") {
+    nodes[name] = signal;
+  } else {
+    const result = member(member(signal, "result"), "output");
+    if (result !== undefined) nodes[name] = result;
+  }
+}
+
+function member(value: Json | undefined, name: string): Json | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
 function hasEnded(journal: JournalEvent[]): boolean {

@@ -108,7 +108,10 @@ function toChild(event: JournalEvent): ChildView[] {
 }
 
 /** The record of a run that has ended, from how it began and its events: no need to read it again. */
-export function endedRun(run: RunRecord, events: JournalEvent[]): RunRecord {
+export function endedRun(
+  { waiting_for: _over, ...run }: RunRecord,
+  events: JournalEvent[],
+): RunRecord {
   const { type, at: ended_at, seq: last_seq, ...end } = events.at(-1)!;
   const status = type === "run.completed" || type === "run.cancelled" ? type.slice(4) : "failed";
   return {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import type { Json } from "../pipeline/kernel/events.ts";
+import type { JournalEvent, Json } from "../pipeline/kernel/events.ts";
 import type { RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
@@ -22,7 +22,13 @@ import { findRun } from "./find_run.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { replayAndFollow } from "./replay.ts";
 import { runState } from "./run_state.ts";
-import { endedRun, pendingApprovals, viewRun, viewRunDetail } from "./run_view.ts";
+import {
+  endedRun,
+  type PendingApproval,
+  pendingApprovals,
+  viewRun,
+  viewRunDetail,
+} from "./run_view.ts";
 import { type RunRequest, runRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink } from "./sse.ts";
@@ -62,7 +68,7 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     const run = await findRun(engine, tenantOf(c), c.req.param("id"));
     const pending = await pendingApprovals(deps.approvals, run);
     const journal = await engine.journal(run.tenant, run.id);
-    return c.json({ ...viewRunDetail(run, journal, pending), state: runState(journal) });
+    return c.json(showRun(run, journal, pending));
   });
 
   app.get("/v1/runs/:id/journal", async (c) => {
@@ -89,7 +95,7 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   const asked = { ...body, input: (body.input ?? {}) as Json, idempotency };
   const start = await startRequest(deps.catalog, callerOf(c), asked);
   const prefer = readPrefer(headers.get("prefer"));
-  const transcript = createTranscript();
+  const transcript = createTranscript(undefined, () => true);
   const listener = prefer.wait ? transcript.listener : undefined;
   const started = await deps.engine.start(start, listener);
   if (started.replayed) c.header("Idempotency-Replayed", "true");
@@ -104,7 +110,12 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   }
   leaveIfStopping(ended);
   await transcript.catchUp(deps.engine, started.run);
-  return c.json(viewRunDetail(endedRun(started.run, transcript.events), transcript.events));
+  return c.json(showRun(endedRun(started.run, transcript.events), transcript.events));
+}
+
+/** A run as it is shown, whether it was read or watched to its end. */
+function showRun(run: RunRecord, journal: JournalEvent[], pending?: PendingApproval[]) {
+  return { ...viewRunDetail(run, journal, pending), state: runState(journal) };
 }
 
 /** A run's events from where the client left off, then live. */

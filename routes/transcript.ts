@@ -11,7 +11,7 @@ const NOWHERE: Sink = {
   room: () => Promise.resolve(),
 };
 
-/** Passes events on, each once, and keeps those that responses are made of. */
+/** Passes events on, each once, and keeps those that the answer is made of. */
 export interface Transcript {
   readonly events: JournalEvent[];
   readonly listener: RunListener;
@@ -21,8 +21,15 @@ export interface Transcript {
   catchUp(engine: Engine, run: RunRecord): Promise<void>;
 }
 
-/** Starts a transcript; give its listener to the engine. */
-export function createTranscript(sink: Sink = NOWHERE): Transcript {
+/**
+ * Starts a transcript; give its listener to the engine.
+ *
+ * @param keeps which events it keeps
+ */
+export function createTranscript(
+  sink: Sink = NOWHERE,
+  keeps: (event: JournalEvent) => boolean = isResponseEvent,
+): Transcript {
   const events: JournalEvent[] = [];
   const waits = Promise.withResolvers<void>();
   const watch = watchWaiting(waits.resolve);
@@ -34,7 +41,7 @@ export function createTranscript(sink: Sink = NOWHERE): Transcript {
       last_seq = event.seq;
       ended = isTerminal(event);
       watch(event);
-      if (isResponseEvent(event)) events.push(event);
+      if (keeps(event)) events.push(event);
     }
     sink.listener(event, json);
   };

@@ -51,3 +51,23 @@ Deno.test("runState() knows a node that is tried again from one that failed for 
   const ended = journal(began("a"), { type: "run.cancelled" });
   expect(runState(ended)).toEqual({ nodes: {}, current_steps: [], last_step: "a" });
 });
+
+Deno.test("runState() shows a wait and a run within the run as expressions see them", () => {
+  const ended = (step: string, kind: string, output: Json): EventBody => (
+    { ...done(step, output), kind } as EventBody
+  );
+  const child = (result: Json) => ({ signal: { result, usage: {} } });
+  const events = journal(
+    ended("paid", "wait", { signal: { by: "card" } }),
+    ended("late", "wait", { timed_out: true }),
+    ended("write", "pipeline", child({ status: "completed", output: { text: "hi" } })),
+    ended("broken", "pipeline", child({ status: "failed", error: {} })),
+    ended("made", "transform", { signal: 1 }),
+  );
+  expect(runState(events).nodes).toEqual({
+    paid: { by: "card" },
+    late: { timed_out: true },
+    write: { text: "hi" },
+    made: { signal: 1 },
+  });
+});

@@ -44,6 +44,26 @@ Deno.test("POST /v1/runs with Prefer: wait answers 200 when the run ends in time
   open();
 });
 
+Deno.test("POST /v1/runs with Prefer: wait answers what GET says afterwards", async () => {
+  const { app, post, engine } = setup({
+    scripts: {
+      async asks({ emit, wait }) {
+        emit({ type: "step.started", step: "inner", attempt: 1, child: "run_1.0123456789" });
+        const output = await wait("go");
+        emit({ type: "step.completed", step: "inner", attempt: 1, output, duration_ms: 1 });
+        return output;
+      },
+    },
+  });
+  const answer = post("/v1/runs", { pipeline: "asks" }, { prefer: "wait=5" });
+  const id = "run_00000000000000000000000001";
+  while ((await engine.get("default", id))?.status !== "waiting") await Promise.resolve();
+  await engine.signal("default", id, "go", 7);
+  const told = await (await answer).json();
+  expect(told).toMatchObject({ children: [{ step: "inner" }], state: { nodes: { inner: 7 } } });
+  expect(told).toEqual(await (await app.request(`/v1/runs/${id}`)).json());
+});
+
 Deno.test("POST /v1/runs with an unknown pipeline or a bad input starts nothing", async () => {
   const { post, engine } = setup();
   await expectProblem(await post("/v1/runs", { pipeline: "nope" }), 404, "not_found");
