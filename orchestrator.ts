@@ -11,7 +11,7 @@ import { createConversations } from "./knowledge/conversations.ts";
 import { createMemory } from "./knowledge/memory.ts";
 import { createRecollection } from "./knowledge/recollection.ts";
 import { createCrawler } from "./knowledge/crawler.ts";
-import { createProbe } from "./llm/mod.ts";
+import { createProbe, watchModels } from "./llm/mod.ts";
 import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
 import { createBudgetGate } from "./pipeline/budget.ts";
 import { createNodeCache } from "./pipeline/cache.ts";
@@ -77,7 +77,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const { config, log } = options;
   const world = realWorld();
   const { store, close } = await (options.opening ?? configuredStore(config));
-  const models = configuredModels(config);
+  const models = watchModels(configuredModels(config), world.clock.now);
   const conversations = createConversations(store);
   const memory = createMemory(store, world.clock.now);
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
@@ -165,7 +165,16 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   });
   const shutdown = new AbortController();
   const app = createApp({
-    ...surfaceOf({ config, log, engine, approvals, world, services, shutdown: shutdown.signal }),
+    ...surfaceOf({
+      config,
+      log,
+      engine,
+      models,
+      approvals,
+      world,
+      services,
+      shutdown: shutdown.signal,
+    }),
     artifacts,
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored),

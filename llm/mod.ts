@@ -14,4 +14,5 @@ export { createOfflineModel } from "./offline/mod.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
 export { configuredProviders } from "./providers.ts";
 export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
+export { type ModelHealth, type WatchedModels, watchModels } from "./watched.ts";
 export { MAX_ANSWER_BYTES } from "./answer.ts";

@@ -1,5 +1,6 @@
 /** What the HTTP surface is told of this process. @module */
 import type { Config } from "../config.ts";
+import type { WatchedModels } from "../llm/mod.ts";
 import type { Engine, World } from "../pipeline/kernel/mod.ts";
 import type { AppDeps, HealthParts } from "../routes/deps.ts";
 import type { Approvals } from "../pipeline/approvals/mod.ts";
@@ -12,6 +13,7 @@ export function surfaceOf(deps: {
   config: Config;
   log: Logger;
   engine: Engine;
+  models: WatchedModels;
   approvals: Approvals;
   world: World;
   services: readonly ServiceTools[];
@@ -31,7 +33,7 @@ export function surfaceOf(deps: {
   | "tools"
 > {
   const { config, log, engine, approvals, world, services, shutdown } = deps;
-  const { server, models } = config;
+  const { server } = config;
   return {
     engine,
     approvals,
@@ -48,7 +50,7 @@ export function surfaceOf(deps: {
     about: { name: "orchestrator", version, mode: config.deploy ? "deploy" : "embedded" },
     health: () =>
       Promise.resolve({
-        ...healthOf(engine, models),
+        ...healthOf(deps),
         ...(services.length > 0 ? { services: services.flatMap((set) => set.health()) } : {}),
       }),
     newId: (prefix) => `${prefix}_${world.newId()}`,
@@ -57,14 +59,14 @@ export function surfaceOf(deps: {
   };
 }
 
-function healthOf(engine: Engine, { provider, default_model }: Config["models"]): HealthParts {
+function healthOf(
+  { engine, models, config }: { engine: Engine; models: WatchedModels; config: Config },
+): HealthParts {
+  const { provider: name, default_model: model } = config.models;
+  const health = name === "offline" ? { status: "offline" as const } : models.health();
   return {
     store: { status: engine.stats().store_ok ? "ok" : "down" },
-    model_provider: {
-      name: provider,
-      model: default_model,
-      status: provider === "offline" ? "offline" : "ok",
-    },
+    model_provider: { name, model, ...health },
     configuration: { status: "ok" },
   };
 }

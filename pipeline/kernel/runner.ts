@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import { type ErrorJson, type OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { Store } from "../../store/mod.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
 import type { ActiveRun } from "./active_run.ts";
@@ -234,7 +234,13 @@ export class Runner {
     run.ended = true;
     this.active.delete(run.name);
     run.result.resolve(result);
+    if (result.status === "failed") this.report(record, result.error);
     this.onEnd(record, left?.next);
+  }
+
+  /** Whoever looks after the server must not have to ask for what failed. */
+  private report({ id, pipeline }: RunRecord, { code, message: reason }: ErrorJson): void {
+    this.options.log.warn("run failed", { run_id: id, pipeline, code, reason });
   }
 
   /** The end of a run within a run is a signal to the one around it, in the same commit. */

@@ -29,7 +29,6 @@ export interface Node {
   open: boolean;
 }
 
-const SILENT = { info() {}, warn() {}, error() {} };
 export const LEASE_MS = 1000;
 const SWEEP_MS = 300;
 
@@ -37,6 +36,8 @@ const SWEEP_MS = 300;
 export class Cluster {
   readonly db = new SimDatabase();
   readonly calls: Call[] = [];
+  /** What engines warned of. */
+  readonly warnings: Record<string, unknown>[] = [];
   faults: Faults = NO_FAULTS;
   readonly nodes: Node[] = [];
   private started = 0;
@@ -56,7 +57,11 @@ export class Cluster {
     const engine = createEngine({
       store,
       world,
-      log: SILENT,
+      log: {
+        info() {},
+        error() {},
+        warn: (message, fields) => void this.warnings.push({ message, ...fields }),
+      },
       programs: () => this.instrumented(process),
       concurrency: 3,
       queue_limit: 100,

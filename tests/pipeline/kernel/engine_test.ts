@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OrchestratorError } from "../../../errors.ts";
 import type {
   JournalEvent,
   RunEvent,
@@ -423,4 +424,20 @@ Deno.test("list() pages newest first and keeps tenants apart", async () => {
   const done = await settle(world, engine.list("t", { status: "completed", limit: 2 }));
   assert.deepEqual(done.runs.map(({ id }) => id), ids.slice(0, 2));
   assert.deepEqual((await settle(world, engine.list("t", { status: "running" }))).runs, []);
+});
+
+Deno.test("a run that failed is in the log, one that completed is not", async () => {
+  const { world, cluster, node } = await oneNode((ctx, input) =>
+    ctx.step("a", () => {
+      if (input === "bad") throw new OrchestratorError("model_auth", "Cannot ask: wrong key.");
+      return 1;
+    })
+  );
+  for (const input of ["good", "bad"]) {
+    await settle(world, (await settle(world, node().engine.start(request(input)))).result);
+  }
+  assert.equal(cluster.warnings.length, 1);
+  const { message, pipeline, code, reason } = cluster.warnings[0]!;
+  const told = [message, pipeline, code, reason];
+  assert.deepEqual(told, ["run failed", "p", "model_auth", "Cannot ask: wrong key."]);
 });
