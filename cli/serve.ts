@@ -4,6 +4,7 @@ import type { Config, Env } from "../config.ts";
 import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { createSignals, SIGNALS } from "./signals.ts";
 
 /** How long open connections may take once every run is settled. */
 const CLOSE_MS = 1_000;
@@ -46,18 +47,24 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     log.info("listening", { url, model: config.models.provider });
   });
   service.keepWatch();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => stopping.resolve(0));
-  }
-  // In a terminal the signal means that it was closed; Windows has none.
-  if (Deno.build.os !== "windows" && !Deno.stdin.isTerminal()) {
-    Deno.addSignalListener("SIGHUP", () => {
+  const onSignal = createSignals({
+    stop: () => stopping.resolve(0),
+    stopNow() {
+      log.warn("stopped at once: runs go on from their last commit with the next start");
+      log.flush();
+      deps.exit(1);
+    },
+    reload() {
       service.catalog.reload();
       log.info("definitions will be read again");
-    });
-  }
+    },
+    isTerminal: () => Deno.stdin.isTerminal(),
+    now: () => performance.now(),
+  });
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => onSignal(signal));
   const code = await stopping.promise;
-  log.info("stopping", stats(service));
+  const at_most = `${config.server.drain_timeout_ms / 1000} s`;
+  log.info("stopping; a second signal stops at once", { at_most, ...stats(service) });
   await service.close().catch((error) => log.error("not closed cleanly", { error }));
   await Promise.race([server.shutdown(), new Promise((done) => setTimeout(done, CLOSE_MS))]);
   log.info("stopped");
