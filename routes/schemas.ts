@@ -156,6 +156,14 @@ export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) 
 /** `POST /v1/tools/{name}/execute`. */
 export const toolCallRequest = z.strictObject({ arguments: object.optional() });
 
+/** What all messages of the WebSocket have: the client's name for it, and what it is. */
+export const envelope = z.looseObject({
+  id: id.optional(),
+  type: z.enum(["chat", "resume", "cancel", "ping"], {
+    error: "must be chat, resume, cancel or ping",
+  }).default("chat"),
+});
+
 /** The WebSocket's messages that are not a chat request. */
 export const controlMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("resume"), run_id: id, after: z.int().min(0).default(0) }),

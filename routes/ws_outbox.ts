@@ -28,7 +28,7 @@ const ROOM_MS = 10;
 /** The sending side of a socket. */
 export interface Outbox {
   /** Sends a run's event; `json` is its text. */
-  event(event: RunEvent, json: string): void;
+  event(event: SocketEvent, json: string): void;
   /** Resolves when less than half of what may wait does, or when the socket is not open. */
   room(): Promise<void>;
   /** Sends any other message. */
@@ -37,7 +37,10 @@ export interface Outbox {
   close(code: number, reason: string): void;
 }
 
-type Delta = Extract<LiveEvent, { type: "step.delta" }>;
+/** An event as a socket sends it: with the client's name for the request, when it has one. */
+export type SocketEvent = RunEvent & { id?: string };
+
+type Delta = Extract<LiveEvent, { type: "step.delta" }> & { id?: string };
 
 /** Sends to `socket`. */
 export function createOutbox(socket: Sender): Outbox {
@@ -60,7 +63,9 @@ export function createOutbox(socket: Sender): Outbox {
     send(json);
   };
   const hold = (delta: Delta) => {
-    if (held?.step === delta.step && held.run_id === delta.run_id) {
+    if (
+      held?.step === delta.step && held.run_id === delta.run_id && held.id === delta.id
+    ) {
       held.text += delta.text;
       return;
     }

@@ -7,15 +7,15 @@
  */
 import { OrchestratorError } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
-import type { RunRecord } from "../pipeline/kernel/runs.ts";
+import type { RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
 import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Caller } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
-import { replayAndFollow } from "./replay.ts";
+import { replayAndFollow, type Sink } from "./replay.ts";
 import { type ChatResponse, unifiedResponse } from "./response.ts";
-import { chatRequest, type ControlMessage, controlMessage } from "./schemas.ts";
+import { chatRequest, type ControlMessage, controlMessage, envelope, ID } from "./schemas.ts";
 import { startTurn } from "./turn.ts";
 import { createOutbox, type Sender } from "./ws_outbox.ts";
 
@@ -40,45 +40,58 @@ export interface Peer extends Caller {
   request_id: string;
 }
 
+/** What an answer is about. */
+interface About {
+  /** As the client named its message. */
+  id?: string;
+  run_id?: string;
+}
+
 /** Talks to one client over `socket`. */
 export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): ChatSession {
   const { engine, settings } = deps;
   const { tenant, request_id } = peer;
   const outbox = createOutbox(socket);
   const watching = new AbortController();
-  const sink = { signal: watching.signal, listener: outbox.event, room: outbox.room };
   const place = { request_id, method: "WS", path: "/v1/chat/stream" };
   const flood = createFloodGate(deps.now);
   let in_flight = 0;
 
-  const answer = async (message: Json) => {
-    const { type = "chat", ...body } = isObject(message) ? message : {};
-    if (type !== "chat") return await control(validate(controlMessage, message));
-    const request = validate(chatRequest, isObject(message) ? body : message);
-    const turn = await startTurn(deps, peer, request, { sink });
-    complete(await turn.complete());
+  const sinkFor = ({ id }: About): Sink => {
+    const listener: RunListener = id === undefined ? outbox.event : (event, json) => {
+      outbox.event({ ...event, id }, `${json.slice(0, -1)},"id":${JSON.stringify(id)}}`);
+    };
+    return { signal: watching.signal, listener, room: outbox.room };
   };
 
-  const control = async (message: ControlMessage) => {
-    switch (message.type) {
-      case "ping":
-        return outbox.message({ type: "pong" });
-      case "cancel":
-        await engine.cancel(tenant, message.run_id, message.reason);
-        return outbox.message({ type: "cancel.accepted", run_id: message.run_id });
-      case "resume":
-        return await resume(message.run_id, message.after);
-    }
+  const answer = async (message: Json, about: About) => {
+    const { id: _id, type, ...body } = validate(envelope, message);
+    if (type !== "chat") return await control(validate(controlMessage, { type, ...body }), about);
+    const request = validate(chatRequest, body as Json);
+    const turn = await startTurn(deps, peer, request, { sink: sinkFor(about) });
+    about.run_id = turn.run.id;
+    complete(await turn.complete(), about);
   };
 
-  const resume = async (run_id: string, after: number) => {
+  const control = async (message: ControlMessage, about: About) => {
+    const { id } = about;
+    if (message.type === "ping") return outbox.message({ type: "pong", id });
+    const { run_id } = message;
+    about.run_id = run_id;
+    if (message.type === "resume") return await resume(run_id, message.after, about);
+    await engine.cancel(tenant, run_id, message.reason);
+    outbox.message({ type: "cancel.accepted", run_id, id });
+  };
+
+  const resume = async (run_id: string, after: number, about: About) => {
     const run = await find(run_id);
-    await replayAndFollow(engine, run, after, sink);
+    await replayAndFollow(engine, run, after, sinkFor(about));
     if (watching.signal.aborted) return;
-    complete(unifiedResponse(run, await engine.journal(tenant, run_id)));
+    complete(unifiedResponse(run, await engine.journal(tenant, run_id)), about);
   };
 
-  const complete = (response: ChatResponse) => outbox.message({ type: "complete", ...response });
+  const complete = (response: ChatResponse, { id }: About) =>
+    outbox.message({ type: "complete", ...response, id });
 
   const find = async (id: string): Promise<RunRecord> => {
     const run = await engine.get(tenant, id);
@@ -90,11 +103,17 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
   };
 
   const handle = async (text: string) => {
+    const about: About = {};
+    in_flight++;
     try {
-      if (in_flight++ >= MAX_IN_FLIGHT) throw tooMany();
-      await answer(parseJson(text));
-    } catch (error) {
-      outbox.message({ type: "error", error: problemOfThrown(error, place, deps.log) });
+      const message = parseJson(text);
+      about.id = idOf(message);
+      if (in_flight > MAX_IN_FLIGHT) throw tooMany();
+      await answer(message, about);
+    } catch (thrown) {
+      const { id, run_id } = about;
+      const error = { ...problemOfThrown(thrown, place, deps.log), run_id };
+      outbox.message({ type: "error", error, id });
     } finally {
       in_flight--;
     }
@@ -114,8 +133,10 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
   };
 }
 
-function isObject(value: Json): value is { [key: string]: Json | undefined } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The client's own name for a message, also for one that is wrong otherwise. */
+function idOf(message: Json): string | undefined {
+  if (typeof message !== "object" || message === null || Array.isArray(message)) return undefined;
+  return typeof message.id === "string" && ID.test(message.id) ? message.id : undefined;
 }
 
 function tooMany(): OrchestratorError {

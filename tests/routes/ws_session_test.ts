@@ -146,6 +146,39 @@ for (const [what, data, code] of BAD) {
   });
 }
 
+Deno.test("whatever belongs to a message with an id has that id", async () => {
+  const { say, message, sent } = connect();
+  say({ id: "a", ...ASK });
+  say({ id: "b", ...ASK, pipeline: "nope" });
+  say({ id: "c", type: "ping" });
+  await message("complete");
+  const ids = (type: string) => sent.filter((one) => one.type === type).map(({ id }) => id);
+  expect([ids("error"), ids("pong"), ids("complete")]).toEqual([["b"], ["c"], ["a"]]);
+  expect(sent.filter(({ run_id }) => run_id !== undefined).map(({ id }) => id))
+    .toEqual(Array(8).fill("a"));
+});
+
+Deno.test("what is refused names its message and its run", async () => {
+  for (const type of ["resume", "cancel"]) {
+    const { say, message } = connect();
+    say({ id: "x", type, run_id: "run_9" });
+    expect(await message("error")).toMatchObject({ id: "x", error: { run_id: "run_9" } });
+  }
+  const { say, message } = connect();
+  say({ id: "y", type: "shout" });
+  const { id, error } = await message("error");
+  expect([id, error.errors]).toEqual(["y", [
+    { location: "/type", message: "must be chat, resume, cancel or ping" },
+  ]]);
+});
+
+Deno.test("an id that is none is refused and not sent back", async () => {
+  const { say, message, engine } = connect();
+  say({ id: { a: 1 }, ...ASK });
+  const { id, error } = await message("error");
+  expect([id, error.errors[0].location, engine.started]).toEqual([undefined, "/id", []]);
+});
+
 Deno.test("the 21st request under way is answered with overloaded", async () => {
   const { say, message, engine, open } = connect();
   for (let n = 0; n < 21; n++) say({ ...ASK, pipeline: "gated" });
@@ -268,4 +301,19 @@ Deno.test("the outbox closes a socket that is a megabyte behind, and sends no mo
   outbox.close(1001, "again");
   expect(sent).toEqual([]);
   expect(socket.closed?.[0]).toBe(1013);
+});
+
+Deno.test("the outbox keeps deltas apart that two messages of the client asked for", () => {
+  const { socket, sent } = fakeSocket();
+  const outbox = createOutbox(socket);
+  socket.bufferedAmount = 1;
+  for (const id of ["a", "a", "b"]) {
+    const delta = { type: "step.delta", step: "s", text: "x", run_id: "r", at: "", id } as const;
+    outbox.event(delta, JSON.stringify(delta));
+  }
+  outbox.message({ type: "end" });
+  expect(sent.map(({ id, text }) => [id, text])).toEqual([["a", "xx"], ["b", "x"], [
+    undefined,
+    undefined,
+  ]]);
 });
