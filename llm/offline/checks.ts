@@ -32,6 +32,7 @@ const EXPENDABLE = /^(?:very|just|quite|really|rather|so|\p{L}{3,}ly)$/iu;
 /** All checks, the ones whose changes win first. */
 export const CHECKS: readonly Check[] = [
   forbiddenWords,
+  missingMaterial,
   unknownCitations,
   repetition,
   uncitedFigures,
@@ -68,6 +69,14 @@ function forbiddenWords({ text, blocks, sentences, brief }: Draft): Remark[] {
         : { from: span.from, to: span.to, replace: rest, reason },
     }];
   });
+}
+
+/** Research that found nothing: whatever the draft says, no source says it. */
+function missingMaterial({ research }: Draft): Remark[] {
+  if (!research || research.findings.length > 0) return [];
+  const message = "There is no material: the research has no findings, so that no source stands " +
+    "behind the draft. Send documents along.";
+  return [{ severity: "major", message }];
 }
 
 /** Citations of sources that nobody gave. */

@@ -59,7 +59,7 @@ export interface Material {
   draft?: string;
 }
 
-const ASK_FIELDS = ["ask", "prompt", "question", "query", "user_goal", "goal", "message"];
+const ASK_FIELDS = ["ask", "prompt", "question", "query", "user_goal", "goal", "message", "topic"];
 const KNOWN_FIELDS = new Set([
   ...ASK_FIELDS,
   "context",
@@ -68,6 +68,8 @@ const KNOWN_FIELDS = new Set([
   "plan",
   "draft",
   "messages",
+  // What an editor says of a draft is nothing to quote in it.
+  "remarks",
 ]);
 /** Shorter turns of a conversation are talk, not material. */
 const MATERIAL_WORDS = 40;

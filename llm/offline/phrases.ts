@@ -82,7 +82,9 @@ export function adaptVerbs(tone: Tone, text: string): string {
   }, text);
 }
 
-/** Says that there was not enough to write about. */
-export function shortfall(available: number, asked: number): string {
-  return `*The documents hold about ${available} usable words on this topic, so this text stays below the ${asked} words asked for.*`;
+/** Says why a text of `words` words is shorter than `asked`; the findings hold `usable` words. */
+export function shortfall(usable: number, words: number, asked: number): string {
+  return usable < asked
+    ? `*The documents hold about ${usable} usable words on this topic, so this text stays below the ${asked} words asked for.*`
+    : `*This text has ${words} words: no further passage of the documents fits into the ${asked} words asked for.*`;
 }

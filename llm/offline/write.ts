@@ -39,9 +39,9 @@ export function write(material: Material, brief: Brief): string {
   const chosen = fill(items, brief.words - fixed, brief);
   const text = render({ ...frame, outline: used(outline, chosen) }, chosen, brief);
   const words = countWords(text);
-  return words >= brief.words * 0.9 || !brief.english || brief.parts
-    ? text
-    : `${text}\n\n${shortfall(words, brief.words)}`;
+  if (words >= brief.words * 0.9 || !brief.english || brief.parts) return text;
+  const usable = items.reduce((sum, item) => sum + item.words, 0);
+  return `${text}\n\n${shortfall(usable, words, brief.words)}`;
 }
 
 /** Gives each finding its section; those with forbidden words are left out. */

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { Validator } from "@cfworker/json-schema";
 import { countWords, splitSentences } from "../../../llm/offline/text.ts";
 import { mergeReview } from "../../../pipeline/steps/merge_review.ts";
-import { ASK, bare, compose, DOCUMENTS, outputSchema } from "./_setup.ts";
+import { ASK, ask, bare, compose, DOCUMENTS, outputSchema } from "./_setup.ts";
 
 const CITED = /\[([a-z0-9-]+)\]/g;
 
@@ -60,6 +60,8 @@ Deno.test("without documents nobody states a fact", async () => {
   expect(draft).toContain("adds no facts of its own");
   expect(draft.match(CITED)).toBe(null);
   expect(review.violations).toEqual([]);
+  expect(review.comments[0]?.message).toMatch(/^There is no material/);
+  expect(review.score).toBe(85);
 });
 
 Deno.test("the outputs fulfil the schemas of the agents' profiles", async () => {
@@ -106,13 +108,36 @@ Deno.test("builder: no sentence twice, every figure cited, only known sources", 
 });
 
 Deno.test("builder: too little material gives a shorter text that says so", async () => {
-  const { draft, review } = await compose("Write about cork", { length: "500 words" }, [{
+  const { research, draft, review } = await compose("Write about cork", { length: "500 words" }, [{
     id: "cork",
     text: "Cork panels insulate walls very well. Portugal harvests half of the world's cork.",
   }]);
   expect(countWords(draft)).toBeLessThan(100);
-  expect(draft).toMatch(/stays below the 500 words asked for/);
+  expect(draft).toMatch(/hold about 13 usable words .* stays below the 500 words asked for/);
+  expect(research.gaps).toContain("The material holds about 13 words for a text of 500 words.");
   expect(review.comments.filter(({ severity }) => severity !== "info")).toEqual([]);
+});
+
+Deno.test("builder: passages that do not fit are not called missing", async () => {
+  const finding = (i: number) => ({
+    claim: `The cork of tree ${i} is${" very".repeat(30)} light, and so it is for the others.`,
+    topic: "Cork",
+    sources: ["a"],
+  });
+  const research = {
+    summary: "",
+    findings: [1, 2, 3].map(finding),
+    sources: [{ id: "a", title: null, url: null, excerpt: null }],
+    gaps: [],
+  };
+  const draft = await ask("writing", { ask: "Cork", context: { length: "60 words" }, research });
+  expect(draft).toContain("no further passage of the documents fits into the 60 words asked for");
+});
+
+Deno.test("an editor's remarks are not quoted as a document", async () => {
+  const text = await ask("none", { topic: "tea", remarks: ["Say more about the leaves of tea."] });
+  expect(text).toContain("There is nothing to answer “Tea” from");
+  expect(text).not.toContain("[remarks]");
 });
 
 Deno.test("builder: tones differ in openings and contractions", async () => {
