@@ -27,5 +27,10 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
   await file.truncate();
   await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-  return { release: () => file.close() };
+  return {
+    release() {
+      file.truncateSync(); // what reads the pid must not end another process that has it by then
+      file.close();
+    },
+  };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { Committer, type CommitterOptions, parseLease } from "./committer.ts";
 import { openDenoKv } from "./deno_kv.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
@@ -127,7 +127,7 @@ export interface OpenStore {
  * Opens the database of a data directory.
  *
  * @param directory created when absent; `:memory:` keeps nothing; nothing: the platform's database
- * @throws `data_dir_locked`, `store_newer_schema`
+ * @throws `data_dir_locked`, `store_newer_schema`, `store_unavailable`
  */
 export async function openStore(
   directory: string | undefined,
@@ -139,19 +139,33 @@ export async function openStore(
     await makeDirectory(directory);
     lock = await lockDirectory(directory);
   }
-  const kv = await openDenoKv(local ? `${directory}/store.kv` : directory);
-  const store = new Store({ ...options, kv, alone: local });
+  const path = local ? `${directory}/store.kv` : directory;
+  let kv: Kv | undefined;
   const close = async () => {
-    await kv.close();
+    await kv?.close();
     lock?.release();
   };
   try {
+    kv = await openDenoKv(path);
+    const store = new Store({ ...options, kv, alone: local });
     await store.open();
+    return { store, close };
   } catch (error) {
     await close();
-    throw error;
+    throw local ? unusable(path!, error) : error;
   }
-  return { store, close };
+}
+
+/** The database has no code for damage: its words have to say whether it is that. */
+function unusable(path: string, cause: unknown): OrchestratorError {
+  if (cause instanceof OrchestratorError) return cause;
+  return new OrchestratorError(
+    "store_unavailable",
+    `Cannot open ${path}: it is damaged or cannot be used (${
+      toOrchestratorError(cause).message
+    }). Check disk space and permissions; if it is damaged, restore a backup (docs/operations.md) or move it away.`,
+    { cause },
+  );
 }
 
 async function makeDirectory(directory: string): Promise<void> {

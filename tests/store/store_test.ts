@@ -42,6 +42,32 @@ Deno.test("openStore() refuses a store that a newer program wrote, and lets go o
     }
   }));
 
+for (const at of [0, 4096]) {
+  Deno.test(`openStore() says what to do about a store that is damaged from byte ${at}`, () =>
+    inDirectory(async (directory) => {
+      await (await openStore(directory, options("w1"))).close();
+      const path = `${directory}/store.kv`;
+      const bytes = await Deno.readFile(path);
+      assert(bytes.length > at);
+      await Deno.writeFile(path, bytes.fill(0xa5, at));
+      for (let i = 0; i < 2; i++) {
+        await assert.rejects(openStore(directory, options("w2")), {
+          code: "store_unavailable",
+          message:
+            /^Cannot open .*store\.kv: it is damaged .* restore a backup .* or move it away\.$/,
+        });
+      }
+    }));
+}
+
+Deno.test("the lock names its holder while there is one", () =>
+  inDirectory(async (directory) => {
+    const { close } = await openStore(directory, options("w1"));
+    assert.equal(await Deno.readTextFile(`${directory}/lock`), `${Deno.pid}\n`);
+    await close();
+    assert.equal(await Deno.readTextFile(`${directory}/lock`), "");
+  }));
+
 Deno.test("openStore() with the lock held buries the workers before it", () =>
   inDirectory(async (directory) => {
     const first = await openStore(directory, options("w1"));
