@@ -47,6 +47,10 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     log.info("listening", { url, model: config.models.provider });
   });
   service.keepWatch();
+  // The service has loaded it by now; a static import would make `--version` wait for it.
+  const tell = async () =>
+    (await import("../parts/definitions.ts")).tellIssues(service.catalog, log);
+  tell();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),
     stopNow() {
@@ -57,6 +61,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     reload() {
       service.catalog.reload();
       log.info("definitions will be read again");
+      tell();
     },
     isTerminal: () => Deno.stdin.isTerminal(),
     now: () => performance.now(),

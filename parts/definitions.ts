@@ -25,6 +25,7 @@ import { root } from "../resources.ts";
 import type { CatalogPort } from "../routes/deps.ts";
 import { keys, setText, type Store } from "../store/mod.ts";
 import type { ModelClient } from "../llm/mod.ts";
+import type { Logger } from "../telemetry/log.ts";
 import { toolFileIssues } from "../tools/web.ts";
 
 /** The tasks that pipelines may call by name. */
@@ -54,6 +55,26 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
   return [...issues, ...toolFileIssues(config)];
+}
+
+/**
+ * Logs a warning for each definition that cannot be used, with the first thing that is wrong with it:
+ * what nobody asks for would stay silent otherwise. Never fails.
+ */
+export async function tellIssues(catalog: Pick<Catalog, "list">, log: Logger): Promise<void> {
+  try {
+    const { pipelines, agents, prompts } = await catalog.list();
+    for (const { name, file = name, issues } of [...pipelines, ...agents, ...prompts]) {
+      const [first] = issues ?? [];
+      if (first) log.warn("a definition cannot be used", { file, issue: textOf(first) });
+    }
+  } catch (error) {
+    log.error("the definitions cannot be listed", { error });
+  }
+}
+
+function textOf({ location, message }: Issue): string {
+  return `${location}: ${message}`;
 }
 
 /** Folders of the built-in and of the user's definitions. */

@@ -1,0 +1,69 @@
+import { expect } from "expect";
+import { dirname, join } from "node:path";
+import { type Config, type Env, readConfig } from "../../config.ts";
+import { createOrchestrator } from "../../orchestrator.ts";
+import { tellIssues } from "../../parts/definitions.ts";
+import { createLogger } from "../../telemetry/log.ts";
+
+/** A home folder with these files; it is removed afterwards. */
+async function inHome(
+  files: Record<string, string>,
+  use: (home: string, config: Config) => Promise<void>,
+  env: Env = {},
+): Promise<void> {
+  const home = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) await write(join(home, name), text);
+    await use(home, readConfig({ ORCHESTRATOR_HOME: home, ...env }));
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, text);
+}
+
+const GOOD = "name: oops\nversion: 1\nstart: a\nnodes:\n  a: { transform: 1 }\n";
+
+Deno.test("tellIssues() warns once of each file that cannot be used, again after a reload", () =>
+  inHome({
+    "pipelines/oops.yaml": GOOD.replace("start", "strat"),
+    "pipelines/yaml.yaml": "name: [\n",
+    "agents/bad.md": "no front matter",
+    "agents/good.md": "---\n---\nYou are good.\n",
+  }, async (home, config) => {
+    const lines: Record<string, string>[] = [];
+    const write = (text: string) =>
+      lines.push(...text.trimEnd().split("\n").map((line) => JSON.parse(line)));
+    const log = createLogger({ level: "warn", format: "json", write });
+    const { catalog, close } = await createOrchestrator({ config, log });
+    try {
+      await tellIssues(catalog, log);
+      log.flush();
+      expect(lines.map(({ message, file }) => [message, file])).toEqual(
+        ["pipelines/oops.yaml", "pipelines/yaml.yaml", "agents/bad.md"]
+          .map((file) => ["a definition cannot be used", join(home, file)]),
+      );
+      expect(lines[0]!.issue).toContain('the field "start" is missing');
+      expect(lines[2]!.issue).toContain("line 1: the file must begin with front matter");
+      lines.length = 0;
+      await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
+      catalog.reload();
+      await tellIssues(catalog, log);
+      log.flush();
+      expect(lines.map(({ file }) => file!.slice(home.length + 1)))
+        .toEqual(["pipelines/yaml.yaml", "agents/bad.md"]);
+    } finally {
+      await close();
+    }
+  }));
+
+Deno.test("tellIssues() logs its own failure", async () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
+  await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, log);
+  log.flush();
+  expect(lines.join()).toContain("the definitions cannot be listed");
+});
