@@ -32,6 +32,35 @@ export interface ConnectionState {
   message: string;
 }
 
+const SPELLING = "check its spelling, the DNS and, behind a proxy, HTTPS_PROXY";
+const SERVER = "check that the server runs and that no firewall is in between; behind a proxy, " +
+  "set HTTPS_PROXY";
+
+function unresolved(hostname: string): string {
+  return `the name ${hostname} cannot be resolved`;
+}
+
+function silent(host: string, port: number): string {
+  return `nothing answers at ${host} (port ${port})`;
+}
+
+function sentenceOf(advice: string): string {
+  return `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`;
+}
+
+/** What a socket's error says of a connection that was never made, and what to do; without asking. */
+export function readSocketError(error: unknown): { why: string; advice: string } | undefined {
+  const { code, syscall, hostname, address, port } = error as Partial<Record<string, unknown>>;
+  if (syscall === "getaddrinfo" && typeof hostname === "string") {
+    return { why: unresolved(hostname), advice: sentenceOf(SPELLING) };
+  }
+  if (code !== "ECONNREFUSED" || typeof address !== "string") return undefined;
+  return {
+    why: silent(isIP(address) === 6 ? `[${address}]` : address, Number(port)),
+    advice: sentenceOf(SERVER),
+  };
+}
+
 /** Why `address` cannot be reached and what to do, or that it can. */
 export async function explainConnection(
   address: string,
@@ -41,14 +70,10 @@ export async function explainConnection(
   const hostname = name.replace(/^\[|\]$/g, "");
   const number = Number(port) || (protocol === "https:" ? 443 : 80);
   if (await fails(network.lookup(hostname))) {
-    const message = `the name ${hostname} cannot be resolved: check its spelling, the DNS and, ` +
-      "behind a proxy, HTTPS_PROXY";
-    return { failed: "dns", message };
+    return { failed: "dns", message: `${unresolved(hostname)}: ${SPELLING}` };
   }
   if (await fails(network.connect(hostname, number))) {
-    const message = `nothing answers at ${host} (port ${number}): check that the server runs and ` +
-      "that no firewall is in between; behind a proxy, set HTTPS_PROXY";
-    return { failed: "connection", message };
+    return { failed: "connection", message: `${silent(host, number)}: ${SERVER}` };
   }
   if (protocol === "https:" && await fails(network.connectTls(hostname, number))) {
     const message =

@@ -5,6 +5,7 @@
  * @module
  */
 import { type ErrorCode, OrchestratorError } from "../errors.ts";
+import { readSocketError } from "./connection.ts";
 import type { Fetch } from "./transport.ts";
 
 /** The most of an error response's body that is read, in bytes. */
@@ -110,6 +111,13 @@ function fromConnection(call: FailedCall, error: unknown): OrchestratorError {
   const timedOut =
     codes.some((code) => code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") ||
     names.some((name) => name === "TimeoutError");
+  const unmade = chain.map(readSocketError).find(Boolean);
+  if (unmade) {
+    return failed(call, { code: "model_unavailable", retryable: true }, unmade.why, {
+      cause: error,
+      advice: unmade.advice,
+    });
+  }
   const why = codes.at(-1) ?? names.at(-1) ?? "unknown error";
   const verdict: Verdict = timedOut
     ? { code: "model_timeout", retryable: true }
@@ -245,13 +253,13 @@ function failed(
   call: FailedCall,
   { code, retryable }: Verdict,
   why: string,
-  options: { retry_after_ms?: number; cause?: unknown } = {},
+  { advice, ...options }: { retry_after_ms?: number; cause?: unknown; advice?: string } = {},
 ): OrchestratorError {
   const spent = code === "model_rate_limited" && !retryable;
-  const advice = spent ? "Check the account's plan and billing." : ADVICE[code];
+  const next = advice ?? (spent ? "Check the account's plan and billing." : ADVICE[code]);
   return new OrchestratorError(
     code,
-    `Cannot get an answer from ${call.provider}/${call.model}: ${why}. ${advice}`,
+    `Cannot get an answer from ${call.provider}/${call.model}: ${why}. ${next}`,
     {
       ...options,
       kind: retryable ? "retryable" : "terminal",

@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { explainConnection, type Network } from "../../llm/connection.ts";
+import { explainConnection, type Network, readSocketError } from "../../llm/connection.ts";
 
 /** A network on which one stage fails. */
 function network(failing?: keyof Network) {
@@ -60,4 +60,14 @@ Deno.test("explainConnection() finds the stage on a real network", async () => {
   expect(await failing("https://")).toBe("tls");
   await close();
   expect(await failing("http://")).toBe("connection");
+});
+
+Deno.test("readSocketError() knows what nobody answers and what has no address, and nothing else", () => {
+  const read = (fields: object) => readSocketError(Object.assign(new Error("no"), fields))?.why;
+  const refused = { code: "ECONNREFUSED", syscall: "connect", port: 9 };
+  expect(read({ ...refused, address: "127.0.0.1" })).toBe("nothing answers at 127.0.0.1 (port 9)");
+  expect(read({ ...refused, address: "::1" })).toBe("nothing answers at [::1] (port 9)");
+  expect(read({ code: "ENOTFOUND", syscall: "getaddrinfo", hostname: "ai.example" }))
+    .toBe("the name ai.example cannot be resolved");
+  expect(read({ code: "ECONNRESET", syscall: "read" })).toBe(undefined);
 });
