@@ -97,7 +97,12 @@ export function openSse(sessions: Sessions): SseStream {
     }
   };
   const keepAlive = setInterval(() => write(": keep-alive\n\n"), KEEP_ALIVE_MS);
-  const leave = sessions.add({ close: () => end() });
+  const leave = sessions.add({
+    close() {
+      write(": the server stops: go on at /v1/runs/{run_id}/events with Last-Event-ID\n\n");
+      end();
+    },
+  });
 
   const body = new ReadableStream<Uint8Array>({
     start(given) {

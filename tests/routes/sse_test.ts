@@ -107,6 +107,19 @@ test("room() waits until the reader has caught up, or is gone", async () => {
   }
 });
 
+test("a stream that ends because the server stops says so", async () => {
+  const shutdown = new AbortController();
+  const sessions = createSessions(shutdown.signal);
+  const streams = [openSse(sessions)];
+  streams[0]!.send("a", "1", 7);
+  shutdown.abort();
+  streams.push(openSse(sessions));
+  const [early, late] = await Promise.all(streams.map(({ response }) => response.text()));
+  expect(early).toMatch(/^id: 7\nevent: a\ndata: 1\n\n: the server stops: .*Last-Event-ID\n\n$/);
+  expect(late).toMatch(/^: the server stops: .*\n\n$/);
+  expect(sessions.size).toBe(0);
+});
+
 test("cancel by the reader ends everything", async () => {
   const { stream, reader, sessions } = open();
   expect(sessions.size).toBe(1);
