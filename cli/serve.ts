@@ -1,7 +1,8 @@
 /** `orchestrator serve`: listens until it is told to stop, then drains. @module */
 import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
-import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
+import { unknownName } from "../json/suggest.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { createSignals, SIGNALS } from "./signals.ts";
@@ -25,19 +26,19 @@ export interface ServeDeps {
 export function addServe(program: Command, deps: ServeDeps): void {
   program.command("serve", { isDefault: true })
     .description("listen for requests and advance runs (what happens without a command)")
-    .argument("[command]", "none: this is what happens without one")
+    .allowExcessArguments() // of the program: a command that there is not
     .option("--host <name>", "address to listen on, instead of HOST")
     .option("--port <number>", "port to listen on, instead of PORT")
-    .action((word: string | undefined, { host, port }: { host?: string; port?: string }) =>
-      word
-        ? program.error(`error: unknown command '${word}'`)
-        : serve(deps, { ...(host && { HOST: host }), ...(port && { PORT: port }) })
-    );
+    .action(({ host, port }: { host?: string; port?: string }, { args: [word] }: Command) => {
+      const names = program.commands.map((command) => command.name());
+      if (word) program.error(`error: ${unknownName("command", word, names)}`);
+      return serve(deps, { ...(host && { HOST: host }), ...(port && { PORT: port }) });
+    });
 }
 
 /** Listens; ends the process after SIGTERM or SIGINT, or when another worker has taken over. */
 export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void> {
-  const config = deps.config(variables);
+  const config = configure(deps, variables);
   const log = deps.log(config);
   const stopping = Promise.withResolvers<number>();
   const onFenced = () => stopping.resolve(1);
@@ -75,6 +76,23 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   log.info("stopped");
   log.flush();
   deps.exit(code);
+}
+
+/** What is wrong with an option is told of the option, not of the variable that it stands for. */
+function configure(deps: ServeDeps, variables: Env): Config {
+  try {
+    return deps.config(variables);
+  } catch (cause) {
+    const issues = toOrchestratorError(cause).issues ?? [];
+    const wrong = issues.filter(({ location }) => variables[location]);
+    if (wrong.length === 0) throw cause;
+    const lines = wrong.map(({ location, message }) => {
+      const option = `--${location.toLowerCase()}`;
+      return `\n- ${option} ${sentence(message.replaceAll(`${location}=`, `${option} `))}`;
+    });
+    const text = `Cannot serve: mend these options.${lines.join("")}`;
+    throw new OrchestratorError("config_invalid", text, { cause });
+  }
 }
 
 async function listen(

@@ -125,7 +125,9 @@ interface Place {
 /** Logs what is the server's fault and hides from the client what it cannot use. */
 export function problemOfThrown(error: unknown, place: Place, log: Log): Problem {
   if (error instanceof OrchestratorError && error.code !== "internal") {
-    if (statusOf(error.code) >= 500) log.warn("request failed", { ...place, error });
+    // A stop is no fault: where it was noticed is of no use.
+    if (error.code === "shutting_down") log.info("request ended: the server stops", { ...place });
+    else if (statusOf(error.code) >= 500) log.warn("request failed", { ...place, error });
     return problemOf(error, place.request_id);
   }
   log.error("request failed unexpectedly", { ...place, error });

@@ -61,7 +61,7 @@ Deno.test("what a newcomer gets wrong is answered in one sentence, without a sta
         return stderr;
       };
       expect(await said(["serve", "--port", port])).toContain(`Cannot listen on port ${port}`);
-      expect(await said(["serv"])).toContain("unknown command 'serv'");
+      expect(await said(["serv"])).toContain('unknown command "serv"; did you mean "serve"?');
       const unusable = { ORCHESTRATOR_HOME: `${home}/file` };
       expect(await said(["serve"], unusable)).toContain("Set ORCHESTRATOR_HOME");
       expect(await said(["new-agent", "poet"], unusable)).toContain("Set ORCHESTRATOR_HOME");

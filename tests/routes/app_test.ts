@@ -309,12 +309,21 @@ Deno.test("an error nobody expected is logged whole and hidden from the client",
   expect(log[0]).toMatchObject({ level: "error", fields: { error: secret, path: "/health" } });
 });
 
-Deno.test("503 comes with Retry-After and a warning", async () => {
+Deno.test("a server that stops answers 503 with Retry-After, and logs no fault", async () => {
   const { post, engine, log } = setup();
   engine.state.fail = new OrchestratorError("shutting_down", "Cannot start: stopping.");
   const response = await post("/v1/chat", ASK);
   expect(response.headers.get("retry-after")).toBe("1");
   await expectProblem(response, 503, "shutting_down");
+  const ended = log.find(({ message }) => message === "request ended: the server stops");
+  expect(ended).toMatchObject({ level: "info", fields: { path: "/v1/chat" } });
+  expect(log.every(({ fields }) => fields?.error === undefined)).toBe(true);
+});
+
+Deno.test("503 of a store that is gone comes with a warning", async () => {
+  const { post, engine, log } = setup();
+  engine.state.fail = new OrchestratorError("store_unavailable", "Cannot write: the disk is gone.");
+  await expectProblem(await post("/v1/chat", ASK), 503, "store_unavailable");
   expect(log.some(({ level }) => level === "warn")).toBe(true);
 });
 
