@@ -9,6 +9,7 @@ import { joinBytes } from "../bytes.ts";
 import { type Issue, OrchestratorError, sentence } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { AppEnv } from "./deps.ts";
+import { parse } from "./issues.ts";
 import { parseJson } from "./json.ts";
 
 /** Media types of JSON. */
@@ -50,9 +51,9 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
 
 /** `value` as the schema makes it. @throws `validation_failed` with a JSON pointer per problem */
 export function validate<T>(schema: z.ZodType<T>, value: Json): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw validationFailed(result.error.issues.flatMap(toIssues));
+  const result = parse(schema, value);
+  if ("data" in result) return result.data;
+  throw validationFailed(result.issues);
 }
 
 /** The 422 for these issues. */
@@ -65,22 +66,6 @@ export function validationFailed(issues: Issue[]): OrchestratorError {
       sentence(`Cannot accept the request${where}`)
     } Mend what \`errors\` lists and send it again.`,
     { issues },
-  );
-}
-
-function toIssues(issue: z.core.$ZodIssue): Issue[] {
-  const location = pointer(issue.path);
-  if (issue.code !== "unrecognized_keys") return [{ location, message: issue.message }];
-  return issue.keys.map((key) => ({
-    location: `${location}${pointer([key])}`,
-    message: "unknown field",
-  }));
-}
-
-/** RFC 6901. */
-function pointer(path: PropertyKey[]): string {
-  return path.map((part) => "/" + String(part).replaceAll("~", "~0").replaceAll("/", "~1")).join(
-    "",
   );
 }
 

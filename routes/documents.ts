@@ -116,7 +116,7 @@ async function readUpload(c: C, max_bytes: number): Promise<NewDocument> {
   if (MULTIPART.test(type)) return await readForm(c, type, max_bytes);
   const { metadata, ...query } = c.req.query();
   return {
-    ...validate(description, withMetadata(query, metadata)),
+    ...validate(description, withMetadata(query, metadata, "?metadata")),
     bytes: await readBytes(c.req.raw, max_bytes),
     ...(type ? { type } : {}),
   };
@@ -142,15 +142,19 @@ async function readForm(c: C, type: string, max_bytes: number): Promise<NewDocum
   );
   return {
     name: file.name,
-    ...validate(description, withMetadata(fields, metadata)),
+    ...validate(description, withMetadata(fields, metadata, "the part `metadata`")),
     bytes: new Uint8Array(await file.arrayBuffer()),
     ...(file.type ? { type: file.type } : {}),
   };
 }
 
 /** Where everything is text, metadata is JSON. */
-function withMetadata(fields: Record<string, string>, metadata: string | undefined): Json {
-  return metadata === undefined ? fields : { ...fields, metadata: parseJson(metadata) };
+function withMetadata(
+  fields: Record<string, string>,
+  metadata: string | undefined,
+  part: string,
+): Json {
+  return metadata === undefined ? fields : { ...fields, metadata: parseJson(metadata, part) };
 }
 
 function badForm(why: string): OrchestratorError {

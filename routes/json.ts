@@ -13,14 +13,15 @@ const MAX_DEPTH = 64;
 /**
  * Parses `text`.
  *
+ * @param part where the text is from, when it is not the whole of what was sent
  * @throws `invalid_request` with line and column when it is not JSON, or when it is too deep
  */
-export function parseJson(text: string): Json {
+export function parseJson(text: string, part?: string): Json {
   let value: Json;
   try {
     value = JSON.parse(text);
   } catch {
-    throw notJson(text);
+    throw notJson(text, part);
   }
   harden(value, 1);
   return value;
@@ -48,14 +49,23 @@ function harden(value: Json, depth: number): void {
   }
 }
 
-function notJson(text: string): OrchestratorError {
+function notJson(text: string, part?: string): OrchestratorError {
+  const what = part === undefined ? "the JSON" : `the JSON of ${part}`;
+  const prefix = part === undefined ? "" : `${part}, `;
+  if (text.trim() === "") {
+    return new OrchestratorError(
+      "invalid_request",
+      `Cannot read ${what}: there is none, it is empty. Send some, at least {}.`,
+      { issues: [{ location: part ?? "", message: "empty" }] },
+    );
+  }
   const before = text.slice(0, errorOffset(text));
   const line = before.split("\n").length;
   const column = before.length - before.lastIndexOf("\n");
   const location = `line ${line}, column ${column}`;
   return new OrchestratorError(
     "invalid_request",
-    `Cannot read the JSON: it is not valid at ${location}. Mend it and send it again.`,
-    { issues: [{ location, message: "not valid JSON from here on" }] },
+    `Cannot read ${what}: it is not valid at ${location}. Mend it and send it again.`,
+    { issues: [{ location: `${prefix}${location}`, message: "not valid JSON from here on" }] },
   );
 }

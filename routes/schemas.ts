@@ -64,7 +64,9 @@ export const chatRequest = z.strictObject({
   busyNeedsConversation(request, check);
   const { messages, prompt } = request;
   if ((messages === undefined) === (prompt === undefined)) {
-    const message = messages ? "send either messages or prompt, not both" : "missing, as is prompt";
+    const message = messages
+      ? "send either messages or prompt, not both"
+      : "missing: send messages or prompt";
     check.addIssue({ code: "custom", path: ["messages"], message });
   }
   if (messages && messages.length > 0 && messages.at(-1)!.role !== "user") {
@@ -128,7 +130,9 @@ export const decideRequest = z.strictObject({
 /** `POST /workflow/start`. */
 export const workflowRequest = z.strictObject({
   user_goal: z.string().trim().min(1, "must not be empty").max(10_000),
-  dataset_url: z.string().min(1, "must not be empty").max(2_000),
+  dataset_url: z.string().max(2_000).regex(/^[a-z][a-z0-9+.-]*:\/\/\S+$/, {
+    error: "must be an http(s) URL, or artifact://art_… of an uploaded file",
+  }),
 });
 
 /** `POST /workflow/{id}/approve` and `/reject`. */

@@ -118,6 +118,18 @@ Deno.test("uploads that cannot be taken are refused with their reason", async ()
   }
 });
 
+Deno.test("metadata of a form that is not JSON is named", async () => {
+  await using it = await app();
+  const form = new FormData();
+  form.set("file", new File(["x"], "a.txt", { type: "text/plain" }));
+  form.set("metadata", "{");
+  const response = await it.app.request("/v1/documents", { method: "POST", body: form });
+  expect([response.status, (await response.json()).detail]).toEqual([
+    400,
+    "Cannot read the JSON of the part `metadata`: it is not valid at line 1, column 2. Mend it and send it again.",
+  ]);
+});
+
 Deno.test("a form without a file is refused", async () => {
   await using it = await app();
   const form = new FormData();

@@ -67,3 +67,23 @@ Deno.test("parseJson() gives what JSON.parse gives, without __proto__", () => {
     '{"b":[{}]}',
   );
 });
+
+Deno.test("parseJson() says that there is nothing, and which part it could not read", () => {
+  const refusal = (text: string, part?: string) => {
+    try {
+      parseJson(text, part);
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(refusal(" ")).toMatchObject({
+    message: "Cannot read the JSON: there is none, it is empty. Send some, at least {}.",
+    issues: [{ location: "", message: "empty" }],
+  });
+  expect(refusal("{", "?metadata")).toMatchObject({
+    message: expect.stringContaining(
+      "Cannot read the JSON of ?metadata: it is not valid at line 1",
+    ),
+    issues: [{ location: "?metadata, line 1, column 2" }],
+  });
+});
