@@ -24,8 +24,8 @@ export interface CheckLine {
 
 /** The parts of a check that other modules do. Both get a valid config. */
 export interface CheckDeps {
-  /** What is wrong with agents, prompts and pipelines. */
-  problems(config: Config): Promise<Issue[]>;
+  /** What is wrong with agents, prompts, pipelines and tools, and what is hardly meant. */
+  definitions(config: Config): Promise<{ problems: Issue[]; warnings: Issue[] }>;
   /** Asks the chosen provider for its models. Throws `model_*` errors. */
   ping(config: Config): Promise<{ latency_ms: number; models: string[] }>;
 }
@@ -70,13 +70,21 @@ export async function checkConfig(
 /** The lines as text for people. */
 export function formatCheck(lines: CheckLine[], color: boolean): string {
   const codes = { ok: 32, info: 36, warning: 33, problem: 31 };
-  const count = lines.filter(({ state }) => state === "problem").length;
+  const count = (wanted: CheckLine["state"]) =>
+    lines.filter(({ state }) => state === wanted).length;
   const rows = lines.map(({ state, subject, message }) => {
     const label = state.padEnd(8);
     return `${color ? `\x1b[${codes[state]}m${label}\x1b[0m` : label} ${subject} ${message}`;
   });
-  const end = count === 0 ? "Ready." : `${count} ${count === 1 ? "problem" : "problems"} to mend.`;
+  const [problems, warnings] = [count("problem"), count("warning")];
+  const end = problems > 0
+    ? `${counted(problems, "problem")} to mend.`
+    : `Ready${warnings > 0 ? `, with ${counted(warnings, "warning")}` : ""}.`;
   return `${rows.join("\n")}\n\n${end}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function line(state: CheckLine["state"], { location, message }: Issue): CheckLine {
@@ -117,9 +125,13 @@ async function checkLock(data_dir: string): Promise<CheckLine> {
 }
 
 async function checkDefinitions(config: Config, deps: CheckDeps): Promise<CheckLine[]> {
-  const issues = await deps.problems(config);
-  if (issues.length > 0) return issues.map((issue) => line("problem", issue));
-  return [{ state: "ok", subject: "definitions", message: "agents, prompts and pipelines parse" }];
+  const { problems, warnings } = await deps.definitions(config);
+  const parse = { subject: "definitions", message: "agents, prompts and pipelines parse" };
+  return [
+    ...(problems.length === 0 ? [{ state: "ok" as const, ...parse }] : []),
+    ...problems.map((issue) => line("problem", issue)),
+    ...warnings.map((issue) => line("warning", issue)),
+  ];
 }
 
 function chosenProvider({ models }: Config): CheckLine {

@@ -57,8 +57,8 @@ function commandLine(): Command {
     exit: Deno.exit,
   });
   addCheck(program, io, {
-    problems: async (config) =>
-      (await import("../parts/definitions.ts")).definitionProblems(config),
+    definitions: async (config) =>
+      (await import("../parts/definitions.ts")).definitionFindings(config),
     ping: async (config) => (await import("../parts/models.ts")).ping(config),
   });
   addNewAgent(program, io);

@@ -50,7 +50,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   service.keepWatch();
   // The service has loaded it by now; a static import would make `--version` wait for it.
   const tell = async () =>
-    (await import("../parts/definitions.ts")).tellIssues(service.catalog, log);
+    (await import("../parts/definitions.ts")).tellIssues(service.catalog, config, log);
   tell();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),

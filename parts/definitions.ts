@@ -5,6 +5,7 @@ import { agentStateTask } from "../pipeline/agent_state.ts";
 import type { ApprovalDeps } from "../pipeline/approvals/mod.ts";
 import { createNodeCache } from "../pipeline/cache.ts";
 import { type Catalog, createCatalog } from "../pipeline/catalog.ts";
+import { unreadDefinitions } from "../pipeline/definition_files.ts";
 import {
   createProgram,
   type Definition,
@@ -41,10 +42,17 @@ export function builtInTasks(services: Services): Tasks {
 /** Those that are made with what the service remembers and has installed. */
 export const MADE = ["capabilities", "keep_summary", "read_conversation", "remember"] as const;
 
-/** What is wrong with the agents, prompts and pipelines of a home folder. */
-export async function definitionProblems(config: Config): Promise<Issue[]> {
+/** What a home folder's definitions cannot work with, and what is hardly meant. */
+export interface DefinitionFindings {
+  problems: Issue[];
+  warnings: Issue[];
+}
+
+/** What is wrong with the agents, prompts, pipelines and tools of a home folder. */
+export async function definitionFindings(config: Config): Promise<DefinitionFindings> {
+  const roots = definitionFolders(config.home);
   const catalog = createCatalog({
-    roots: definitionFolders(config.home),
+    roots,
     tasks: [...Object.keys(builtInTasks({})), ...MADE],
     services: [...NOTEBOOK_SERVICES, ...Object.keys(config.services)],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
@@ -54,15 +62,25 @@ export async function definitionProblems(config: Config): Promise<Issue[]> {
   const issues = [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
-  return [...issues, ...toolFileIssues(config)];
+  return {
+    problems: [...issues, ...toolFileIssues(config)],
+    warnings: await unreadDefinitions(roots),
+  };
 }
 
 /**
- * Logs a warning for each definition that cannot be used, with the first thing that is wrong with it:
- * what nobody asks for would stay silent otherwise. Never fails.
+ * Logs a warning for each definition that cannot be used, with the first thing that is wrong with it,
+ * and for each file that is not read: what nobody asks for would stay silent otherwise. Never fails.
  */
-export async function tellIssues(catalog: Pick<Catalog, "list">, log: Logger): Promise<void> {
+export async function tellIssues(
+  catalog: Pick<Catalog, "list">,
+  { home }: Pick<Config, "home">,
+  log: Logger,
+): Promise<void> {
   try {
+    for (const { location, message } of await unreadDefinitions(definitionFolders(home))) {
+      log.warn("a file is not read as a definition", { file: location, issue: message });
+    }
     const { pipelines, agents, prompts } = await catalog.list();
     for (const { name, file = name, issues } of [...pipelines, ...agents, ...prompts]) {
       const [first] = issues ?? [];

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { type ErrorCode, type Issue, OrchestratorError, sentence } from "../errors.ts";
 import { type AgentProfile, parseProfile } from "./agent/profile.ts";
 import { promptIssues } from "./agent/prompt.ts";
-import { listFiles, readText } from "./folders.ts";
+import { listFiles, readText, unreadFiles } from "./folders.ts";
 import { memo } from "./memo.ts";
 
 /** Folders; a later one overrides an earlier one, file by file. The first ones are built in. */
@@ -19,6 +19,17 @@ export interface DefinitionRoots {
 
 /** Paths of files by name. */
 export type Files = Record<keyof DefinitionRoots, Map<string, string>>;
+
+const EXTENSIONS = { pipelines: ".yaml", agents: ".md", prompts: ".md" } as const;
+
+/** The user's files that are not read because of what they are or are called. */
+export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]> {
+  const kinds = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
+  const found = kinds.flatMap((kind) =>
+    roots[kind].slice(1).map((folder) => unreadFiles(folder, EXTENSIONS[kind]))
+  );
+  return (await Promise.all(found)).flat();
+}
 
 /** Reads definition files. */
 export class DefinitionFiles {
@@ -34,9 +45,9 @@ export class DefinitionFiles {
     this.#files ??= (async () => {
       const { pipelines, agents, prompts } = this.roots;
       return {
-        pipelines: await listFiles(pipelines, ".yaml"),
-        agents: await listFiles(agents, ".md"),
-        prompts: await listFiles(prompts, ".md"),
+        pipelines: await listFiles(pipelines, EXTENSIONS.pipelines),
+        agents: await listFiles(agents, EXTENSIONS.agents),
+        prompts: await listFiles(prompts, EXTENSIONS.prompts),
       };
     })();
     return this.#files;

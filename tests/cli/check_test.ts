@@ -17,7 +17,7 @@ async function inHome(test: (home: string) => Promise<void>): Promise<void> {
 }
 
 const fine: CheckDeps = {
-  problems: () => Promise.resolve([]),
+  definitions: () => Promise.resolve({ problems: [], warnings: [] }),
   ping: () => Promise.resolve({ latency_ms: 12.4, models: ["gpt-5-mini", "gpt-x"] }),
 };
 
@@ -81,9 +81,12 @@ Deno.test("checkConfig() reports a home folder that cannot be made", () =>
 Deno.test("checkConfig() reports what is wrong with definitions", () =>
   inHome(async (home) => {
     const issue = { location: "agents/x.md line 3", message: "is wrong" };
-    const deps = { ...fine, problems: () => Promise.resolve([issue]) };
-    expect(find(await checkConfig({ ORCHESTRATOR_HOME: home }, deps), issue.location))
-      .toEqual([["problem", "is wrong"]]);
+    const odd = { location: "agents/y.md line 4", message: "is odd" };
+    const definitions = () => Promise.resolve({ problems: [issue], warnings: [odd] });
+    const lines = await checkConfig({ ORCHESTRATOR_HOME: home }, { ...fine, definitions });
+    expect(find(lines, "definitions")).toEqual([]);
+    expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
+    expect(find(lines, odd.location)).toEqual([["warning", "is odd"]]);
   }));
 
 Deno.test("checkConfig() needs no folder on Deno Deploy", async () => {
@@ -162,6 +165,8 @@ Deno.test("formatCheck() marks states with words, and with colours where asked t
   const line: CheckLine = { state: "ok", subject: "s", message: "m" };
   expect(formatCheck([line], false)).toBe("ok       s m\n\nReady.\n");
   expect(formatCheck([line], true)).toBe("\x1b[32mok      \x1b[0m s m\n\nReady.\n");
+  const odd: CheckLine = { ...line, state: "warning" };
+  expect(formatCheck([line, odd], false)).toContain("\n\nReady, with 1 warning.\n");
   const two = [line, { ...line, state: "problem" }, { ...line, state: "problem" }] as CheckLine[];
   expect(formatCheck(two, false)).toContain("2 problems to mend.");
 });

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { dirname, join } from "node:path";
 import { type Config, type Env, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
-import { tellIssues } from "../../parts/definitions.ts";
+import { definitionFindings, tellIssues } from "../../parts/definitions.ts";
 import { createLogger } from "../../telemetry/log.ts";
 
 /** A home folder with these files; it is removed afterwards. */
@@ -40,7 +40,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
     const log = createLogger({ level: "warn", format: "json", write });
     const { catalog, close } = await createOrchestrator({ config, log });
     try {
-      await tellIssues(catalog, log);
+      await tellIssues(catalog, config, log);
       log.flush();
       expect(lines.map(({ message, file }) => [message, file])).toEqual(
         ["pipelines/oops.yaml", "pipelines/yaml.yaml", "agents/bad.md"]
@@ -51,7 +51,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
       lines.length = 0;
       await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
       catalog.reload();
-      await tellIssues(catalog, log);
+      await tellIssues(catalog, config, log);
       log.flush();
       expect(lines.map(({ file }) => file!.slice(home.length + 1)))
         .toEqual(["pipelines/yaml.yaml", "agents/bad.md"]);
@@ -60,10 +60,41 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
     }
   }));
 
+const UNREAD = {
+  "pipelines/ok.yml": GOOD,
+  "pipelines/Loop.yaml": GOOD,
+  "pipelines/.keep": "",
+  "pipelines/more/own.yaml": GOOD,
+  "agents/README.md": "About them.",
+  "prompts/My prompt.txt": "Hello",
+};
+const REASONS = [
+  ["pipelines/Loop.yaml", "is not read because of its name: rename it to loop.yaml"],
+  ["pipelines/more", "is not read: only regular files directly in this folder are"],
+  ["pipelines/ok.yml", "is not read because of its name: rename it to ok.yaml"],
+  ["prompts/My prompt.txt", "is not read because of its name: rename it to my_prompt.md"],
+];
+
+Deno.test("definitionFindings() warns of files that are not read, tellIssues() too", () =>
+  inHome(UNREAD, async (home, config) => {
+    const { problems, warnings } = await definitionFindings(config);
+    expect(problems).toEqual([]);
+    expect(warnings.map(({ location, message }) => [location.slice(home.length + 1), message]))
+      .toEqual(REASONS);
+    const told: unknown[] = [];
+    const log = createLogger({ level: "warn", format: "json", write: (text) => told.push(text) });
+    const list = () => Promise.resolve({ pipelines: [], agents: [], prompts: [] });
+    await tellIssues({ list }, config, log);
+    log.flush();
+    for (const [file, reason] of REASONS) {
+      expect(told.join()).toContain(`/${file}","issue":"${reason}`);
+    }
+  }));
+
 Deno.test("tellIssues() logs its own failure", async () => {
   const lines: string[] = [];
   const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
-  await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, log);
+  await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, { home: "/nowhere" }, log);
   log.flush();
   expect(lines.join()).toContain("the definitions cannot be listed");
 });
