@@ -36,3 +36,18 @@ Deno.test("AGENTS.md has the layers of dev/layers.ts", () => {
   expect(layers.length).toBeGreaterThan(10);
   expect([...shown].sort()).toEqual([...layers].sort());
 });
+
+Deno.test("README.md gives its commands files that are there", () => {
+  const files = [...read("README.md").matchAll(/--document (\S+)/g)].map(([, path]) => path!);
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.filter((path) => !existsSync(resolve(ROOT, path)))).toEqual([]);
+});
+
+Deno.test("docs/data-science.md waits for the code before it approves it", () => {
+  const blocks = read("docs/data-science.md").split("```bash\n").slice(1)
+    .map((rest) => rest.split("```")[0]!).filter((block) => block.includes("/approve"));
+  expect(blocks.length).toBe(2);
+  for (const block of blocks) {
+    expect(block).toMatch(/\/start"[\s\S]*\/status".*awaiting_approval[\s\S]*\/approve/);
+  }
+});

@@ -22,6 +22,15 @@ Deno.test("a document is found by its words, in other forms, with the way to the
   expect((await docs.search("submarine")).results).toEqual([]);
 });
 
+Deno.test("the example of docs/knowledge.md has the score that the page shows", async () => {
+  const page = await Deno.readTextFile(new URL("../../docs/knowledge.md", import.meta.url));
+  await using docs = await library();
+  await docs.add("The museum opens at nine.", { title: "Museum", type: "text/plain" });
+  const { results } = await docs.search("When does the museum open?");
+  const [, shown] = /"score": ([\d.]+)/.exec(page) ?? [];
+  expect(results[0]?.score.toPrecision(2)).toBe(Number(shown).toPrecision(2));
+});
+
 Deno.test("the same bytes in a collection are kept once, in another one again", async () => {
   await using docs = await library();
   const first = await docs.add(GUIDE);

@@ -122,6 +122,10 @@ Deno.test("the pipelines of docs/pipelines.md wait, branch and run others as it 
   const cities = ["1. GRAZ", "2. LINZ", "3. "];
   expect(survey.ended).toEqual({ output: { facts: 3, cities } });
   expect(survey.ctx.ran).toContain("look.cities/each[1]/name");
+  const [, request = ""] = /-d '(\{"pipeline": "survey".*\})'/.exec(DOCS) ?? [];
+  const [, answered = ""] = /answers with `"output": (\{.*\})`/.exec(DOCS) ?? [];
+  const asked = await runDocumented("survey", { input: JSON.parse(request).input });
+  expect(asked.ended).toEqual({ output: JSON.parse(answered) });
   const digest = async (fails: boolean) =>
     (await runDocumented("digest", {
       input,
