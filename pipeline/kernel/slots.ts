@@ -113,8 +113,9 @@ export class Slots {
     const [found] = await this.store.getMany<Place>([place]);
     const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
     const [turn] = await this.turns(tenant, key, 1);
-    if (!found && !settled && (run.placed || run.journal.isFlushing)) {
-      // Its first commit, which takes the place, has begun since that was read.
+    const isEarly = found ? found.value.run !== id : run.placed || run.journal.isFlushing;
+    if (isEarly && !settled) {
+      // Read before its first commit took the place, or before the run ahead had left it.
       await run.journal.flush();
       return await this.leave(run, true);
     }
