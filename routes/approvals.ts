@@ -9,7 +9,7 @@ import { type Approval, type ApprovalStatus, viewApproval } from "../pipeline/ap
 import type { Json } from "../pipeline/kernel/events.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { badHeader, readCursor, readLimit } from "./headers.ts";
+import { badHeader, readCursor, readLimit, readQuery } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { approvalLinks } from "./run_view.ts";
 import { decideRequest, ID } from "./schemas.ts";
@@ -21,7 +21,7 @@ export function approvalRoutes({ approvals, engine, settings }: AppDeps): Hono<A
   const app = new Hono<AppEnv>();
 
   app.get("/v1/approvals", async (c) => {
-    const page = await approvals.list(tenantOf(c), readQuery(c));
+    const page = await approvals.list(tenantOf(c), readListQuery(c));
     return c.json({
       approvals: page.approvals.map(view),
       next_cursor: page.next_cursor ?? null,
@@ -53,8 +53,8 @@ function view(approval: Approval) {
   return { ...viewApproval(approval), links: approvalLinks(approval) };
 }
 
-function readQuery(c: Context<AppEnv>) {
-  const { status, run, limit, cursor } = c.req.query();
+function readListQuery(c: Context<AppEnv>) {
+  const { status, run, limit, cursor } = readQuery(c, "status", "run", "limit", "cursor");
   if (status !== undefined && !STATUSES.includes(status as ApprovalStatus)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }

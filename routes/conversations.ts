@@ -2,14 +2,14 @@
 import { Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { readCursor, readLimit } from "./headers.ts";
+import { readCursor, readLimit, readQuery } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
 
 /** The endpoints of conversations. */
 export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .get("/v1/conversations", async (c) => {
-      const { limit, cursor } = c.req.query();
+      const { limit, cursor } = readQuery(c, "limit", "cursor");
       const page = await conversations.list(tenantOf(c), {
         limit: readLimit(limit),
         cursor: readCursor(cursor, "run"),
@@ -20,8 +20,9 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
     .get("/v1/conversations/:id", async (c) => {
       const tenant = tenantOf(c);
       const id = c.req.param("id");
-      const limit = readLimit(c.req.query("limit"));
-      const before = readCursor(c.req.query("cursor"), "run");
+      const query = readQuery(c, "limit", "cursor");
+      const limit = readLimit(query.limit);
+      const before = readCursor(query.cursor, "run");
       const [head, summary, exchanges] = await Promise.all([
         conversations.head(tenant, id),
         conversations.summary(tenant, id),

@@ -9,7 +9,7 @@ import type { RunRecord } from "../pipeline/kernel/runs.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun } from "./find_run.ts";
-import { readCursor, readLimit } from "./headers.ts";
+import { readCursor, readLimit, readQuery } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
 import { viewRun } from "./run_view.ts";
 import { redriveRequest } from "./schemas.ts";
@@ -37,7 +37,7 @@ export function deadLetterRoutes({ engine, settings }: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
   app.get("/v1/dead-letters", async (c) => {
-    const { limit, cursor } = c.req.query();
+    const { limit, cursor } = readQuery(c, "limit", "cursor");
     const { runs, next_cursor } = await engine.list(tenantOf(c), {
       status: "failed",
       limit: readLimit(limit),

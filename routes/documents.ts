@@ -11,7 +11,7 @@ import { collectionName, metadata, searchRequest } from "../knowledge/schemas.ts
 import type { Json } from "../pipeline/kernel/events.ts";
 import { JSON_TYPE, readBody, readBytes, validate } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { readCursor, readInteger, readLimit } from "./headers.ts";
+import { readCursor, readInteger, readLimit, readQuery } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
@@ -53,7 +53,7 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.get("/v1/documents", async (c) => {
-    const { collection, limit, cursor } = c.req.query();
+    const { collection, limit, cursor } = readQuery(c, "collection", "limit", "cursor");
     const { documents, next_cursor } = await knowledge.list(tenantOf(c), {
       ...(collection === undefined ? {} : { collection }),
       limit: readLimit(limit),
@@ -85,13 +85,14 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.get("/v1/documents/:id/passages", async (c) => {
-    const from = readInteger(c.req.query("from"), {
+    const query = readQuery(c, "from", "limit");
+    const from = readInteger(query.from, {
       name: "?from",
       min: 0,
       max: 1_000_000,
       fallback: 0,
     });
-    const options = { from, limit: readLimit(c.req.query("limit")) };
+    const options = { from, limit: readLimit(query.limit) };
     const passages = await knowledge.passages(tenantOf(c), c.req.param("id"), options);
     return c.json({ passages });
   });

@@ -5,8 +5,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { Context } from "hono";
 import { OrchestratorError, sentence } from "../errors.ts";
+import { nearest } from "../json/suggest.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
+import type { AppEnv } from "./deps.ts";
 
 /** Longest wait a client can ask for, in seconds. */
 const MAX_WAIT_S = 300;
@@ -100,6 +103,35 @@ export function readInteger(
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
   if (value >= rules.min && value <= rules.max) return value;
   throw badHeader(rules.name, `must be a whole number from ${rules.min} to ${rules.max}`);
+}
+
+/**
+ * Reads the query parameters of a list. One that is unknown or there twice would be ignored, and the
+ * client would take for filtered what is not.
+ *
+ * @param names the parameters that the list knows
+ * @throws `invalid_request`
+ */
+export function readQuery<N extends string>(
+  { req }: Context<AppEnv>,
+  ...names: N[]
+): { [name in N]?: string } {
+  const given = req.queries();
+  for (const [name, values] of Object.entries(given)) {
+    if (!(names as string[]).includes(name)) {
+      const guess = nearest(name, names);
+      throw badHeader(
+        `?${name}`,
+        guess === undefined
+          ? "is no parameter of this list"
+          : `is unknown; did you mean ?${guess}?`,
+      );
+    }
+    if (values.length > 1) throw badHeader(`?${name}`, "is there more than once: send one");
+  }
+  return Object.fromEntries(Object.entries(given).map(([name, [value]]) => [name, value])) as {
+    [name in N]?: string;
+  };
 }
 
 /** Reads `?limit` of a list: 1 to 200, 50 unless given. */

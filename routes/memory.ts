@@ -5,7 +5,7 @@ import { OrchestratorError } from "../errors.ts";
 import { MAX_FACT_CHARS } from "../knowledge/memory.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { badHeader } from "./headers.ts";
+import { badHeader, readQuery } from "./headers.ts";
 import { actorOf, tenantOf } from "./identity.ts";
 import { ID } from "./schemas.ts";
 
@@ -35,7 +35,7 @@ export function memoryRoutes({ memory, recollection, settings }: AppDeps): Hono<
   const max_bytes = settings.max_body_bytes;
   return new Hono<AppEnv>()
     .get("/v1/memory", async (c) => {
-      const user = c.req.query("user_id");
+      const { user_id: user } = readQuery(c, "user_id");
       if (!user) throw badHeader("?user_id", "must say whose memory is asked for");
       return c.json({ memories: await memory.list(tenantOf(c), user) });
     })

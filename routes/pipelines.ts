@@ -11,7 +11,7 @@ import type { PipelineDetail, PipelineVersion } from "../pipeline/authoring.ts";
 import type { CatalogEntry } from "../pipeline/catalog.ts";
 import { JSON_TYPE, readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { readInteger, readTags } from "./headers.ts";
+import { readInteger, readQuery, readTags } from "./headers.ts";
 import { actorOf, tenantOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
@@ -27,6 +27,7 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
   app.get("/v1/pipelines", async (c) => {
+    readQuery(c);
     return c.json({ pipelines: (await pipelines.list(tenantOf(c))).map(viewEntry) });
   });
 
@@ -42,6 +43,7 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.get("/v1/pipelines/:name/versions", async (c) => {
+    readQuery(c);
     const name = c.req.param("name");
     const versions = await pipelines.versions(tenantOf(c), name);
     return c.json({ versions: versions.map(viewVersion) });
@@ -71,6 +73,7 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.get("/v1/schedules", async (c) => {
+    readQuery(c);
     return c.json({ schedules: await schedules.list(tenantOf(c)) });
   });
 

@@ -18,6 +18,7 @@ import {
   readIdempotencyKey,
   readLimit,
   readPrefer,
+  readQuery,
   within,
 } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
@@ -117,7 +118,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
 }
 
 async function list(c: C, { engine }: AppDeps) {
-  const { status, limit, cursor } = c.req.query();
+  const { status, limit, cursor } = readQuery(c, "status", "limit", "cursor");
   if (status !== undefined && !isWorkflowStatus(status)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }

@@ -16,6 +16,7 @@ import {
   readInteger,
   readLimit,
   readPrefer,
+  readQuery,
   within,
 } from "./headers.ts";
 import { findRun } from "./find_run.ts";
@@ -138,7 +139,7 @@ function readAfter(c: C): number {
 }
 
 function readListQuery(c: C): { status?: RunStatus; limit: number; cursor?: string } {
-  const { status, limit, cursor } = c.req.query();
+  const { status, limit, cursor } = readQuery(c, "status", "limit", "cursor");
   if (status !== undefined && !STATUSES.includes(status as RunStatus)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }

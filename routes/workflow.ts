@@ -9,7 +9,7 @@ import { OrchestratorError } from "../errors.ts";
 import type { Approval } from "../pipeline/approvals/mod.ts";
 import { readBody, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { badHeader, readCursor, readIdempotencyKey, readLimit } from "./headers.ts";
+import { badHeader, readCursor, readIdempotencyKey, readLimit, readQuery } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { ID, workflowDecision, workflowRequest } from "./schemas.ts";
 import { startRequest, underWay } from "./start.ts";
@@ -45,7 +45,7 @@ export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
   app.post("/workflow/:id/reject", (c) => decide(c, deps, "reject"));
 
   app.get("/workflows", async (c) => {
-    const { status, limit, cursor } = c.req.query();
+    const { status, limit, cursor } = readQuery(c, "status", "limit", "cursor");
     if (status !== undefined && !isWorkflowStatus(status)) {
       throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
     }

@@ -119,6 +119,31 @@ Deno.test("GET /v1/runs pages newest first and filters by status", async () => {
   open();
 });
 
+Deno.test("a list refuses parameters that it does not know or that are there twice", async () => {
+  const { app } = setup();
+  const refusal = async (path: string) =>
+    (await expectProblem(await app.request(path), 400, "invalid_request")).errors;
+  expect(await refusal("/v1/runs?state=failed")).toEqual([
+    { location: "?state", message: "is unknown; did you mean ?status?" },
+  ]);
+  expect(await refusal("/v1/runs?status=failed&status=completed")).toEqual([
+    { location: "?status", message: "is there more than once: send one" },
+  ]);
+  const lists = ["pipelines", "pipelines/echo/versions", "schedules", "approvals", "dead-letters"];
+  const more = [
+    "documents",
+    "documents/doc_1/passages",
+    "conversations",
+    "conversations/c",
+    "plans",
+  ];
+  for (const list of [...lists, ...more, "memory", "../workflows"]) {
+    expect(await refusal(`/v1/${list}?colour=x`)).toEqual([
+      { location: "?colour", message: "is no parameter of this list" },
+    ]);
+  }
+});
+
 for (const query of ["limit=0", "limit=201", "limit=x", "status=odd", "cursor="]) {
   Deno.test(`GET /v1/runs?${query} is 400`, async () => {
     const { app } = setup();
