@@ -28,6 +28,7 @@ import { keys, setText, type Store } from "../store/mod.ts";
 import type { ModelClient } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { toolFileIssues } from "../tools/web.ts";
+import { agentWarnings } from "./agent_warnings.ts";
 
 /** The tasks that pipelines may call by name. */
 export function builtInTasks(services: Services): Tasks {
@@ -64,7 +65,7 @@ export async function definitionFindings(config: Config): Promise<DefinitionFind
   );
   return {
     problems: [...issues, ...toolFileIssues(config)],
-    warnings: await unreadDefinitions(roots),
+    warnings: [...await unreadDefinitions(roots), ...await agentWarnings(agents, config)],
   };
 }
 

@@ -14,7 +14,17 @@ import { createMcpTools, createPins } from "../tools/mcp/mod.ts";
 import { createRegistry, type Registry, type ToolSet } from "../tools/mod.ts";
 import type { Sandbox } from "../tools/sandbox/mod.ts";
 import { createSearchDocuments } from "../tools/search_documents.ts";
-import { createWebTools } from "../tools/web.ts";
+import { createWebTools, toolFileNames } from "../tools/web.ts";
+
+/** The tools of the program. */
+const BUILT_IN = [
+  "search_documents",
+  "dataset",
+  "code_executor",
+  "fetch_page",
+  "web_search",
+  "http_request",
+];
 
 /** What tools are made with. */
 interface ToolParts {
@@ -45,6 +55,25 @@ export function configuredTools(
   const program: ToolSet = { name: "built_in", tools: () => Promise.resolve(built_in) };
   const sets = [program, web.files, ...services];
   return { tools: createRegistry({ store, now, log, sets, compile: web.compile }), services };
+}
+
+/**
+ * What a configuration says of its tools' names without connecting to anything: the names, and what
+ * those begin with that only servers and OpenAPI documents know.
+ */
+export function expectedTools(config: Config): { names: string[]; prefixes: string[] } {
+  const { mcp_servers, agents, datasource } = config.external;
+  const files = toolFileNames(config);
+  const others = agents.map(({ name }) => `agent_${name}`);
+  return {
+    names: [
+      ...BUILT_IN,
+      ...files.names,
+      ...(agents.length > 0 ? ["external_agent", ...others] : []),
+      ...(datasource ? ["datasource"] : []),
+    ],
+    prefixes: [...files.prefixes, ...mcp_servers.map(({ name }) => `${name}_`)],
+  };
 }
 
 /** Tools of what others run, which tell how they are doing. */

@@ -36,6 +36,15 @@ export function toolFileIssues(config: WebConfig): Issue[] {
   return readToolFiles(toolPaths(config)).issues;
 }
 
+/** Names of the tools in the tools files, and what those of their OpenAPI documents begin with. */
+export function toolFileNames(config: WebConfig): { names: string[]; prefixes: string[] } {
+  const { definitions, openapi } = readToolFiles(toolPaths(config));
+  return {
+    names: definitions.map(({ name }) => name),
+    prefixes: openapi.map(({ prefix = "" }) => prefix),
+  };
+}
+
 /** Makes them. Files are read at once, nothing is connected to. */
 export function createWebTools(
   config: WebConfig,

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/model.ts";
 import { schemaProblems } from "../../json/schema.ts";
-import { unknownName } from "../../json/suggest.ts";
+import { editDistance, unknownName } from "../../json/suggest.ts";
 import { readYaml, type YamlDocument } from "../graph/yaml.ts";
 
 /** An agent: plain JSON, part of a run's definition. */
@@ -84,6 +84,41 @@ export function parseProfile(text: string, name: string, prompts?: string[]): Ag
     system: body,
     system_line: bodyLine,
   };
+}
+
+/**
+ * What is well formed in a profile, yet hardly meant: fields whose names are nearly those of fields
+ * that are read, and tools that there are not.
+ *
+ * @param unknownTool what is wrong with a tool's name, if anything
+ * @throws as {@linkcode parseProfile}
+ */
+export function profileWarnings(
+  text: string,
+  name: string,
+  unknownTool: (tool: string) => string | undefined,
+): Issue[] {
+  const { tools } = parseProfile(text, name);
+  const yaml = readYaml(splitFrontMatter(text, name).matter, 2);
+  const given = (yaml.value ?? {}) as Record<string, unknown>;
+  const fields = Object.keys(given).flatMap((field) => {
+    const meant = field in frontMatter.shape ? undefined : nearField(field);
+    const message = `is not read: is "${meant}" meant? Rename or remove it`;
+    return meant ? [{ location: yaml.locate([field]), message }] : [];
+  });
+  const at = (index: number) =>
+    yaml.locate(Array.isArray(given.tools) ? ["tools", index] : ["tools"]);
+  const unknown = tools.flatMap((tool, index) => {
+    const message = unknownTool(tool);
+    return message ? [{ location: at(index), message }] : [];
+  });
+  return [...fields, ...unknown];
+}
+
+/** Short names have neighbours that other agent tools read: `hooks` and `tools`. */
+function nearField(field: string): string | undefined {
+  return Object.keys(frontMatter.shape)
+    .find((known) => editDistance(field.toLowerCase(), known) <= (known.length < 6 ? 1 : 2));
 }
 
 /** True for an agent that can be given work by others than the pipeline it was written for. */

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { type Config, type Env, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
 import { definitionFindings, tellIssues } from "../../parts/definitions.ts";
+import { expectedTools } from "../../parts/tools.ts";
 import { createLogger } from "../../telemetry/log.ts";
 
 /** A home folder with these files; it is removed afterwards. */
@@ -88,6 +89,68 @@ Deno.test("definitionFindings() warns of files that are not read, tellIssues() t
     log.flush();
     for (const [file, reason] of REASONS) {
       expect(told.join()).toContain(`/${file}","issue":"${reason}`);
+    }
+  }));
+
+const agent = (...lines: string[]) => `---\n${lines.join("\n")}\n---\nYou help.\n`;
+
+/** The warnings for `agents/a.md` with this front matter. */
+async function warned(lines: string[], env: Env = {}, files: Record<string, string> = {}) {
+  let found: string[][] = [];
+  await inHome({ "agents/a.md": agent(...lines), ...files }, async (home, config) => {
+    const { problems, warnings } = await definitionFindings(config);
+    expect(problems).toEqual([]);
+    found = warnings.map(({ location, message }) => [location.slice(home.length + 1), message]);
+  }, env);
+  return found;
+}
+
+Deno.test("definitionFindings() warns of misspelt tools and fields of an agent", async () => {
+  const goes = "Unless it is registered over the API, the agent goes without it";
+  expect(await warned(["capabilties: [x]", "temperatur: 1", "color: red", "hooks: {}"])).toEqual([
+    [
+      "agents/a.md, line 2, capabilties",
+      'is not read: is "capabilities" meant? Rename or remove it',
+    ],
+    ["agents/a.md, line 3, temperatur", 'is not read: is "temperature" meant? Rename or remove it'],
+  ]);
+  expect(await warned(["tools:", "  - dataset", "  - serch_documents"])).toEqual([[
+    "agents/a.md, line 4, tools[1]",
+    `unknown tool "serch_documents"; did you mean "search_documents"? ${goes}`,
+  ]]);
+  const [[place, message] = []] = await warned(["tools: dataset, weather"]);
+  expect(place).toBe("agents/a.md, line 2, tools");
+  expect(message).toContain('unknown tool "weather"; known are: search_documents, dataset,');
+});
+
+Deno.test("definitionFindings() knows tools of files, agents and data, and asks no server", async () => {
+  const tools = (...names: string[]) => [`tools: [${names.map((name) => `"${name}"`)}]`];
+  const env = {
+    MCP_SERVERS: '[{"name":"shop","url":"https://shop.example.com/mcp"}]',
+    EXTERNAL_AGENTS: '[{"name":"ann","url":"https://ann.example.com"}]',
+    DATASOURCE_BASE_URL: "https://data.example.com",
+  };
+  const own = {
+    "tools/own.yaml": "{name: own, description: Own., http: {url: https://a.example}}",
+  };
+  const named = tools("own", "agent_ann", "external_agent", "datasource", "shop_buy", "any_*");
+  expect(await warned(named, env, own)).toEqual([]);
+  const api = { "tools/api.yaml": "openapi: [{ document: https://api.example.com/o.json }]" };
+  expect(await warned(tools("anything"), {}, api)).toEqual([]);
+  expect((await warned(tools("datset"), {}, api)).length).toBe(1);
+});
+
+Deno.test("expectedTools() names the tools that a service has", () =>
+  inHome({}, async (_home, config) => {
+    const log = createLogger({ level: "error", format: "json", write: () => {} });
+    const { app, close } = await createOrchestrator({ config, log });
+    try {
+      const { tools } = await (await app.request("http://localhost/v1/tools")).json();
+      const names = tools.map(({ name }: { name: string }) => name);
+      expect(expectedTools(config)).toEqual({ names: expect.any(Array), prefixes: [] });
+      expect(expectedTools(config).names.toSorted()).toEqual(names.toSorted());
+    } finally {
+      await close();
     }
   }));
 

@@ -1,0 +1,36 @@
+/** What is hardly meant in the agents of a home folder. @module */
+import type { Config } from "../config.ts";
+import { type Issue, sentence } from "../errors.ts";
+import { nearest, unknownName } from "../json/suggest.ts";
+import { profileWarnings } from "../pipeline/agent/mod.ts";
+import type { CatalogEntry } from "../pipeline/catalog.ts";
+import { expectedTools } from "./tools.ts";
+
+/** Misspelt fields and tools of agents that can be used. */
+export async function agentWarnings(agents: CatalogEntry[], config: Config): Promise<Issue[]> {
+  const unknownTool = toolCheck(expectedTools(config));
+  const found = agents
+    .filter(({ source, issues }) => source === "home" && issues === undefined)
+    .map(async ({ name, file }) => {
+      const warnings = profileWarnings(await Deno.readTextFile(file!), name, unknownTool);
+      return warnings.map(({ location, message }) => ({
+        location: `${file}, ${location}`,
+        message,
+      }));
+    });
+  return (await Promise.all(found)).flat();
+}
+
+/** Tools may also be registered over the API, which nobody can know here. */
+function toolCheck({ names, prefixes }: ReturnType<typeof expectedTools>) {
+  return (name: string) => {
+    if (names.includes(name) || name.endsWith("*")) return undefined;
+    if (prefixes.some((prefix) => prefix !== "" && name.startsWith(prefix))) return undefined;
+    // A document whose tools have no prefix may hold any name: only what is nearly another is told.
+    if (prefixes.includes("") && nearest(name, names) === undefined) return undefined;
+    return `${
+      sentence(unknownName("tool", name, names))
+    } Unless it is registered over the API, the ` +
+      "agent goes without it";
+  };
+}
