@@ -22,8 +22,13 @@ async function create(options: OrchestratorOptions): Promise<Orchestrator> {
   const { configuredStore } = await import("../parts/store.ts");
   const opening = configuredStore(options.config);
   opening.catch(() => {}); // whoever awaits it tells
-  const { createOrchestrator } = await import("../orchestrator.ts");
-  return await createOrchestrator({ ...options, opening });
+  try {
+    const { createOrchestrator } = await import("../orchestrator.ts");
+    return await createOrchestrator({ ...options, opening });
+  } catch (error) {
+    await opening.then(({ close }) => close(), () => {});
+    throw error;
+  }
 }
 
 function commandLine(): Command {

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { brotliCompress, constants } from "node:zlib";
+import { brotliCompress, brotliDecompressSync, constants } from "node:zlib";
 
 /** How each module begins that is not packed; CommonJS packages use `require`. */
 const FIRST = `import { loadPacked } from "./preamble.js";
@@ -39,18 +39,33 @@ export interface Packer {
 
 /** Writes `bytes` compressed as `path` with `.br` behind it. */
 export async function pack(bytes: Uint8Array, path: string, { cache }: Packer): Promise<void> {
-  const known = join(cache, createHash("sha256").update(bytes).digest("hex"));
-  if (!existsSync(known)) {
+  const hash = hashOf(bytes);
+  const known = join(cache, hash);
+  if (!existsSync(known) || unpackedHash(known) !== hash) {
     const params = {
       [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
       [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
     };
     const packed = await compress(bytes, { params });
     mkdirSync(cache, { recursive: true });
-    writeFileSync(`${known}.new`, packed);
-    renameSync(`${known}.new`, known);
+    const fresh = `${known}.${crypto.randomUUID()}`;
+    writeFileSync(fresh, packed);
+    renameSync(fresh, known);
   }
   cpSync(known, `${path}.br`);
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** What lies in the cache goes into the executable: it must be what its name says. */
+function unpackedHash(path: string): string | undefined {
+  try {
+    return hashOf(brotliDecompressSync(readFileSync(path)));
+  } catch {
+    return undefined; // cut short by a crash
+  }
 }
 
 /**

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema";
+import {
+  type OutputUnit,
+  type Schema,
+  type ValidationResult,
+  Validator,
+} from "@cfworker/json-schema";
 import type { Issue } from "../errors.ts";
 import { causes } from "./causes.ts";
 import { patternProblem } from "./pattern.ts";
@@ -20,12 +25,27 @@ const validators = new WeakMap<JsonSchema, Validator>();
 
 /** What is wrong with `value`: JSON pointers and messages, the first 20; empty when it is valid. */
 export function schemaIssues(schema: JsonSchema, value: unknown): Issue[] {
-  const { valid, errors } = validatorOf(schema).validate(value);
+  const { valid, errors } = validate(schema, value);
   if (valid) return [];
   return causes(errors).slice(0, MAX_ISSUES).map((unit) => ({
     location: decodeURI(unit.instanceLocation.slice(1)) || "/",
     message: messageOf(unit, schema),
   }));
+}
+
+/** Some values break the validator: half a letter in a name, tens of thousands of wrong items. */
+function validate(schema: JsonSchema, value: unknown): ValidationResult {
+  const validator = validatorOf(schema);
+  try {
+    return validator.validate(value);
+  } catch (error) {
+    if (!(error instanceof URIError || error instanceof RangeError)) throw error;
+    const at = { keyword: "", keywordLocation: "#", instanceLocation: "#" };
+    return {
+      valid: false,
+      errors: [{ ...at, error: "cannot be checked: too much is wrong with it" }],
+    };
+  }
 }
 
 /** Without a full stop, as the messages of all issues. */

@@ -89,10 +89,10 @@ function hasher(
   };
 }
 
-/** True when a node may call tools, which are told who asks, or lets people decide. */
+/** True when a node calls a task or may call tools, which are told who asks, or lets people decide. */
 function asksByPerson(node: PipelineNode, { agents }: Definition): boolean {
   if (typeof node.agent === "string") return agents[node.agent]?.tools.length !== 0;
-  return ["approval", "pipeline", "plan", "tool"].some((kind) => kind in node);
+  return ["approval", "pipeline", "plan", "task", "tool"].some((kind) => kind in node);
 }
 
 /** What a node names outside of the document. */

@@ -139,3 +139,13 @@ Deno.test("patternProblem() accepts what people write", () => {
     expect([pattern, patternProblem(pattern)]).toEqual([pattern, undefined]);
   }
 });
+
+Deno.test("schemaIssues() has an issue where the validator itself breaks", () => {
+  const items = { type: "array", items: { type: "string" } };
+  const closed = { type: "object", additionalProperties: false };
+  for (
+    const [schema, value] of [[items, Array(100_000).fill(1)], [closed, { "\ud800": 1 }]] as const
+  ) {
+    expect(schemaIssues(schema, value).length).toBeGreaterThan(0);
+  }
+});

@@ -3,6 +3,7 @@ import { parseProfile } from "../../../pipeline/agent/profile.ts";
 import { createNodeCache } from "../../../pipeline/cache.ts";
 import type { Definition, NodeCache } from "../../../pipeline/graph/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
+import type { Task } from "../../../pipeline/steps/mod.ts";
 import { openStore } from "../../../store/mod.ts";
 import type { FakeContext } from "../_fake_context.ts";
 import { FakeTools } from "../_fake_tools.ts";
@@ -144,6 +145,17 @@ for (const [what, nodes] of PERSONAL) {
     expect(tools.calls).toHaveLength(2);
   });
 }
+
+Deno.test("cache of a task depends on who asks: it is told", async () => {
+  const greet: Task = { run: (_input, _scope, { started_by }) => `for ${started_by}` };
+  const given = deps({ greet }, { cache: new MemoryCache() });
+  const definition = await define("  a: { task: greet, with: {}, cache: { ttl_seconds: 60 } }");
+  for (const started_by of ["ann", "bob", "ann"]) {
+    const prepare = ({ run }: FakeContext) => void Object.assign(run, { started_by });
+    const { ended } = await once({ definition, deps: given, prepare });
+    expect(ended).toEqual({ output: `for ${started_by}` });
+  }
+});
 
 Deno.test("cache of an agent with tools depends on who asks, that of one without does not", async () => {
   const ran = async (tools: string) => {
