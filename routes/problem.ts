@@ -101,6 +101,7 @@ export function problemOf(
   const status = statusOf(error.code);
   const title = error.code.replaceAll("_", " ");
   const retry_after = retryAfterSeconds(error, status);
+  const run_id = error.code === "idempotency_in_flight" ? error.details?.run_id : undefined;
   return {
     type: `urn:orchestrator:error:${error.code}`,
     title: title[0]!.toUpperCase() + title.slice(1),
@@ -111,6 +112,7 @@ export function problemOf(
     errors: error.issues ?? [],
     ...(error.details ? { details: error.details } : {}),
     ...(retry_after === undefined ? {} : { retry_after }),
+    ...(typeof run_id === "string" ? { run_id } : {}),
     ...ids,
   };
 }
@@ -142,6 +144,10 @@ export function problemOfThrown(error: unknown, place: Place, log: Log): Problem
 export function problemResponse(problem: Problem): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.retry_after !== undefined) headers.set("retry-after", String(problem.retry_after));
+  // The one that the request is repeated for.
+  if (problem.code === "idempotency_in_flight" && problem.run_id !== undefined) {
+    headers.set("location", `/v1/runs/${problem.run_id}`);
+  }
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

@@ -279,9 +279,15 @@ export class Starter {
     throw new OrchestratorError(
       "idempotency_in_flight",
       `Cannot answer yet: the first request with this Idempotency-Key is still being worked on as run ${run.id}. Ask again later.`,
-      { kind: "retryable", retry_after_ms: 1000, details: { run_id: run.id } },
+      { kind: "retryable", retry_after_ms: patience(run), details: { run_id: run.id } },
     );
   }
+}
+
+/** When to ask again, in milliseconds: a run that waits for somebody takes its time. */
+function patience({ status, waiting_for = [] }: RunRecord): number {
+  const asks = waiting_for.some(({ signal }) => signal !== undefined && !/^child\//.test(signal));
+  return status === "paused" || asks ? 30_000 : 1_000;
 }
 
 function startedEvent({ pipeline, version, input, conversation_id }: StartRequest): EventBody {

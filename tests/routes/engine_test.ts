@@ -91,6 +91,27 @@ Deno.test("a chat turn answers, and its stored run makes the same response again
   expect(runs.map(({ id }: { id: string }) => id)).toEqual([response.run_id]);
 });
 
+Deno.test("a repeated start of a run that waits says which one it is and when to ask again", async () => {
+  await using t = await serve({
+    asks: async (ctx) => {
+      await ctx.wait("go", { signal: "go" });
+      return "done";
+    },
+  });
+  const start = () => t.post("/v1/runs", { pipeline: "asks" }, { "idempotency-key": "k" });
+  const { id } = await (await start()).json();
+  while ((await t.engine.get("default", id))?.status !== "waiting") {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  const again = await start();
+  const { headers } = again;
+  expect([headers.get("location"), headers.get("retry-after")]).toEqual([`/v1/runs/${id}`, "30"]);
+  expect((await expectProblem(again, 409, "idempotency_in_flight")).run_id).toBe(id);
+  await t.post(`/v1/runs/${id}/signal`, { name: "go" });
+  await (await t.app.request(`/v1/runs/${id}/events`)).text();
+  expect((await start()).headers.get("idempotency-replayed")).toBe("true");
+});
+
 Deno.test("a chat stream has gapless ids and ends with complete", async () => {
   await using t = await serve({ compose });
   const events = parseSse(await (await t.post("/v1/chat", { ...ASK, stream: true })).text());
