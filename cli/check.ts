@@ -55,13 +55,19 @@ export async function checkConfig(
   ];
   const config = tryReadConfig(env);
   if (config instanceof OrchestratorError) {
-    return [...suspicions, ...(config.issues ?? []).map((issue) => line("problem", issue))];
+    const issues = config.issues ?? [];
+    return [
+      ...suspicions,
+      ...issues.map((issue) => line("problem", issue)),
+      ...await checkDespite(issues, env, deps),
+    ];
   }
   return [
     ...suspicions,
     { state: "ok", subject: "variables", message: "well formed" },
     ...await checkFolders(config),
     ...await checkDefinitions(config, deps),
+    ...checkPrograms(config),
     chosenProvider(config),
     ...(options.online ? await checkProvider(config, deps) : []),
   ];
@@ -124,6 +130,16 @@ async function checkLock(data_dir: string): Promise<CheckLine> {
   }
 }
 
+/** One wrong variable hides no mistake in a file: definitions need nothing of the models. */
+async function checkDespite(issues: Issue[], env: Env, deps: CheckDeps): Promise<CheckLine[]> {
+  const wrong = new Set(issues.map(({ location }) => location));
+  const usable = Object.entries(env)
+    .filter(([name]) => !wrong.has(name) && !/^LLM_|_API_KEY$/.test(name));
+  const config = tryReadConfig(Object.fromEntries(usable));
+  if (config instanceof OrchestratorError) return [];
+  return (await checkDefinitions(config, deps)).filter(({ state }) => state !== "ok");
+}
+
 async function checkDefinitions(config: Config, deps: CheckDeps): Promise<CheckLine[]> {
   const { problems, warnings } = await deps.definitions(config);
   const parse = { subject: "definitions", message: "agents, prompts and pipelines parse" };
@@ -134,8 +150,26 @@ async function checkDefinitions(config: Config, deps: CheckDeps): Promise<CheckL
   ];
 }
 
+/** MCP servers are programs that only start when the operator has allowed their command lines. */
+function checkPrograms({ external }: Config): CheckLine[] {
+  const { mcp_servers, mcp_allowed_commands } = external;
+  return mcp_servers.flatMap(({ name, command, args }) => {
+    const wanted = command === undefined ? undefined : [command, ...args].join(" ");
+    if (wanted === undefined || mcp_allowed_commands.includes(wanted)) return [];
+    const message =
+      `does not name ${JSON.stringify(wanted)}, which the MCP server ${name} needs: ` +
+      "add it if you trust it";
+    return [line("problem", { location: "MCP_ALLOWED_COMMANDS", message })];
+  });
+}
+
 function chosenProvider({ models }: Config): CheckLine {
   const { provider, chosen_by, default_model } = models;
+  if (provider === "offline" && default_model !== "offline") {
+    const message = `is ${default_model}, but the built-in offline model answers: set a key, ` +
+      "LLM_BASE_URL or LLM_PROVIDER, or leave it out";
+    return line("warning", { location: "LLM_DEFAULT_MODEL", message });
+  }
   if (provider !== "offline") {
     const message = `${provider}/${default_model}, chosen by ${chosen_by}`;
     return { state: "ok", subject: "model", message };

@@ -1,4 +1,5 @@
 /** The tools that make requests, put together from the configuration. @module */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ToolsConfig } from "../config/tools.ts";
 import type { Issue } from "../errors.ts";
@@ -10,6 +11,7 @@ import {
   createFileTools,
   createHttpRequest,
   type FileToolsDeps,
+  missingVariables,
   readToolFiles,
 } from "./http/mod.ts";
 import type { Tool, ToolSet } from "./tool.ts";
@@ -31,9 +33,23 @@ interface WebConfig {
   tools: Readonly<ToolsConfig>;
 }
 
-/** What is wrong with the tools files. */
+/** What is wrong with the tools files, and the secrets that they name and nobody has set. */
 export function toolFileIssues(config: WebConfig): Issue[] {
-  return readToolFiles(toolPaths(config)).issues;
+  const { issues, definitions, openapi, http_hosts } = readToolFiles(toolPaths(config));
+  const secrets = configuredSecrets(config.tools.secrets);
+  const users = [
+    ...definitions.map(({ name, secret_headers }) => ({
+      user: `the tool ${name}`,
+      secret_headers,
+    })),
+    ...openapi.map(({ document, ...rest }) => ({ user: document, ...rest })),
+    ...http_hosts.map(({ origin, ...rest }) => ({ user: `http_request to ${origin}`, ...rest })),
+  ];
+  const missing = users.flatMap(({ user, secret_headers = {} }) =>
+    missingVariables(secret_headers, secrets)
+      .map((location) => ({ location, message: `is not set, but ${user} needs it: set it` }))
+  );
+  return [...issues, ...missing];
 }
 
 /** Names of the tools in the tools files, and what those of their OpenAPI documents begin with. */
@@ -64,7 +80,8 @@ export function createWebTools(
   };
 }
 
-/** `tools/` of the home folder, and what `TOOLS_CONFIG_PATH` names. */
+/** `tools/` of the home folder if it is there, and what `TOOLS_CONFIG_PATH` names. */
 function toolPaths({ home, tools: { config_path } }: WebConfig): string[] {
-  return [join(home, "tools"), ...(config_path === undefined ? [] : [config_path])];
+  const own = join(home, "tools");
+  return [...(existsSync(own) ? [own] : []), ...(config_path === undefined ? [] : [config_path])];
 }

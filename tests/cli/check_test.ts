@@ -3,7 +3,7 @@ import { expect } from "expect";
 import { join } from "node:path";
 import { addCheck, type CheckDeps, type CheckLine, type CommandIo } from "../../cli/mod.ts";
 import { checkConfig, formatCheck } from "../../cli/check.ts";
-import type { Env } from "../../config.ts";
+import type { Config, Env } from "../../config.ts";
 import { type ErrorCode, OrchestratorError } from "../../errors.ts";
 import { lockDirectory } from "../../store/lock.ts";
 
@@ -87,6 +87,43 @@ Deno.test("checkConfig() reports what is wrong with definitions", () =>
     expect(find(lines, "definitions")).toEqual([]);
     expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
     expect(find(lines, odd.location)).toEqual([["warning", "is odd"]]);
+  }));
+
+Deno.test("checkConfig() reports mistakes in definitions besides those of variables", () =>
+  inHome(async (home) => {
+    const issue = { location: "agents/x.md line 3", message: "is wrong" };
+    const definitions = (config: Config) =>
+      Promise.resolve({ problems: config.home === home ? [issue] : [], warnings: [] });
+    for (const wrong of [{ PORT: "x" }, { LLM_PROVIDER: "openai" }, { LLM_API_KEY: "k" }]) {
+      const env = { ORCHESTRATOR_HOME: home, ...wrong };
+      const lines = await checkConfig(env, { ...fine, definitions });
+      expect(lines.length).toBe(2);
+      expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
+      expect((await checkConfig(env, fine)).length).toBe(1);
+    }
+  }));
+
+Deno.test("checkConfig() reports programs of MCP servers that are not allowed", () =>
+  inHome(async (home) => {
+    const MCP_SERVERS = '[{"name":"files","command":"npx","args":["-y","files"]}]';
+    const said = async (MCP_ALLOWED_COMMANDS?: string) => {
+      const env = { ORCHESTRATOR_HOME: home, MCP_SERVERS, MCP_ALLOWED_COMMANDS };
+      return find(await checkConfig(env, fine), "MCP_ALLOWED_COMMANDS");
+    };
+    const message = 'does not name "npx -y files", which the MCP server files needs: ' +
+      "add it if you trust it";
+    expect(await said()).toEqual([["problem", message]]);
+    expect(await said('["npx -y files"]')).toEqual([]);
+  }));
+
+Deno.test("checkConfig() warns of a default model that nobody asks", () =>
+  inHome(async (home) => {
+    const env = { ORCHESTRATOR_HOME: home, LLM_DEFAULT_MODEL: "gpt-5-mini" };
+    const [[state, message] = []] = find(await checkConfig(env, fine), "LLM_DEFAULT_MODEL");
+    expect(state).toBe("warning");
+    expect(message).toContain("is gpt-5-mini, but the built-in offline model answers: set a key");
+    const keyed = await checkConfig({ ...env, OPENAI_API_KEY: "k" }, fine);
+    expect(find(keyed, "LLM_DEFAULT_MODEL")).toEqual([]);
   }));
 
 Deno.test("checkConfig() needs no folder on Deno Deploy", async () => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect } from "expect";
+import { Secret } from "../../config.ts";
 import { createWebTools, toolFileIssues } from "../../tools/web.ts";
 import { expectError, run, select, test, withApi } from "./http/_setup.ts";
 
@@ -31,7 +32,36 @@ test("createWebTools() puts the home folder's tools and the built-in ones togeth
       expect(toolFileIssues(config)).toEqual([]);
       expect(toolFileIssues({ home, tools: { ...NONE, config_path: join(home, "no.yaml") } }))
         .toEqual([{ location: join(home, "no.yaml"), message: "is not there" }]);
+      expect(toolFileIssues({ home, tools: { ...NONE, config_path: join(home, "no") } }))
+        .toEqual([{ location: join(home, "no"), message: "is not there" }]);
     } finally {
       await Deno.remove(home, { recursive: true });
     }
   }));
+
+test("toolFileIssues() tells the secrets that are not set, and who needs them", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    const config_path = join(home, "own.yaml");
+    const header = '{ authorization: "Bearer ${ secrets.own } ${secrets.other}" }';
+    await Deno.writeTextFile(
+      config_path,
+      `tools: [{ name: own, description: Own., http: { url: https://a.example }, secret_headers: ${header} }]
+openapi: [{ document: https://a.example/o.json, secret_headers: ${header} }]
+http_hosts: [{ origin: https://a.example, secret_headers: ${header} }]
+`,
+    );
+    const secrets = { other: new Secret("x") };
+    const needed = (user: string) => ({
+      location: "TOOL_SECRET_OWN",
+      message: `is not set, but ${user} needs it: set it`,
+    });
+    expect(toolFileIssues({ home, tools: { ...NONE, secrets, config_path } })).toEqual([
+      needed("the tool own"),
+      needed("https://a.example/o.json"),
+      needed("http_request to https://a.example"),
+    ]);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});

@@ -56,7 +56,7 @@ export interface ToolFiles {
  * Reads files, and all YAML and JSON files of folders. A file holds one definition, or the sections
  * `tools`, `openapi` and `http_hosts`. What has a mistake is left out and told.
  *
- * @param paths of files and folders; folders may be absent
+ * @param paths of files and folders
  */
 export function readToolFiles(paths: readonly string[]): ToolFiles {
   const all: ToolFiles = { definitions: [], openapi: [], http_hosts: [], issues: [] };
@@ -66,7 +66,7 @@ export function readToolFiles(paths: readonly string[]): ToolFiles {
 
 function filesAt(path: string, all: ToolFiles): string[] {
   if (!existsSync(path)) {
-    if (FILE_NAME.test(path)) all.issues.push({ location: path, message: "is not there" });
+    all.issues.push({ location: path, message: "is not there" });
     return [];
   }
   if (!statSync(path).isDirectory()) return [path];

@@ -10,5 +10,5 @@ export {
 export { readToolFiles, type ToolFiles } from "./files.ts";
 export { openapiTools } from "./openapi.ts";
 export { createHttpRequest, type HttpHost } from "./request.ts";
-export { configuredSecrets, type Secrets } from "./secrets.ts";
+export { configuredSecrets, missingVariables, type Secrets } from "./secrets.ts";
 export { httpTool, type HttpToolDeps, type Select } from "./tool.ts";

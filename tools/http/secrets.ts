@@ -47,6 +47,13 @@ export function revealHeaders(
   return { headers: Object.fromEntries(revealed), values };
 }
 
+/** Variables that headers need and that are not set. */
+export function missingVariables(headers: Record<string, string>, secrets: Secrets): string[] {
+  const named = Object.values(headers).flatMap((text) => [...text.matchAll(REFERENCE)]);
+  return named.filter(([, name = ""]) => secrets(name) === undefined)
+    .map(([, name = ""]) => variableOf(name));
+}
+
 /** Cuts secrets out of a text, also as they stand inside of JSON and of addresses. */
 export function redact(text: string, values: readonly string[]): string {
   let clean = text;
@@ -60,7 +67,11 @@ export function redact(text: string, values: readonly string[]): string {
 function missing(tool: string, name: string): OrchestratorError {
   return new OrchestratorError(
     "tool_unconfigured",
-    `Cannot call ${tool}: the secret ${name} is not set. Set ${SECRET_PREFIX}${name.toUpperCase()}.`,
+    `Cannot call ${tool}: the secret ${name} is not set. Set ${variableOf(name)}.`,
     { details: { tool, secret: name } },
   );
+}
+
+function variableOf(secret: string): string {
+  return SECRET_PREFIX + secret.toUpperCase();
 }

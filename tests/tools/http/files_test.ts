@@ -42,7 +42,7 @@ test("readToolFiles() reads single tools and sections, from files and folders", 
     "empty.yml": "",
   }, (folder) => {
     const files = readToolFiles([folder, join(folder, "absent")]);
-    expect(files.issues).toEqual([]);
+    expect(files.issues).toEqual([{ location: join(folder, "absent"), message: "is not there" }]);
     expect(files.definitions.map(({ name }) => name)).toEqual(["weather", "time"]);
     expect(files.openapi.map(({ document }) => document))
       .toEqual([join(folder, "pets.yaml"), "https://a.test/o.json"]);
