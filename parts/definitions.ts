@@ -5,7 +5,7 @@ import { agentStateTask } from "../pipeline/agent_state.ts";
 import type { ApprovalDeps } from "../pipeline/approvals/mod.ts";
 import { createNodeCache } from "../pipeline/cache.ts";
 import { type Catalog, createCatalog } from "../pipeline/catalog.ts";
-import { unreadDefinitions } from "../pipeline/definition_files.ts";
+import { hasOwnDefinitions, unreadDefinitions } from "../pipeline/definition_files.ts";
 import {
   createProgram,
   type Definition,
@@ -79,9 +79,12 @@ export async function tellIssues(
   log: Logger,
 ): Promise<void> {
   try {
-    for (const { location, message } of await unreadDefinitions(definitionFolders(home))) {
+    const folders = definitionFolders(home);
+    for (const { location, message } of await unreadDefinitions(folders)) {
       log.warn("a file is not read as a definition", { file: location, issue: message });
     }
+    // Reading all that came with the program costs memory that an idle server does without.
+    if (!await hasOwnDefinitions(folders)) return;
     const { pipelines, agents, prompts } = await catalog.list();
     for (const { name, file = name, issues } of [...pipelines, ...agents, ...prompts]) {
       const [first] = issues ?? [];

@@ -31,6 +31,13 @@ export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]
   return (await Promise.all(found)).flat();
 }
 
+/** True when the user has written, or overridden, any. */
+export async function hasOwnDefinitions(roots: DefinitionRoots): Promise<boolean> {
+  const kinds = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
+  const own = kinds.map((kind) => listFiles(roots[kind].slice(1), EXTENSIONS[kind]));
+  return (await Promise.all(own)).some(({ size }) => size > 0);
+}
+
 /** Reads definition files. */
 export class DefinitionFiles {
   #files?: Promise<Files>;

@@ -154,10 +154,20 @@ Deno.test("expectedTools() names the tools that a service has", () =>
     }
   }));
 
-Deno.test("tellIssues() logs its own failure", async () => {
-  const lines: string[] = [];
-  const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
-  await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, { home: "/nowhere" }, log);
-  log.flush();
-  expect(lines.join()).toContain("the definitions cannot be listed");
-});
+Deno.test("tellIssues() logs its own failure", () =>
+  inHome({ "prompts/p.md": "Hello." }, async (_home, config) => {
+    const lines: string[] = [];
+    const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
+    await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, config, log);
+    log.flush();
+    expect(lines.join()).toContain("the definitions cannot be listed");
+  }));
+
+Deno.test("tellIssues() reads nothing where the user has no definitions", () =>
+  inHome({}, async (_home, config) => {
+    const log = createLogger({ level: "warn", format: "json", write: () => {} });
+    const list = () => Promise.reject(new Error("was read"));
+    let asked = false;
+    await tellIssues({ list: () => (asked = true, list()) }, config, log);
+    expect(asked).toBe(false);
+  }));
