@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Issue } from "../errors.ts";
 import type { Knowledge } from "../knowledge/mod.ts";
 import type { Conversations } from "../knowledge/conversations.ts";
 import type { Memory } from "../knowledge/memory.ts";
@@ -74,7 +73,8 @@ export interface About {
 export interface HealthParts {
   store: { status: "ok" | "down"; [field: string]: unknown };
   model_provider: { name: string; status: "ok" | "offline" | "down"; [field: string]: unknown };
-  configuration: { status: "ok" | "incomplete"; issues?: Issue[]; [field: string]: unknown };
+  /** Always: with one that is not, the service does not start. */
+  configuration: { status: "ok" };
   /** What others run: MCP servers, agents, a data source. They do not change the status of this one. */
   services?: ServiceHealth[];
 }

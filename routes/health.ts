@@ -35,8 +35,7 @@ export function healthRoutes(
     const parts = await deps.health();
     const { running, queued, accepting, store_ok } = engine.stats();
     const down = parts.store.status === "down" || !store_ok;
-    const degraded = !accepting || parts.model_provider.status === "down" ||
-      parts.configuration.status !== "ok";
+    const degraded = !accepting || parts.model_provider.status === "down";
     return c.json({
       status: down ? "down" : degraded ? "degraded" : "ok",
       name: about.name,
