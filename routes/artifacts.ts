@@ -38,7 +38,7 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
     if (/^multipart\//i.test(type)) throw multipart();
     const name = nameOf(c);
     const key = keyOf(c) ?? newId("upload");
-    const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes);
+    const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes, "MAX_ARTIFACT_BYTES");
     const record = await artifacts.put(tenantOf(c), { key }, { name, type, bytes });
     c.header("Location", `/v1/artifacts/${record.id}`);
     return c.json(viewArtifact(record), 201);

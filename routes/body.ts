@@ -15,11 +15,16 @@ import { parseJson } from "./json.ts";
 /** Media types of JSON. */
 export const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
 
+/** The variables that limit bodies. */
+export type Limit = "MAX_BODY_BYTES" | "MAX_DOCUMENT_BYTES" | "MAX_ARTIFACT_BYTES";
+
 /** A body and what it must be. */
 export interface BodyRules<T> {
   schema: z.ZodType<T>;
   /** Of the body as it is sent. */
   max_bytes: number;
+  /** The variable that sets it; default `MAX_BODY_BYTES`. */
+  limit?: Limit;
   /** Stands for an absent body; without it a body is required. */
   when_empty?: NoInfer<T>;
 }
@@ -34,7 +39,7 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
   const request = c.req.raw;
   const bytes = rules.when_empty === undefined
     ? undefined
-    : await readBytes(request, rules.max_bytes);
+    : await readBytes(request, rules.max_bytes, rules.limit);
   // Clients that send nothing name no type for it either.
   if (bytes?.length === 0) return rules.when_empty!;
   const type = request.headers.get("content-type");
@@ -45,7 +50,7 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
         "Send JSON with that Content-Type.",
     );
   }
-  const text = decode(bytes ?? await readBytes(request, rules.max_bytes));
+  const text = decode(bytes ?? await readBytes(request, rules.max_bytes, rules.limit));
   return validate(rules.schema, parseJson(text));
 }
 
@@ -93,28 +98,32 @@ function decode(bytes: Uint8Array): string {
  *
  * @throws `payload_too_large`
  */
-export async function readBytes(request: Request, max_bytes: number): Promise<Uint8Array> {
+export async function readBytes(
+  request: Request,
+  max_bytes: number,
+  limit: Limit = "MAX_BODY_BYTES",
+): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? NaN);
-  if (declared > max_bytes) throw tooLarge(max_bytes);
+  if (declared > max_bytes) throw tooLarge(max_bytes, limit);
   if (declared >= 0) {
     const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.length > max_bytes) throw tooLarge(max_bytes);
+    if (bytes.length > max_bytes) throw tooLarge(max_bytes, limit);
     return bytes;
   }
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body ?? []) {
     total += chunk.length;
-    if (total > max_bytes) throw tooLarge(max_bytes);
+    if (total > max_bytes) throw tooLarge(max_bytes, limit);
     chunks.push(chunk);
   }
   return joinBytes(chunks);
 }
 
-function tooLarge(max_bytes: number): OrchestratorError {
+function tooLarge(max_bytes: number, limit: Limit): OrchestratorError {
   return new OrchestratorError(
     "payload_too_large",
-    `Cannot read the body: it is larger than ${max_bytes} bytes. Send less.`,
+    `Cannot read the body: it is larger than ${max_bytes} bytes. Send less, or have ${limit} raised.`,
     { details: { max_bytes } },
   );
 }

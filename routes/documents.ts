@@ -20,6 +20,7 @@ type C = Context<AppEnv>;
 
 /** What a body may need besides its document: fields, boundaries, escapes. */
 const OVERHEAD_BYTES = 64 * 1024;
+const LIMIT = "MAX_DOCUMENT_BYTES" as const;
 const MULTIPART = /^multipart\/form-data\b/i;
 
 const described = {
@@ -118,20 +119,20 @@ async function readUpload(c: C, max_bytes: number): Promise<NewDocument> {
   const { metadata, ...query } = c.req.query();
   return {
     ...validate(description, withMetadata(query, metadata, "?metadata")),
-    bytes: await readBytes(c.req.raw, max_bytes),
+    bytes: await readBytes(c.req.raw, max_bytes, LIMIT),
     ...(type ? { type } : {}),
   };
 }
 
 async function readTextUpload(c: C, max_bytes: number): Promise<NewDocument> {
   // Escapes make JSON up to twice as long as ordinary text.
-  const body = { schema: textDocument, max_bytes: 2 * max_bytes + OVERHEAD_BYTES };
+  const body = { schema: textDocument, max_bytes: 2 * max_bytes + OVERHEAD_BYTES, limit: LIMIT };
   const { text, ...rest } = await readBody(c, body);
   return { ...rest, bytes: new TextEncoder().encode(text) };
 }
 
 async function readForm(c: C, type: string, max_bytes: number): Promise<NewDocument> {
-  const bytes = await readBytes(c.req.raw, max_bytes + OVERHEAD_BYTES);
+  const bytes = await readBytes(c.req.raw, max_bytes + OVERHEAD_BYTES, LIMIT);
   const form = await new Response(new Uint8Array(bytes), { headers: { "content-type": type } })
     .formData().catch(() => {
       throw badForm("it is not valid multipart/form-data");

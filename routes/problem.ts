@@ -164,5 +164,7 @@ function retryAfterSeconds(error: OrchestratorError, status: number): number | u
   if (error.retry_after_ms !== undefined) {
     return Math.max(1, Math.ceil(error.retry_after_ms / 1000));
   }
+  // A setting that is missing is not there a second later.
+  if (error.code === "tool_unconfigured") return undefined;
   return status === 429 || status === 503 ? 1 : undefined;
 }

@@ -209,7 +209,8 @@ Deno.test("a body that is not JSON by its type is 415", async () => {
 Deno.test("a body over the limit is 413, declared or not, and exactly at the limit fine", async () => {
   const { app, post, engine } = setup({ settings: { max_body_bytes: 100 } });
   const body = JSON.stringify({ messages: [user("x".repeat(200))] });
-  await expectProblem(await post("/v1/chat", body), 413, "payload_too_large");
+  const refused = await expectProblem(await post("/v1/chat", body), 413, "payload_too_large");
+  expect(refused.detail).toContain("100 bytes. Send less, or have MAX_BODY_BYTES raised.");
   const declared = { "content-length": String(body.length) };
   await expectProblem(await post("/v1/chat", body, declared), 413, "payload_too_large");
   await expectProblem(

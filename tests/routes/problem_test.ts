@@ -36,11 +36,12 @@ Deno.test("problemOf() carries issues, details, ids and when to try again", asyn
   expect(await response.json()).toEqual(problem);
 });
 
-Deno.test("Retry-After is there for 429 and 503 always, elsewhere when it is known", () => {
+Deno.test("Retry-After is there for 429 and 503 that pass, elsewhere when it is known", () => {
   const retry = (code: ErrorCode, retry_after_ms?: number) =>
     problemOf(new OrchestratorError(code, "Cannot.", { retry_after_ms }), "r").retry_after;
   expect(retry("overloaded")).toBe(1);
   expect(retry("store_unavailable")).toBe(1);
   expect(retry("model_rate_limited", 1500)).toBe(2);
   expect(retry("not_found")).toBeUndefined();
+  expect(retry("tool_unconfigured")).toBeUndefined();
 });
