@@ -75,7 +75,10 @@ async function readAnswer(approval: Approval, io: AskIo): Promise<Answer | undef
     const line = await io.readLine();
     if (line === null) return undefined;
     const match = /^\s*(y|yes|n|no)(?:[\s,:]+(.*))?$/i.exec(line.trimEnd());
-    if (!match) continue;
+    if (!match) {
+      io.write("Not understood: begin with y or n.\n");
+      continue;
+    }
     const comment = match[2]?.trim().slice(0, 2_000);
     const decision = match[1]!.toLowerCase().startsWith("y") ? "approve" : "reject";
     return { decision, ...(comment ? { comment } : {}) };

@@ -55,6 +55,7 @@ function commandLine(): Command {
     config: loadConfig,
     log: (config) => quietLog(config),
     create,
+    pipelines: async (config) => (await import("../parts/definitions.ts")).pipelineNames(config),
     write,
     progress: { write: writeError, terminal: Deno.stderr.isTerminal() },
     readStdin: () => new Response(Deno.stdin.readable).text(),

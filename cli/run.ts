@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { basename } from "node:path";
 import type { Config } from "../config.ts";
-import { OrchestratorError } from "../errors.ts";
+import { OrchestratorError, sentence } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { JournalEvent, Json, RunRecord, RunResult } from "../pipeline/kernel/mod.ts";
-import { startOptions } from "../pipeline/graph/mod.ts";
+import { startOptions, validateInput } from "../pipeline/graph/mod.ts";
 import { unifiedResponse } from "../routes/response.ts";
 import { watchWaiting } from "../routes/waiting.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -21,6 +21,8 @@ export interface RunDeps {
   config(): Config;
   log(config: Config): Logger;
   create(options: { config: Config; log: Logger }): Promise<Orchestrator>;
+  /** Names of the pipelines that there are files of. */
+  pipelines(config: Config): Promise<string[]>;
   /** Standard output. */
   write(text: string): void;
   /** Standard error: a terminal gets live progress. */
@@ -45,14 +47,21 @@ export function addRun(program: Command, deps: RunDeps): void {
   const collect = (value: string, all: string[]) => [...all, value];
   program.command("run")
     .description("run a pipeline once and print its answer")
-    .argument("<pipeline>", "name of the pipeline, such as compose")
+    .argument("[pipeline]", "name of the pipeline, such as compose; without it they are listed")
     .option("-i, --input <text>", "the request: text, a JSON object, or - to read standard input")
     .option("-d, --document <file>", "a document to work from; may be repeated", collect, [])
     .option("-c, --context <key=value>", "tone, length …; may be repeated", collect, [])
     .option("--conversation <id>", "the conversation this belongs to")
     .option("--json", "print the whole response as JSON")
     .option("-q, --quiet", "show no progress")
-    .action((pipeline: string, options: RunOptions) => run(pipeline, options, deps));
+    .action((pipeline: string | undefined, options: RunOptions) =>
+      pipeline === undefined ? refuse(deps) : run(pipeline, options, deps)
+    );
+}
+
+async function refuse(deps: RunDeps): Promise<never> {
+  const names = await deps.pipelines(deps.config());
+  throw usage("no pipeline is named", `name one of ${names.join(", ")}`);
 }
 
 async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promise<void> {
@@ -114,6 +123,7 @@ async function runToEnd(
 ): Promise<Ended | Left> {
   const { engine, catalog } = service;
   const { version, definition } = await catalog.resolve(pipeline);
+  validateInput(definition, input);
   const events: JournalEvent[] = [];
   let held = Promise.withResolvers<void>();
   const watch = watchWaiting(() => held.resolve());
@@ -142,7 +152,7 @@ async function runToEnd(
 }
 
 function leftText({ run, waits_for }: Left, { server }: Config): string {
-  return `The run ${run.id} waits for ${waits_for.join(", ")}.\n` +
+  return `${sentence(`The run ${run.id} waits for ${waits_for.join(", ")}`)}\n` +
     "It is on disk. Start `orchestrator serve` and look there how to let it go on:\n" +
     `  curl http://localhost:${server.port}/v1/runs/${run.id}\n`;
 }

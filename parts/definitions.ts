@@ -5,7 +5,11 @@ import { agentStateTask } from "../pipeline/agent_state.ts";
 import type { ApprovalDeps } from "../pipeline/approvals/mod.ts";
 import { createNodeCache } from "../pipeline/cache.ts";
 import { type Catalog, createCatalog } from "../pipeline/catalog.ts";
-import { hasOwnDefinitions, unreadDefinitions } from "../pipeline/definition_files.ts";
+import {
+  DefinitionFiles,
+  hasOwnDefinitions,
+  unreadDefinitions,
+} from "../pipeline/definition_files.ts";
 import {
   createProgram,
   type Definition,
@@ -97,6 +101,12 @@ export async function tellIssues(
 
 function textOf({ location, message }: Issue): string {
   return `${location}: ${message}`;
+}
+
+/** Names of the pipelines of the program and of a home folder. */
+export async function pipelineNames({ home }: Pick<Config, "home">): Promise<string[]> {
+  const { pipelines } = await new DefinitionFiles(definitionFolders(home)).list();
+  return [...pipelines.keys()];
 }
 
 /** Folders of the built-in and of the user's definitions. */

@@ -3,6 +3,7 @@ import { expect } from "expect";
 import { addRun } from "../../cli/mod.ts";
 import { readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
+import { pipelineNames } from "../../parts/definitions.ts";
 import { createLogger } from "../../telemetry/log.ts";
 
 const NODES = {
@@ -27,13 +28,18 @@ const NODES = {
 };
 
 /** Runs a pipeline that waits, with these lines typed; without lines nobody sits there. */
-async function run(kind: keyof typeof NODES, lines?: (string | null)[]) {
+async function run(
+  kind: keyof typeof NODES,
+  lines?: (string | null)[],
+  args = ["ask", "-i", '{"text":"timber"}'],
+) {
   const home = await Deno.makeTempDir();
   const seen = { out: "", err: "", code: 0 };
   try {
     await Deno.mkdir(`${home}/pipelines`);
     const document = `name: ask
 version: 1
+input: { type: object, required: [text] }
 start: check
 nodes:${NODES[kind]}
   publish: { transform: { content: "published \${ input.text }" } }
@@ -44,13 +50,14 @@ nodes:${NODES[kind]}
       config: () => readConfig({ ORCHESTRATOR_HOME: home }),
       log: () => createLogger({ level: "error", format: "json", write: () => {} }),
       create: createOrchestrator,
+      pipelines: pipelineNames,
       write: (text) => void (seen.out += text),
       progress: { write: (text) => void (seen.err += text), terminal: false },
       readStdin: () => Promise.resolve(""),
       ...(lines ? { readLine: () => Promise.resolve(lines.shift() ?? null) } : {}),
       exit: (code) => void (seen.code = code),
     });
-    await program.parseAsync(["run", "ask", "-i", '{"text":"timber"}'], { from: "user" });
+    await program.parseAsync(["run", ...args], { from: "user" });
     return seen;
   } finally {
     await Deno.remove(home, { recursive: true });
@@ -61,6 +68,7 @@ Deno.test("run asks on a terminal and goes on with the decision", async () => {
   const { out, err, code } = await run("one", ["what?", "y, fine"]);
   expect([out, code]).toEqual(["published timber\n", 0]);
   expect(err).toContain("Publish?\n\ntimber\n\nApprove?");
+  expect(err).toContain("Not understood: begin with y or n.\nApprove?");
   expect(err).toContain("✓ approval approved by local");
 });
 
@@ -82,6 +90,17 @@ for (
     const { out, err, code } = await run(kind, lines && [...lines]);
     expect([out, code]).toEqual(["", 4]);
     expect(err).toContain(`waits for ${what}`);
+    expect(err).not.toContain("?.");
     expect(err).toMatch(/curl http:\/\/localhost:\d+\/v1\/runs\/run_/);
   });
 }
+
+Deno.test("run without a name lists the pipelines", async () => {
+  await expect(run("one", [], [])).rejects
+    .toThrow(/^Cannot run: no pipeline is named: name one of ask, assistant, .*compose/);
+});
+
+Deno.test("run refuses an input that does not fit before there is a run", async () => {
+  await expect(run("one", [], ["ask", "-i", '{"foo":1}'])).rejects
+    .toMatchObject({ code: "validation_failed" });
+});
