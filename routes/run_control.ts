@@ -5,6 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import type { Json } from "../pipeline/kernel/events.ts";
+import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun } from "./find_run.ts";
@@ -12,6 +13,11 @@ import { readIdempotencyKey } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
 import { viewRun } from "./run_view.ts";
 import { reasonRequest, restartRequest, signalRequest } from "./schemas.ts";
+
+/** How long an answer waits, at most, for a run to heed what it was asked, in milliseconds. */
+const PATIENCE_MS = 1_000;
+/** How often it looks. */
+const LOOK_MS = 10;
 
 /** The endpoints that change runs. Each answers 202: what is asked is on disk. */
 export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
@@ -26,9 +32,9 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.post("/v1/runs/:id/cancel", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.cancel(tenant, id, reason);
-    return accepted(c, id);
+    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await heeded(engine, run, () => engine.cancel(run.tenant, run.id, reason), "cancelled");
+    return accepted(c, run.id);
   });
 
   app.post("/v1/runs/:id/redrive", async (c) => {
@@ -46,9 +52,9 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.post("/v1/runs/:id/pause", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.pause(tenant, id, reason);
-    return accepted(c, id);
+    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
+    await heeded(engine, run, () => engine.pause(run.tenant, run.id, reason), "paused");
+    return accepted(c, run.id);
   });
 
   app.post("/v1/runs/:id/resume", async (c) => {
@@ -76,4 +82,23 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   return app;
+}
+
+/**
+ * Asks a run to come to another status. One that waits wakes up for that and is `running` for a
+ * moment: the answer waits until that is over.
+ */
+async function heeded(
+  engine: Engine,
+  { tenant, id, status }: RunRecord,
+  ask: () => Promise<void>,
+  wanted: RunStatus,
+): Promise<void> {
+  await ask();
+  if (status !== "waiting") return;
+  for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+    const run = await engine.get(tenant, id);
+    if (run?.status === wanted || run?.last_seq !== undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }

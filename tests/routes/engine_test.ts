@@ -112,6 +112,18 @@ Deno.test("a repeated start of a run that waits says which one it is and when to
   expect((await start()).headers.get("idempotency-replayed")).toBe("true");
 });
 
+for (const [what, status] of [["pause", "paused"], ["cancel", "cancelled"]] as const) {
+  Deno.test(`to ${what} a run that waits answers that it is ${status}`, async () => {
+    await using t = await serve({ asks: (ctx) => ctx.wait("go", { signal: "go" }) });
+    const { id } = await (await t.post("/v1/runs", { pipeline: "asks" })).json();
+    while ((await t.engine.get("default", id))?.status !== "waiting") {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const response = await t.post(`/v1/runs/${id}/${what}`, {});
+    expect([response.status, (await response.json()).status]).toEqual([202, status]);
+  });
+}
+
 Deno.test("a chat stream has gapless ids and ends with complete", async () => {
   await using t = await serve({ compose });
   const events = parseSse(await (await t.post("/v1/chat", { ...ASK, stream: true })).text());
