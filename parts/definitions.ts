@@ -87,9 +87,9 @@ export async function tellIssues(
     for (const { location, message } of await unreadDefinitions(folders)) {
       log.warn("a file is not read as a definition", { file: location, issue: message });
     }
-    // Reading all that came with the program costs memory that an idle server does without.
+    // Reading what came with the program costs memory that an idle server does without.
     if (!await hasOwnDefinitions(folders)) return;
-    const { pipelines, agents, prompts } = await catalog.list();
+    const { pipelines, agents, prompts } = await catalog.list(undefined, { own: true });
     for (const { name, file = name, issues } of [...pipelines, ...agents, ...prompts]) {
       const [first] = issues ?? [];
       if (first) log.warn("a definition cannot be used", { file, issue: textOf(first) });

@@ -77,7 +77,8 @@ export interface Catalog {
   program(version: string): RunFunction | Promise<RunFunction>;
   /** With `mentioning` only those whose text holds that word: the others need not be read. */
   pipelines(tenant?: string, mentioning?: string): Promise<CatalogEntry[]>;
-  list(tenant?: string): Promise<CatalogList>;
+  /** With `own` only what did not come with the program. */
+  list(tenant?: string, options?: { own?: boolean }): Promise<CatalogList>;
   /** Looks for changes of stored pipelines with the next call. */
   refresh(): void;
   /** Forgets what was read; files are read again when they are needed. */
@@ -156,7 +157,15 @@ class FileCatalog implements Catalog {
     );
   }
 
-  async pipelines(tenant = DEFAULT_TENANT, mentioning = ""): Promise<CatalogEntry[]> {
+  pipelines(tenant = DEFAULT_TENANT, mentioning = ""): Promise<CatalogEntry[]> {
+    return this.describePipelines(tenant, mentioning, () => true);
+  }
+
+  private async describePipelines(
+    tenant: string,
+    mentioning: string,
+    isWanted: (entry: CatalogEntry) => boolean,
+  ): Promise<CatalogEntry[]> {
     const { shelf, snapshot } = await this.view(tenant);
     const { pipelines } = await this.files.list();
     const entry = (name: string): CatalogEntry => {
@@ -166,9 +175,9 @@ class FileCatalog implements Catalog {
       return { name, source: this.sourceOf("pipelines", file), file };
     };
     return await Promise.all(
-      (await shelf.names(mentioning)).map((name) =>
-        described(entry(name), async () => {
-          const { version, definition } = await shelf.define(name);
+      (await shelf.names(mentioning)).map(entry).filter(isWanted).map((wanted) =>
+        described(wanted, async () => {
+          const { version, definition } = await shelf.define(wanted.name);
           const { description, schedule } = definition.pipeline;
           return { description, version, ...(schedule ? { schedule } : {}) };
         })
@@ -176,18 +185,20 @@ class FileCatalog implements Catalog {
     );
   }
 
-  async list(tenant = DEFAULT_TENANT): Promise<CatalogList> {
+  async list(tenant = DEFAULT_TENANT, { own = false } = {}): Promise<CatalogList> {
     const { files } = this;
+    const isWanted = ({ source }: CatalogEntry) => !own || source !== "builtin";
     const all = (kind: "agents" | "prompts", describe: (name: string) => Promise<About>) =>
       files.list().then((found) =>
         Promise.all(
-          [...found[kind]].map(([name, file]) =>
-            described({ name, source: this.sourceOf(kind, file), file }, () => describe(name))
-          ),
+          [...found[kind]]
+            .map(([name, file]) => ({ name, source: this.sourceOf(kind, file), file }))
+            .filter(isWanted)
+            .map((entry) => described(entry, () => describe(entry.name))),
         )
       );
     return {
-      pipelines: await this.pipelines(tenant),
+      pipelines: await this.describePipelines(tenant, "", isWanted),
       agents: await all("agents", async (name) => {
         return { description: (await files.agent(name)).description };
       }),
