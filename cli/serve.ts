@@ -51,7 +51,9 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   // The service has loaded it by now; a static import would make `--version` wait for it.
   const tell = async () =>
     (await import("../parts/definitions.ts")).tellIssues(service.catalog, config, log);
-  tell();
+  // Reading definitions takes 10 MB. People at a terminal are told at once; for a service there is
+  // `orchestrator check`, and whatever uses a broken definition says what is wrong with it.
+  if (deps.banner) tell();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),
     stopNow() {
