@@ -21,11 +21,11 @@ export interface DefinitionRoots {
 export type Files = Record<keyof DefinitionRoots, Map<string, string>>;
 
 const EXTENSIONS = { pipelines: ".yaml", agents: ".md", prompts: ".md" } as const;
+const KINDS = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
 
 /** The user's files that are not read because of what they are or are called. */
 export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]> {
-  const kinds = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
-  const found = kinds.flatMap((kind) =>
+  const found = KINDS.flatMap((kind) =>
     roots[kind].slice(1).map((folder) => unreadFiles(folder, EXTENSIONS[kind]))
   );
   return (await Promise.all(found)).flat();
@@ -33,8 +33,7 @@ export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]
 
 /** True when the user has written, or overridden, any. */
 export async function hasOwnDefinitions(roots: DefinitionRoots): Promise<boolean> {
-  const kinds = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
-  const own = kinds.map((kind) => listFiles(roots[kind].slice(1), EXTENSIONS[kind]));
+  const own = KINDS.map((kind) => listFiles(roots[kind].slice(1), EXTENSIONS[kind]));
   return (await Promise.all(own)).some(({ size }) => size > 0);
 }
 

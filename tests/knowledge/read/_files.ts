@@ -1,5 +1,6 @@
 /** The smallest files of formats that are not text. */
 import { crc32 } from "node:zlib";
+import { joinBytes } from "../../../bytes.ts";
 
 const encoder = new TextEncoder();
 
@@ -79,7 +80,7 @@ function zip(files: Record<string, string>, unpacked?: number): Uint8Array {
   const end = record([[0x06054b50, 4], [0, 2], [0, 2], [count, 2], [count, 2]], [size, offset], [
     [0, 2],
   ]);
-  return concat([...parts, ...directory, end]);
+  return joinBytes([...parts, ...directory, end]);
 }
 
 type Field = readonly [value: number, bytes: number];
@@ -90,16 +91,6 @@ function record(before: Field[], words: number[], after: Field[]): Uint8Array {
   let at = 0;
   for (const [value, bytes] of fields) {
     for (let n = 0; n < bytes; n++) out[at++] = Math.floor(value / 256 ** n) % 256;
-  }
-  return out;
-}
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
   }
   return out;
 }
