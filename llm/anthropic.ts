@@ -14,13 +14,16 @@ import type {
   ModelMessage,
   ModelRequest,
 } from "./model.ts";
-import { isClosable } from "./schema.ts";
+import { type Names, OptionalParameters } from "./optional.ts";
+import { askForJson, isClosable } from "./schema.ts";
 import { readEvents } from "./sse.ts";
 import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
 
 type Body = Anthropic.MessageCreateParamsStreaming;
 type Event = Anthropic.RawMessageStreamEvent;
 type Block = Anthropic.ContentBlockParam;
+
+const OPTIONAL = ["temperature", "output_config"];
 
 /** The API wants a limit, and thinking counts; this one every current model takes. */
 const DEFAULT_MAX_TOKENS = 32_000;
@@ -44,6 +47,7 @@ interface Sdk {
 export function createAnthropicModel(options: AnthropicOptions): ModelClient {
   const provider = "anthropic";
   const secrets = [options.apiKey];
+  const optional = new OptionalParameters(OPTIONAL);
   let loaded: Promise<Sdk> | undefined;
   return {
     provider,
@@ -51,8 +55,11 @@ export function createAnthropicModel(options: AnthropicOptions): ModelClient {
       const model = request.model ?? "";
       const sdk = await (loaded ??= load(options));
       return await attempt({ provider, model, secrets }, signal, async () => {
-        const response = await sdk.client.messages.create(toBody(request, sdk), { signal })
-          .asResponse();
+        const response = await optional.send(
+          model,
+          (refused) => toBody(request, sdk, refused),
+          (body) => sdk.client.messages.create(body, { signal }).asResponse(),
+        );
         return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
       });
     },
@@ -83,11 +90,11 @@ async function load(options: AnthropicOptions): Promise<Sdk> {
   return { client, transformJSONSchema };
 }
 
-function toBody(request: ModelRequest, sdk: Sdk): Body {
+function toBody(request: ModelRequest, sdk: Sdk, refused: Names): Body {
   const { output, tools, temperature } = request;
   const system = request.messages.filter((message) => message.role === "system")
     .map((message) => message.content);
-  const native = output && isClosable(output.schema);
+  const native = output && !refused.has("output_config") && isClosable(output.schema);
   if (output && !native) system.push(askForJson(output.schema));
   return {
     model: request.model ?? "",
@@ -95,7 +102,7 @@ function toBody(request: ModelRequest, sdk: Sdk): Body {
     messages: toMessages(request.messages),
     stream: true,
     ...(system.length ? { system: system.join("\n\n") } : {}),
-    ...(temperature === undefined ? {} : { temperature }),
+    ...(temperature === undefined || refused.has("temperature") ? {} : { temperature }),
     ...(tools?.length ? { tools: tools.map(toTool) } : {}),
     ...(native
       ? {
@@ -105,13 +112,6 @@ function toBody(request: ModelRequest, sdk: Sdk): Body {
       }
       : {}),
   };
-}
-
-/** For schemas that the API's structured output cannot express. */
-function askForJson(schema: JsonSchema): string {
-  return `Answer with one JSON value of this JSON Schema and nothing else:\n${
-    JSON.stringify(schema)
-  }`;
 }
 
 function toTool(tool: NonNullable<ModelRequest["tools"]>[number]): Anthropic.Tool {

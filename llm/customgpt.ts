@@ -8,6 +8,7 @@ import { OrchestratorError } from "../errors.ts";
 import { AnswerBuilder } from "./answer.ts";
 import { attempt, checked, StreamFailure } from "./failure.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ModelClient, ModelRequest } from "./model.ts";
+import { askForJson } from "./schema.ts";
 import { readEvents } from "./sse.ts";
 import type { Fetch } from "./transport.ts";
 
@@ -113,10 +114,7 @@ async function openConversation(api: Api, path: string, signal: AbortSignal): Pr
 function toPersona(request: ModelRequest): string | undefined {
   const system = request.messages.filter((message) => message.role === "system")
     .map((message) => message.content);
-  if (request.output) {
-    const schema = JSON.stringify(request.output.schema);
-    system.push(`Answer with one JSON value of this JSON Schema and nothing else:\n${schema}`);
-  }
+  if (request.output) system.push(askForJson(request.output.schema));
   return system.length ? system.join("\n\n") : undefined;
 }
 

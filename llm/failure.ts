@@ -127,6 +127,15 @@ function fromConnection(call: FailedCall, error: unknown): OrchestratorError {
   });
 }
 
+/** The body of a response that refuses the request itself; `undefined` for any other failure. */
+export function refusalOf(error: unknown): string | undefined {
+  const failure = causes(error).find((cause) => cause instanceof HttpFailure);
+  return failure && REFUSALS.has(failure.status) ? failure.body : undefined;
+}
+
+/** 422: what servers made with FastAPI answer. */
+const REFUSALS = new Set([400, 422]);
+
 function causes(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let at = error; at instanceof Error && chain.length < 6; at = at.cause) chain.push(at);

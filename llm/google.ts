@@ -20,7 +20,11 @@ import type {
   ModelRequest,
 } from "./model.ts";
 import { OrchestratorError } from "../errors.ts";
+import { type Names, OptionalParameters } from "./optional.ts";
+import { withJsonAsked } from "./schema.ts";
 import type { Fetch } from "./transport.ts";
+
+const OPTIONAL = ["temperature", "responseMimeType", "responseJsonSchema"];
 
 /** The SDK searches an unfinished event anew with each read, without a limit: lines get one. */
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -39,6 +43,7 @@ export interface GoogleOptions {
 export function createGoogleModel(options: GoogleOptions): ModelClient {
   const provider = "google";
   const secrets = [options.apiKey];
+  const optional = new OptionalParameters(OPTIONAL);
   let sdk: Promise<GoogleGenAI> | undefined;
   return {
     provider,
@@ -48,11 +53,18 @@ export function createGoogleModel(options: GoogleOptions): ModelClient {
       return await attempt({ provider, model, secrets }, signal, async () => {
         // The SDK does not close the connection of a stream that is left early.
         const leave = new AbortController();
-        const stream = await client.models.generateContentStream({
+        const abortSignal = AbortSignal.any([signal, leave.signal]);
+        const contents = toContents(request.messages);
+        const stream = await optional.send(
           model,
-          contents: toContents(request.messages),
-          config: toConfig(request, AbortSignal.any([signal, leave.signal])),
-        });
+          (refused) => toConfig(request, refused),
+          (config) =>
+            client.models.generateContentStream({
+              model,
+              contents,
+              config: { ...config, abortSignal },
+            }),
+        );
         try {
           return await readAnswer(stream, `${provider}/${model}`, { signal, ...rest });
         } finally {
@@ -101,17 +113,21 @@ function limited(fetchLike: Fetch): Fetch {
   };
 }
 
-function toConfig(request: ModelRequest, signal: AbortSignal): GenerateContentConfig {
+function toConfig(request: ModelRequest, refused: Names): GenerateContentConfig {
   const { output, tools, temperature, max_output_tokens } = request;
-  const system = request.messages.filter((message) => message.role === "system");
+  // One does not go without the other.
+  const native = output && !refused.has("responseMimeType") && !refused.has("responseJsonSchema");
+  const messages = output && !native
+    ? withJsonAsked(request.messages, output.schema)
+    : request.messages;
+  const system = messages.filter((message) => message.role === "system");
   return {
-    abortSignal: signal,
     ...(system.length
       ? { systemInstruction: system.map((message) => message.content).join("\n\n") }
       : {}),
-    ...(temperature === undefined ? {} : { temperature }),
+    ...(temperature === undefined || refused.has("temperature") ? {} : { temperature }),
     ...(max_output_tokens === undefined ? {} : { maxOutputTokens: max_output_tokens }),
-    ...(output ? { responseMimeType: "application/json", responseJsonSchema: output.schema } : {}),
+    ...(native ? { responseMimeType: "application/json", responseJsonSchema: output.schema } : {}),
     ...(tools?.length
       ? {
         tools: [{

@@ -14,12 +14,17 @@ import type {
   ModelMessage,
   ModelRequest,
 } from "./model.ts";
-import { isStrict } from "./schema.ts";
+import { type Names, OptionalParameters } from "./optional.ts";
+import { isStrict, withJsonAsked } from "./schema.ts";
 import { readEvents } from "./sse.ts";
 import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
 
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming;
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
+
+/** The names of the token limit: compatible servers mostly know the older one only. */
+const LIMITS = ["max_completion_tokens", "max_tokens"] as const;
+const OPTIONAL = ["temperature", "response_format", "stream_options"];
 
 /** Where OpenAI is and how to get in. */
 export interface OpenaiOptions {
@@ -37,6 +42,9 @@ export interface OpenaiOptions {
 export function createOpenaiModel(options: OpenaiOptions): ModelClient {
   const { provider = "openai", baseUrl } = options;
   const secrets = [options.apiKey ?? ""];
+  const limits = baseUrl === undefined ? LIMITS : LIMITS.toReversed();
+  // A limit is never left out: its first name only can be replaced.
+  const optional = new OptionalParameters([...OPTIONAL, ...limits.slice(0, 1)]);
   let sdk: Promise<OpenAI> | undefined;
   return {
     provider,
@@ -44,9 +52,13 @@ export function createOpenaiModel(options: OpenaiOptions): ModelClient {
       const model = request.model ?? "";
       const client = await (sdk ??= load(options));
       return await attempt({ provider, model, secrets }, signal, async () => {
-        const response = await client.chat.completions
-          .create(toBody(request, baseUrl !== undefined), { signal, headers: toHeaders(request) })
-          .asResponse();
+        const response = await optional.send(
+          model,
+          (refused) => toBody(request, limits, refused),
+          (body, refused) =>
+            client.chat.completions
+              .create(body, { signal, headers: toHeaders(request, refused) }).asResponse(),
+        );
         return await readAnswer(response, `${provider}/${model}`, { signal, ...rest });
       });
     },
@@ -75,28 +87,29 @@ async function load(options: OpenaiOptions): Promise<OpenAI> {
   });
 }
 
-function toHeaders(request: ModelRequest): Record<string, string> {
-  return request.idempotency_key ? { "Idempotency-Key": request.idempotency_key } : {};
+/** A key stands for one body: the same request without a parameter has another. */
+function toHeaders({ idempotency_key: key }: ModelRequest, refused: Names): Record<string, string> {
+  return key ? { "Idempotency-Key": [key, ...refused].join("-") } : {};
 }
 
-function toBody(request: ModelRequest, compatible: boolean): Body {
-  const { output, tools, temperature, max_output_tokens: limit } = request;
+function toBody(request: ModelRequest, limits: readonly string[], refused: Names): Body {
+  const { output, tools, temperature, max_output_tokens } = request;
+  const native = output && !refused.has("response_format");
+  const messages = output && !native
+    ? withJsonAsked(request.messages, output.schema)
+    : request.messages;
+  const limit = limits.find((name) => !refused.has(name));
   return {
     model: request.model ?? "",
-    messages: request.messages.map(toMessage),
+    messages: messages.map(toMessage),
     stream: true,
-    stream_options: { include_usage: true },
-    ...(temperature === undefined ? {} : { temperature }),
-    // Compatible servers mostly know the older name only.
-    ...(limit === undefined
-      ? {}
-      : compatible
-      ? { max_tokens: limit }
-      : { max_completion_tokens: limit }),
+    ...(refused.has("stream_options") ? {} : { stream_options: { include_usage: true } }),
+    ...(temperature === undefined || refused.has("temperature") ? {} : { temperature }),
+    ...(max_output_tokens === undefined || !limit ? {} : { [limit]: max_output_tokens }),
     ...(tools?.length
       ? { tools: tools.map((tool) => ({ type: "function" as const, function: { ...tool } })) }
       : {}),
-    ...(output ? { response_format: toFormat(output) } : {}),
+    ...(native ? { response_format: toFormat(output) } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What a JSON Schema must be like for providers' structured output. */
-import type { JsonSchema } from "./model.ts";
+import type { JsonSchema, ModelMessage } from "./model.ts";
 
 /** The keywords that OpenAI's strict mode knows. */
 const STRICT_KEYWORDS = new Set(
@@ -31,6 +31,22 @@ export function isClosable(schema: JsonSchema): boolean {
     if (isObjectNode(node)) return Boolean(node.properties) && !node.additionalProperties;
     return ["type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"].some((key) => key in node);
   });
+}
+
+/** Says in words what structured output would ensure, for models and schemas without it. */
+export function askForJson(schema: JsonSchema): string {
+  return `Answer with one JSON value of this JSON Schema and nothing else:\n${
+    JSON.stringify(schema)
+  }`;
+}
+
+/** The messages with {@linkcode askForJson} in the system message: many templates take one only. */
+export function withJsonAsked(messages: ModelMessage[], schema: JsonSchema): ModelMessage[] {
+  const at = messages.findIndex(({ role }) => role === "system");
+  const asked = askForJson(schema);
+  const system = messages[at];
+  if (!system) return [{ role: "system", content: asked }, ...messages];
+  return messages.with(at, { role: "system", content: `${system.content}\n\n${asked}` });
 }
 
 function isObjectNode(node: JsonSchema): boolean {

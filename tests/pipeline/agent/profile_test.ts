@@ -95,3 +95,13 @@ Deno.test("parseProfile() says on which line something is wrong", () => {
   }]);
   expect(issues("---\n- a\n---\n")).toHaveLength(1);
 });
+
+Deno.test("the built-in agents send no sampling parameters: the default model takes none", async () => {
+  const folder = new URL("../../../agents/", import.meta.url);
+  const files = await Array.fromAsync(Deno.readDir(folder));
+  expect(files.length).toBeGreaterThan(0);
+  for (const { name } of files) {
+    const profile = parseProfile(await Deno.readTextFile(new URL(name, folder)), name.slice(0, -3));
+    expect([name, profile.temperature]).toEqual([name, undefined]);
+  }
+});
