@@ -58,6 +58,7 @@ export type ErrorCode =
   // models
   | "model_auth"
   | "model_not_found"
+  | "model_not_configured"
   | "model_bad_request"
   | "model_bad_output"
   | "model_refused"

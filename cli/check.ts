@@ -24,8 +24,14 @@ export interface CheckLine {
 
 /** The parts of a check that other modules do. Both get a valid config. */
 export interface CheckDeps {
-  /** What is wrong with agents, prompts, pipelines and tools, and what is hardly meant. */
-  definitions(config: Config): Promise<{ problems: Issue[]; warnings: Issue[] }>;
+  /**
+   * What is wrong with agents, prompts, pipelines and tools, and what is likely a mistake.
+   * `models: false` leaves out whether the agents' models are configured.
+   */
+  definitions(
+    config: Config,
+    options?: { models?: boolean },
+  ): Promise<{ problems: Issue[]; warnings: Issue[] }>;
   /** Asks the chosen provider for its models. Throws `model_*` errors. */
   ping(config: Config): Promise<{ latency_ms: number; models: string[] }>;
 }
@@ -69,6 +75,7 @@ export async function checkConfig(
     ...await checkDefinitions(config, deps),
     ...checkPrograms(config),
     chosenProvider(config),
+    ...(config.models.warnings ?? []).map((issue) => line("warning", issue)),
     ...(options.online ? await checkProvider(config, deps) : []),
   ];
 }
@@ -137,11 +144,17 @@ async function checkDespite(issues: Issue[], env: Env, deps: CheckDeps): Promise
     .filter(([name]) => !wrong.has(name) && !/^LLM_|_API_KEY$/.test(name));
   const config = tryReadConfig(Object.fromEntries(usable));
   if (config instanceof OrchestratorError) return [];
-  return (await checkDefinitions(config, deps)).filter(({ state }) => state !== "ok");
+  return (await checkDefinitions(config, deps, { models: false })).filter(({ state }) =>
+    state !== "ok"
+  );
 }
 
-async function checkDefinitions(config: Config, deps: CheckDeps): Promise<CheckLine[]> {
-  const { problems, warnings } = await deps.definitions(config);
+async function checkDefinitions(
+  config: Config,
+  deps: CheckDeps,
+  options?: { models?: boolean },
+): Promise<CheckLine[]> {
+  const { problems, warnings } = await deps.definitions(config, options);
   const parse = { subject: "definitions", message: "agents, prompts and pipelines parse" };
   return [
     ...(problems.length === 0 ? [{ state: "ok" as const, ...parse }] : []),
@@ -171,13 +184,20 @@ function chosenProvider({ models }: Config): CheckLine {
     return line("warning", { location: "LLM_DEFAULT_MODEL", message });
   }
   if (provider !== "offline") {
-    const message = `${provider}/${default_model}, chosen by ${chosen_by}`;
+    const base_url = models.providers[provider]?.base_url;
+    const address = base_url ? ` at ${withoutCredentials(base_url)}` : "";
+    const message = `${provider}/${default_model}${address}, chosen by ${chosen_by}`;
     return { state: "ok", subject: "model", message };
   }
   const mend = chosen_by === "LLM_PROVIDER"
     ? "chosen by LLM_PROVIDER"
     : "because no key is set: set one, for instance OPENAI_API_KEY, for answers of a language model";
   return { state: "info", subject: "model", message: `the built-in offline model, ${mend}` };
+}
+
+function withoutCredentials(address: string): string {
+  const { origin, pathname } = new URL(address);
+  return origin + pathname.replace(/\/$/, "");
 }
 
 async function checkProvider(config: Config, deps: CheckDeps): Promise<CheckLine[]> {

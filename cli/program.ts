@@ -63,8 +63,8 @@ function commandLine(): Command {
     exit: Deno.exit,
   });
   addCheck(program, io, {
-    definitions: async (config) =>
-      (await import("../parts/definitions.ts")).definitionFindings(config),
+    definitions: async (config, options) =>
+      (await import("../parts/definitions.ts")).definitionFindings(config, options),
     ping: async (config) => (await import("../parts/models.ts")).ping(config),
   });
   addNewAgent(program, io);

@@ -233,12 +233,13 @@ export const VARIABLES = z.object({
   }),
   LLM_BASE_URL: optional(url, {
     group: models,
-    description: "Address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …).",
+    description:
+      "Address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …). With `LLM_PROVIDER`: of a server that speaks that provider's API; nothing is then sent to the provider itself.",
     example: "http://localhost:11434/v1",
   }),
   LLM_API_KEY: apiKey(
     models,
-    "`LLM_BASE_URL`, or for `LLM_PROVIDER` where its own key is not set",
+    "`LLM_BASE_URL`. Without `LLM_BASE_URL`: for `LLM_PROVIDER`, where its own key is not set",
     "sk-your-api-key",
   ),
   OPENAI_API_KEY: apiKey(models, "OpenAI", "your-key-here"),

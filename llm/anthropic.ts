@@ -17,7 +17,7 @@ import type {
 import { type Names, OptionalParameters } from "./optional.ts";
 import { askForJson, isClosable } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
+import { type Fetch, NO_TIMEOUT_MS, platformFetch } from "./transport.ts";
 
 type Body = Anthropic.MessageCreateParamsStreaming;
 type Event = Anthropic.RawMessageStreamEvent;
@@ -82,7 +82,7 @@ async function load(options: AnthropicOptions): Promise<Sdk> {
     apiKey: options.apiKey,
     authToken: null,
     baseURL: options.baseUrl ?? "https://api.anthropic.com",
-    fetch: checked(options.fetch ?? fetch),
+    fetch: checked(options.fetch ?? platformFetch),
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,
     logLevel: "off",

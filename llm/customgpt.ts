@@ -10,7 +10,7 @@ import { attempt, checked, StreamFailure } from "./failure.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ModelClient, ModelRequest } from "./model.ts";
 import { askForJson } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import type { Fetch } from "./transport.ts";
+import { type Fetch, platformFetch } from "./transport.ts";
 
 /** Citations beyond this many are left out: each costs a request. */
 const MAX_CITATIONS = 10;
@@ -76,7 +76,7 @@ export function createCustomgptModel(options: CustomgptOptions): ModelClient {
 
 function createApi(options: CustomgptOptions): Api {
   const base = (options.baseUrl ?? "https://app.customgpt.ai/api/v1").replace(/\/+$/, "");
-  const send = checked(options.fetch ?? fetch);
+  const send = checked(options.fetch ?? platformFetch);
   return (path, signal, body) =>
     send(base + path, {
       method: body === undefined ? "GET" : "POST",

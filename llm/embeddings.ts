@@ -7,7 +7,7 @@
 import type OpenAI from "openai";
 import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { attempt, checked } from "./failure.ts";
-import type { Fetch } from "./transport.ts";
+import { type Fetch, platformFetch } from "./transport.ts";
 
 /** Texts of one request: every known server takes as many. */
 const BATCH = 64;
@@ -79,7 +79,7 @@ async function load(options: EmbedderOptions): Promise<OpenAI> {
     // Servers without keys take any; the SDK wants one.
     apiKey: options.apiKey || "none",
     baseURL: options.baseUrl,
-    fetch: checked(options.fetch ?? fetch),
+    fetch: checked(options.fetch ?? platformFetch),
     maxRetries: 0,
     timeout: options.timeout_ms,
     organization: null,

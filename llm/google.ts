@@ -22,7 +22,7 @@ import type {
 import { OrchestratorError } from "../errors.ts";
 import { type Names, OptionalParameters } from "./optional.ts";
 import { withJsonAsked } from "./schema.ts";
-import type { Fetch } from "./transport.ts";
+import { type Fetch, platformFetch } from "./transport.ts";
 
 const OPTIONAL = ["temperature", "responseMimeType", "responseJsonSchema"];
 
@@ -89,7 +89,7 @@ async function load(options: GoogleOptions): Promise<GoogleGenAI> {
     vertexai: false,
     httpOptions: {
       baseUrl: options.baseUrl ?? "https://generativelanguage.googleapis.com",
-      fetch: limited(checked(options.fetch ?? fetch)),
+      fetch: limited(checked(options.fetch ?? platformFetch)),
     },
   });
 }

@@ -12,6 +12,7 @@ export { createGoogleModel, type GoogleOptions } from "./google.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
 export { createOfflineModel } from "./offline/mod.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
+export { type ResolvedModel, resolveModel } from "./names.ts";
 export { configuredProviders } from "./providers.ts";
 export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
 export { type ModelHealth, type WatchedModels, watchModels } from "./watched.ts";

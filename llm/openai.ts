@@ -17,7 +17,7 @@ import type {
 import { type Names, OptionalParameters } from "./optional.ts";
 import { isStrict, withJsonAsked } from "./schema.ts";
 import { readEvents } from "./sse.ts";
-import { type Fetch, NO_TIMEOUT_MS } from "./transport.ts";
+import { type Fetch, NO_TIMEOUT_MS, platformFetch } from "./transport.ts";
 
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming;
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
@@ -78,7 +78,7 @@ async function load(options: OpenaiOptions): Promise<OpenAI> {
     // Servers without keys take any; the SDK wants one.
     apiKey: options.apiKey || "none",
     baseURL: options.baseUrl ?? "https://api.openai.com/v1",
-    fetch: checked(options.fetch ?? fetch),
+    fetch: checked(options.fetch ?? platformFetch),
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,
     organization: null,

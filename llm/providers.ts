@@ -6,15 +6,18 @@ import { createGoogleModel } from "./google.ts";
 import type { ModelClient } from "./model.ts";
 import { createOfflineModel } from "./offline/mod.ts";
 import { createOpenaiModel } from "./openai.ts";
-import { createFetch } from "./transport.ts";
+import { createFetch, type Fetch, platformFetch } from "./transport.ts";
 
-/** Makers of clients by provider name; `offline` is always among them. */
+/**
+ * Makers of clients by provider name; `offline` is always among them.
+ *
+ * @param fetch by default the fast transport, which knows no proxies, or the platform's
+ */
 export function configuredProviders(
   { providers, proxied }: Pick<ModelsConfig, "providers" | "proxied">,
+  fetch: Fetch = proxied ? platformFetch : createFetch(),
 ): Record<string, () => ModelClient> {
   const { openai, anthropic, google, customgpt, "openai-compatible": compatible } = providers;
-  // The fast transport knows no proxies, the platform's does.
-  const fetch = proxied ? globalThis.fetch : createFetch();
   return {
     offline: createOfflineModel,
     ...(openai && { openai: () => createOpenaiModel({ ...access(openai), fetch }) }),

@@ -17,13 +17,14 @@ import type {
   ModelClient,
   ModelRequest,
 } from "./model.ts";
+import { resolveModel } from "./names.ts";
 import { costOf, type Price } from "./prices.ts";
 
 /** Who can answer, in which order and how long. */
 export interface RouterOptions {
-  /** `provider/model`, or a model of `default_provider`. */
+  /** A model of `default_provider`, without its prefix. */
   default_model: string;
-  /** Tried in this order after the model asked for; same form. */
+  /** `provider/model`, tried in this order after the model asked for. */
   fallbacks: string[];
   /** Made with the first call that needs one, once. */
   providers: Record<string, () => ModelClient | Promise<ModelClient>>;
@@ -88,28 +89,23 @@ function makeClient(options: RouterOptions, provider: string): ModelClient | Pro
   const make = options.providers[provider];
   if (make) return make();
   throw new OrchestratorError(
-    "model_not_found",
-    `Cannot ask the provider "${provider}": it is not set up. Set its API key or choose another.`,
+    "model_not_configured",
+    `Cannot use the provider "${provider}": it is not configured. Set its API key or choose another.`,
   );
 }
 
+/** @throws `model_not_configured` for the model asked for: another one's answer would hide it */
 function candidatesOf(options: RouterOptions, asked: string | undefined): Candidate[] {
-  const names = [asked || options.default_model, ...options.fallbacks];
+  const { default_provider, default_model, fallbacks } = options;
+  const configured = Object.keys(options.providers);
+  const find = (name: string) => resolveModel(name, default_provider, configured);
+  const first = asked ? find(asked) : { provider: default_provider, model: default_model };
   const unique = new Map<string, Candidate>();
-  for (const candidate of names.map((name) => parse(options, name))) {
-    if (!unique.has(candidate.name)) unique.set(candidate.name, candidate);
+  for (const { provider, model } of [first, ...fallbacks.map(find)]) {
+    const name = provider === "offline" ? provider : `${provider}/${model}`;
+    if (!unique.has(name)) unique.set(name, { provider, model, name });
   }
   return [...unique.values()];
-}
-
-/** A prefix that is no provider belongs to the name: `meta-llama/llama-3` on a compatible server. */
-function parse(options: RouterOptions, name: string): Candidate {
-  if (name === "offline") return { provider: "offline", model: "offline", name };
-  const slash = name.indexOf("/");
-  const prefix = slash < 0 ? "" : name.slice(0, slash);
-  const provider = Object.hasOwn(options.providers, prefix) ? prefix : options.default_provider;
-  const model = provider === prefix ? name.slice(slash + 1) : name;
-  return { provider, model, name: provider === "offline" ? provider : `${provider}/${model}` };
 }
 
 async function ask(

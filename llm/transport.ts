@@ -31,6 +31,9 @@ export interface ModelFetch extends Fetch {
   close(): Promise<void>;
 }
 
+/** The platform's `fetch`, which knows proxies. A redirect is not followed: it would take the key along. */
+export const platformFetch: Fetch = (input, init) => fetch(input, { ...init, redirect: "manual" });
+
 /** Settings of {@linkcode createFetch}. */
 export interface FetchOptions {
   /** Longest time for opening a connection; 0: none. Default 10 s. */
@@ -49,7 +52,7 @@ export function createFetch(options: FetchOptions = {}): ModelFetch {
   const call: Fetch = async (input, init = {}) => {
     const body = init.body ?? null;
     if (input instanceof Request || (body !== null && typeof body !== "string")) {
-      return await fetch(input, init);
+      return await platformFetch(input, init);
     }
     agent ??= openAgent(options);
     return await send(await agent, new URL(input), init, body);

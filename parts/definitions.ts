@@ -32,7 +32,7 @@ import { keys, setText, type Store } from "../store/mod.ts";
 import type { ModelClient } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { toolFileIssues } from "../tools/web.ts";
-import { agentWarnings } from "./agent_warnings.ts";
+import { agentModelProblems, agentWarnings } from "./agent_warnings.ts";
 
 /** The tasks that pipelines may call by name. */
 export function builtInTasks(services: Services): Tasks {
@@ -53,8 +53,15 @@ export interface DefinitionFindings {
   warnings: Issue[];
 }
 
-/** What is wrong with the agents, prompts, pipelines and tools of a home folder. */
-export async function definitionFindings(config: Config): Promise<DefinitionFindings> {
+/**
+ * What is wrong with the agents, prompts, pipelines and tools of a home folder.
+ *
+ * @param options `models: false` leaves out whether the agents' models are configured
+ */
+export async function definitionFindings(
+  config: Config,
+  { models = true }: { models?: boolean } = {},
+): Promise<DefinitionFindings> {
   const roots = definitionFolders(config.home);
   const catalog = createCatalog({
     roots,
@@ -67,8 +74,9 @@ export async function definitionFindings(config: Config): Promise<DefinitionFind
   const issues = [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
+  const unconfigured = models ? await agentModelProblems(agents, config) : [];
   return {
-    problems: [...issues, ...toolFileIssues(config)],
+    problems: [...issues, ...unconfigured, ...toolFileIssues(config)],
     warnings: [...await unreadDefinitions(roots), ...await agentWarnings(agents, config)],
   };
 }

@@ -4,10 +4,13 @@ import { configuredProviders, createModels, type ModelClient } from "../llm/mod.
 
 const PING_MS = 15_000;
 
-/** The configured providers behind one client. */
-export function configuredModels({ models }: Config): ModelClient {
+/** The configured providers behind one client. `providers` is for tests. */
+export function configuredModels(
+  { models }: Pick<Config, "models">,
+  providers = configuredProviders(models),
+): ModelClient {
   return createModels({
-    providers: configuredProviders(models),
+    providers,
     default_provider: models.provider,
     default_model: models.default_model,
     fallbacks: models.fallbacks,

@@ -212,6 +212,55 @@ Deno.test("readConfig() uses LLM_API_KEY for LLM_PROVIDER and refuses it without
   expect(issueOf({ LLM_API_KEY: "k" }, "LLM_API_KEY")[0]).toContain("set LLM_PROVIDER");
 });
 
+Deno.test("readConfig() takes LLM_BASE_URL for the address of LLM_PROVIDER, with LLM_API_KEY only", () => {
+  const env = { LLM_PROVIDER: "anthropic", LLM_BASE_URL: "https://gw.example" };
+  const { providers, provider } = read({ ...env, LLM_API_KEY: "gw" }).models;
+  expect(provider).toBe("anthropic");
+  expect(Object.keys(providers)).toEqual(["anthropic"]);
+  expect(providers.anthropic?.base_url).toBe("https://gw.example");
+  expect(providers.anthropic?.api_key.reveal()).toBe("gw");
+  const [missing] = issueOf({ ...env, ANTHROPIC_API_KEY: "own" }, "LLM_API_KEY");
+  expect(missing).toContain("ANTHROPIC_API_KEY is for anthropic itself");
+  const both = { ...env, LLM_API_KEY: "gw", ANTHROPIC_BASE_URL: "https://other.example" };
+  expect(issueOf(both, "LLM_BASE_URL")[0]).toContain("are both addresses of anthropic");
+});
+
+Deno.test("readConfig() warns of a key that does not go to LLM_BASE_URL", () => {
+  const warnings = (env: Env) => {
+    const { models } = read({ LLM_BASE_URL: "https://gw.example", LLM_DEFAULT_MODEL: "m", ...env });
+    return (models.warnings ?? []).map(({ location }) => location);
+  };
+  expect(warnings({ OPENAI_API_KEY: "k" })).toEqual(["OPENAI_API_KEY"]);
+  expect(warnings({ OPENAI_API_KEY: "k", LLM_API_KEY: "k" })).toEqual([]);
+  expect(warnings({ ANTHROPIC_API_KEY: "k" })).toEqual([]);
+  const google = { LLM_PROVIDER: "google", LLM_API_KEY: "k", GOOGLE_API_KEY: "k" };
+  expect(warnings(google)).toEqual(["GOOGLE_API_KEY"]);
+});
+
+Deno.test("readConfig() gives a default model to the provider that it names", () => {
+  const chosen = (env: Env) => {
+    const { provider, chosen_by, default_model } = read(env).models;
+    return [provider, chosen_by, default_model];
+  };
+  const keys = { OPENAI_API_KEY: "k", GOOGLE_API_KEY: "k" };
+  expect(chosen({ ...keys, LLM_DEFAULT_MODEL: "openai/gpt-x" }))
+    .toEqual(["openai", "OPENAI_API_KEY", "gpt-x"]);
+  expect(chosen({ ...keys, LLM_DEFAULT_MODEL: "google-genai/gem" }))
+    .toEqual(["google", "LLM_DEFAULT_MODEL", "gem"]);
+  expect(chosen({ ...keys, LLM_DEFAULT_MODEL: "offline" }))
+    .toEqual(["offline", "LLM_DEFAULT_MODEL", "offline"]);
+  const gateway = { LLM_BASE_URL: "https://gw.example", LLM_DEFAULT_MODEL: "google/gem" };
+  expect(chosen({ ...keys, ...gateway })).toEqual([
+    "openai-compatible",
+    "LLM_BASE_URL",
+    "google/gem",
+  ]);
+  for (const env of [{ OPENAI_API_KEY: "k" }, { ...keys, LLM_PROVIDER: "openai" }]) {
+    expect(issueOf({ ...env, LLM_DEFAULT_MODEL: "google/gem" }, "LLM_DEFAULT_MODEL")[0])
+      .toContain("set LLM_PROVIDER to google");
+  }
+});
+
 Deno.test("readConfig() wants address and model of an OpenAI-compatible server", () => {
   expect(issuesOf({ LLM_PROVIDER: "openai-compatible" }).map(({ location }) => location))
     .toEqual(["LLM_BASE_URL", "LLM_DEFAULT_MODEL"]);

@@ -115,6 +115,23 @@ export function profileWarnings(
   return [...fields, ...unknown];
 }
 
+/**
+ * What is wrong with a profile's model, if it names one.
+ *
+ * @throws as {@linkcode parseProfile}
+ */
+export function modelIssues(
+  text: string,
+  name: string,
+  problemOf: (model: string) => string | undefined,
+): Issue[] {
+  const { model } = parseProfile(text, name);
+  const message = model === undefined ? undefined : problemOf(model);
+  if (message === undefined) return [];
+  const location = readYaml(splitFrontMatter(text, name).matter, 2).locate(["model"]);
+  return [{ location, message }];
+}
+
 /** Short names have neighbours that other agent tools read: `hooks` and `tools`. */
 function nearField(field: string): string | undefined {
   return Object.keys(frontMatter.shape)

@@ -126,6 +126,23 @@ Deno.test("checkConfig() warns of a default model that nobody asks", () =>
     expect(find(keyed, "LLM_DEFAULT_MODEL")).toEqual([]);
   }));
 
+Deno.test("checkConfig() says where prompts and keys go", () =>
+  inHome(async (home) => {
+    const env = {
+      ORCHESTRATOR_HOME: home,
+      LLM_BASE_URL: "https://user:pass@gw.example/v1/",
+      LLM_DEFAULT_MODEL: "m",
+      OPENAI_API_KEY: "k",
+    };
+    const lines = await checkConfig(env, fine);
+    expect(find(lines, "model")).toEqual([
+      ["ok", "openai-compatible/m at https://gw.example/v1, chosen by LLM_BASE_URL"],
+    ]);
+    const [[state, message] = []] = find(lines, "OPENAI_API_KEY");
+    expect(state).toBe("warning");
+    expect(message).toContain("is not sent to LLM_BASE_URL");
+  }));
+
 Deno.test("checkConfig() needs no folder on Deno Deploy", async () => {
   const env = { ORCHESTRATOR_HOME: "/proc/nowhere", DENO_DEPLOYMENT_ID: "x" };
   expect((await checkConfig(env, fine)).some(({ state }) => state === "problem")).toBe(false);

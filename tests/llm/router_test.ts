@@ -136,10 +136,38 @@ test("createModels() makes a provider once, and anew after it could not be made"
   expect(made).toBe(2);
 });
 
-test("createModels() throws model_not_found for a provider that is not set up", async () => {
+test("createModels() throws model_not_configured for a provider that is not set up", async () => {
   const models = router({ a: scripted("a", answering()) }, { default_provider: "b" });
-  await expectError(ask(models), "model_not_found", "terminal");
-  await expectError(ask(models, "offline"), "model_not_found", "terminal");
+  await expectError(ask(models), "model_not_configured", "terminal");
+  await expectError(ask(models, "offline"), "model_not_configured", "terminal");
+});
+
+test("createModels() asks nobody for a model whose provider is not configured", async () => {
+  const openai = scripted("openai", answering());
+  const models = router({ openai }, { fallbacks: ["openai/x"] });
+  const error = await expectError(
+    ask(models, "anthropic/claude-x"),
+    "model_not_configured",
+    "terminal",
+  );
+  expect(error.message).toContain("Set ANTHROPIC_API_KEY");
+  expect(error.message).toContain('write "openai/anthropic/claude-x"');
+  await expectError(ask(models, "google-genai/x"), "model_not_configured", "terminal");
+  expect((await ask(models, "openai/anthropic/claude-x")).model).toBe("openai/anthropic/claude-x");
+  expect(openai.asked).toEqual(["anthropic/claude-x"]);
+});
+
+test("createModels() has the offline model answer only where it is asked for", async () => {
+  const offline = scripted("offline", answering());
+  const models = router({ offline }, { default_model: "offline" });
+  for (const name of ["opnai/gpt-5", "gpt-5", "openai/gpt-5", "openai-compatible/llama"]) {
+    await expectError(ask(models, name), "model_not_configured", "terminal");
+  }
+  const typo = await ask(models, "opnai/gpt-5").catch((error) => error);
+  expect(typo.message).toContain('did you mean "openai"?');
+  for (const name of [undefined, "offline"]) {
+    expect((await ask(models, name)).model).toBe("offline");
+  }
 });
 
 test("createModels() computes the cost, own prices first", async () => {

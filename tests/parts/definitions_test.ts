@@ -123,6 +123,28 @@ Deno.test("definitionFindings() warns of misspelt tools and fields of an agent",
   expect(message).toContain('unknown tool "weather"; known are: search_documents, dataset,');
 });
 
+Deno.test("definitionFindings() finds agents whose model has no provider", async () => {
+  const problems = async (model: string, env: Env = {}) => {
+    let found: string[] = [];
+    await inHome({ "agents/a.md": agent(`model: ${model}`) }, async (_home, config) => {
+      found = (await definitionFindings(config)).problems.map(({ location, message }) =>
+        `${location.split("/").at(-1)} ${message}`
+      );
+      expect((await definitionFindings(config, { models: false })).problems).toEqual([]);
+    }, env);
+    return found;
+  };
+  const key = { OPENAI_API_KEY: "k" };
+  const [problem] = await problems("anthropic/claude-x", key);
+  expect(problem).toContain('a.md, line 2, model Cannot use the model "anthropic/claude-x"');
+  expect(problem).toContain("Set ANTHROPIC_API_KEY");
+  expect((await problems("opnai/gpt-5")).length).toBe(1);
+  expect((await problems("gpt-5")).length).toBe(1);
+  for (const model of ["openai/gpt-5", "gpt-5", "offline", "inherit"]) {
+    expect(await problems(model, key)).toEqual([]);
+  }
+});
+
 Deno.test("definitionFindings() knows tools of files, agents and data, and asks no server", async () => {
   const tools = (...names: string[]) => [`tools: [${names.map((name) => `"${name}"`)}]`];
   const env = {
