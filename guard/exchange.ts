@@ -2,7 +2,8 @@
  * One request and its response over a pool of connections.
  *
  * Invariants: (1) aborting the signal, cancelling the body or too many bytes closes the connection;
- * (2) a reader that is slow pauses the socket.
+ * (2) a reader that is slow pauses the socket; (3) a reader can cancel at any moment, also inside of
+ * `enqueue`: once the exchange is over, neither the socket nor the stream is used again.
  *
  * @module
  */
@@ -97,6 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#received += chunk.length;
     if (this.#received > this.maxBytes) return this.#fail(tooLarge(this.host, this.maxBytes));
     this.#stream?.enqueue(chunk as Uint8Array<ArrayBuffer>);
+    if (this.#over) return;
     if ((this.#stream?.desiredSize ?? 0) <= 0) controller.pause();
   }
 

@@ -8,6 +8,8 @@
  * 2. Cancelling without a reason means "I have what I need": the rest is drained for
  *    {@linkcode DRAIN_MS} so that the connection can be used again.
  * 3. At most {@linkcode HIGH_WATER_BYTES} (and one read) wait unread; then the socket is paused.
+ * 4. A reader can cancel at any moment, also inside of `enqueue`: what was handed over is forgotten
+ *    before, and a cancelled stream's controller is never used again.
  *
  * @module
  */
@@ -191,10 +193,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   #deliver() {
     if (this.#cancelled) return;
     if (this.#size > 0) {
-      this.#stream?.enqueue(joinBytes(this.#chunks));
+      const bytes = joinBytes(this.#chunks);
       this.#chunks = [];
       this.#size = 0;
-      this.#controller?.resume();
+      this.#stream?.enqueue(bytes);
+      if (!this.#cancelled) this.#controller?.resume();
     } else if (this.#error !== undefined) {
       this.#stream?.error(this.#error);
     } else {
@@ -207,6 +210,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#chunks = [];
     if (this.over) return;
     this.#controller?.resume();
+    if (this.over) return;
     if (reason !== undefined) this.#controller?.abort(reason as Error);
     else this.#drain = setTimeout(() => this.#controller?.abort(new Error("drained")), DRAIN_MS);
   }

@@ -96,7 +96,7 @@ function decode(bytes: Uint8Array): string {
  * Reads a body of whatever type. Believes a declared length only as far as to refuse it or to read
  * at once; counts otherwise.
  *
- * @throws `payload_too_large`
+ * @throws `payload_too_large`, `invalid_request` when the client stops in the middle
  */
 export async function readBytes(
   request: Request,
@@ -105,19 +105,35 @@ export async function readBytes(
 ): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? NaN);
   if (declared > max_bytes) throw tooLarge(max_bytes, limit);
-  if (declared >= 0) {
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.length > max_bytes) throw tooLarge(max_bytes, limit);
-    return bytes;
+  const bytes = await receive(request, declared, max_bytes);
+  if (bytes.length > max_bytes) throw tooLarge(max_bytes, limit);
+  return bytes;
+}
+
+/** The body, or what of it is enough to see that it is too long. */
+async function receive(
+  request: Request,
+  declared: number,
+  max_bytes: number,
+): Promise<Uint8Array> {
+  try {
+    if (declared >= 0) return new Uint8Array(await request.arrayBuffer());
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for await (const chunk of request.body ?? []) {
+      chunks.push(chunk);
+      total += chunk.length;
+      if (total > max_bytes) break;
+    }
+    return joinBytes(chunks);
+  } catch (cause) {
+    // The client left, or its connection broke: not an error of this server.
+    throw new OrchestratorError(
+      "invalid_request",
+      "Cannot read the body: the connection closed before all of it arrived. Send the request again.",
+      { cause },
+    );
   }
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for await (const chunk of request.body ?? []) {
-    total += chunk.length;
-    if (total > max_bytes) throw tooLarge(max_bytes, limit);
-    chunks.push(chunk);
-  }
-  return joinBytes(chunks);
 }
 
 function tooLarge(max_bytes: number, limit: Limit): OrchestratorError {

@@ -10,6 +10,8 @@
  * 3. A reader that does not keep up is cut off past {@linkcode MAX_BUFFERED} characters: it still
  *    gets what waits for it, so that it gets on each time it resumes with `Last-Event-ID`.
  * 4. However a stream ends, `signal` is aborted and no timer is left.
+ * 5. A client can leave at any moment, and `enqueue` is where the runtime notices: it calls `cancel`
+ *    before it returns. A cancelled stream's controller is never used again.
  *
  * @module
  */
@@ -62,6 +64,7 @@ export function openSse(sessions: Sessions): SseStream {
       const text = takeFrom(pending);
       waiting -= text.length;
       controller.enqueue(encoder.encode(text));
+      if (cancelled) return;
     }
     if (over.signal.aborted && waiting === 0) controller.close();
     wake?.();

@@ -126,7 +126,8 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
       if (isLonger(data, settings.max_message_bytes)) {
         return outbox.close(1009, `messages may have ${settings.max_message_bytes} bytes`);
       }
-      void handle(data);
+      // A failure here is one of sending: `handle` answers every other one.
+      handle(data).catch((error) => deps.log.warn("a message was not answered", { error }));
     },
     shutDown: () => outbox.close(1001, "the server stops: reconnect and resume"),
     closed: () => watching.abort(),

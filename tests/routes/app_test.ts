@@ -237,6 +237,19 @@ Deno.test("a body over the limit is 413, declared or not, and exactly at the lim
   expect((await post("/v1/chat", fits)).status).toBe(200);
 });
 
+Deno.test("a body that breaks off is 400 and no error of the server", async () => {
+  const { app, engine, log } = setup();
+  const type = { "content-type": "application/json" };
+  for (const headers of [type, { ...type, "content-length": "50" }]) {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) });
+    const broken = await app.request("/v1/chat", { method: "POST", headers, body });
+    const { detail } = await expectProblem(broken, 400, "invalid_request");
+    expect(detail).toContain("the connection closed before all of it arrived");
+  }
+  expect(engine.started).toEqual([]);
+  expect(log.filter(({ level }) => level === "error")).toEqual([]);
+});
+
 Deno.test("a body without a declared length is put together from its pieces", async () => {
   const { app, engine } = setup();
   const pieces = ['{"messages":[{"role":"user",', '"content":"h\u00e9llo"}]}'];

@@ -2,6 +2,7 @@ import FakeTimers from "@sinonjs/fake-timers";
 import { expect } from "expect";
 import { createSessions } from "../../routes/sessions.ts";
 import { openSse, type SseStream } from "../../routes/sse.ts";
+import { insideEnqueue } from "../_reentry.ts";
 import { setup } from "./_setup.ts";
 
 const decoder = new TextDecoder();
@@ -127,6 +128,25 @@ test("cancel by the reader ends everything", async () => {
   expect([stream.signal.aborted, sessions.size]).toEqual([true, 0]);
   stream.send("a", "1");
   stream.end();
+});
+
+test("a client that leaves while a chunk is handed over ends its own stream only", async () => {
+  for (const last of [false, true]) {
+    const { stream, read, reader, sessions } = open();
+    stream.send("a", "0");
+    await read();
+    const next = reader.read();
+    const left = insideEnqueue(() => void reader.cancel());
+    stream.send("a", "1");
+    if (last) stream.end();
+    await left;
+    expect((await next).done).toBe(false);
+    expect([stream.signal.aborted, sessions.size]).toEqual([true, 0]);
+    await stream.room();
+    stream.send("a", "2");
+    stream.end();
+    expect((await reader.read()).done).toBe(true);
+  }
 });
 
 test("a silent stream sends a comment every 15 seconds", async () => {

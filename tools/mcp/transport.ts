@@ -102,26 +102,33 @@ function fail(transport: Transport, id: string | number, data: unknown): void {
 }
 
 /** An event stream that says when it breaks, and breaks at an event that is too large. */
-function watched(response: Response, onBreak: (error: unknown) => void): Response {
+export function watched(response: Response, onBreak: (error: unknown) => void): Response {
   const type = response.headers.get("content-type") ?? "";
   if (!response.body || !type.startsWith("text/event-stream")) return response;
   const reader = response.body.getReader();
   let event_bytes = 0;
+  /** The reader has left: however `response` ends now, that is no break. */
+  let cancelled = false;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
+        if (cancelled) return;
         if (done) return controller.close();
         event_bytes = endsAnEvent(value) ? 0 : event_bytes + value.length;
         if (event_bytes > MAX_ANSWER_BYTES) throw tooLarge();
         controller.enqueue(value);
       } catch (error) {
+        if (cancelled) return;
         onBreak(error);
         controller.error(error);
         reader.cancel(error).catch(() => {});
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel(reason) {
+      cancelled = true;
+      return reader.cancel(reason);
+    },
   });
   return new Response(body, response);
 }
