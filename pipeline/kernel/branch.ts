@@ -155,7 +155,8 @@ export class Branch implements RunContext {
   async child(key: string, request: ChildRequest): Promise<RunResult> {
     const { execution } = this;
     const record = childRecord(execution.run, key, request, execution.spending.remaining);
-    const { tenant, id } = record;
+    const { id } = record;
+    execution.children.add(id);
     try {
       const outcome = await this.await(key, {
         kind: "pipeline",
@@ -169,11 +170,10 @@ export class Branch implements RunContext {
     } catch (error) {
       const stopped = toOrchestratorError(error).code;
       const stops = ["run_cancelled", "branch_stopped", "step_timeout"];
-      if (stops.includes(stopped) && !execution.isOver) {
-        const reason = `run ${execution.run.id} does not need it any more`;
-        execution.send(tenant, id, { type: "cancel", reason });
-      }
+      if (stops.includes(stopped) && !execution.isOver) execution.cancelChild(id);
       throw error;
+    } finally {
+      if (!execution.isOver) execution.children.delete(id);
     }
   }
 

@@ -83,6 +83,8 @@ export class Execution {
   branches = 1;
   /** Steps that run now. */
   running = 0;
+  /** Runs within this one that it waits for; what is left of them when it ends is cancelled. */
+  readonly children = new Set<string>();
   readonly spending: Spending;
   private paused: boolean;
   private checking = false;
@@ -212,6 +214,12 @@ export class Execution {
   spawned(child: string): void {
     const { journal, ring } = this.deps;
     journal.flush().then(() => ring(this.run.tenant, child), () => {});
+  }
+
+  /** Cancels a run within this one. */
+  cancelChild(id: string): void {
+    const reason = `run ${this.run.id} no longer needs it`;
+    this.send(this.run.tenant, id, { type: "cancel", reason });
   }
 
   change(commit: Commit): void {

@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
+import { isTooLarge } from "./limits.ts";
 import type { Reader } from "./reader.ts";
 import type { Runner } from "./runner.ts";
 import type { InboxMessage } from "./transitions.ts";
@@ -34,7 +35,7 @@ export class Inbox {
       if (run.obeyed.has(name) || run.execution.isOver) continue;
       run.obeyed.add(name);
       run.journal.cut();
-      this.apply(run, message);
+      this.tryApply(run, message);
       run.journal.change({ checks: [], mutations: [{ key: message.key, delete: true }] });
     }
     if (run.obeyed.size > 0) run.journal.flush().catch(() => {});
@@ -70,6 +71,16 @@ export class Inbox {
         const mutations = keys.map((key) => ({ key, delete: true as const }));
         await store.commit({ checks: [], mutations });
       }
+    }
+  }
+
+  /** A message that no journal can take ends its run: an earlier version may have accepted it. */
+  private tryApply(run: ActiveRun, message: Versioned<InboxMessage>): void {
+    try {
+      this.apply(run, message);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      this.deps.runner.stop(run, toOrchestratorError(error));
     }
   }
 

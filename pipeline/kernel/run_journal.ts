@@ -10,7 +10,8 @@
  * 3. Nothing is published before it is on disk.
  * 4. What is appended and changed between two cuts reaches the disk together.
  * 5. After a commit that failed the journal takes nothing more: the run must be claimed again, from
- *    what the store holds.
+ *    what the store holds. Only a commit that was too large is known not to be there, so what it
+ *    held can be given up.
  *
  * @module
  */
@@ -26,10 +27,9 @@ import {
 import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
+import { isTooLarge, MAX_EVENT_CHARS, mustFit } from "./limits.ts";
 import { type InboxMessage, message } from "./transitions.ts";
 
-/** Events above this length are refused; a step that returns more has failed. */
-const MAX_EVENT_CHARS = 4_000_000;
 /** A part beyond either of these is cut off at the next cut: a commit of the store takes no more. */
 const PART_MUTATIONS = 300;
 const PART_BYTES = 300_000;
@@ -62,6 +62,8 @@ export class RunJournal {
   private underWay?: Promise<void>;
   private failure?: unknown;
   private readonly first = Promise.withResolvers<string>();
+  /** Sequence number of the last event that is on disk. */
+  private written: number;
 
   /** @param seq sequence number of the last event that is on disk */
   constructor(
@@ -70,6 +72,7 @@ export class RunJournal {
     private seq: number,
     private readonly deps: JournalDeps,
   ) {
+    this.written = seq;
     this.first.promise.catch(() => {});
   }
 
@@ -79,7 +82,7 @@ export class RunJournal {
     const at = timestamp(this.deps.clock.now());
     const event: JournalEvent = { ...body, run_id: this.run, seq: this.seq + 1, at };
     const json = JSON.stringify(event);
-    if (json.length > MAX_EVENT_CHARS) throw tooLarge(json.length);
+    mustFit("an event", json);
     this.seq++;
     this.part.events.push({ event, json });
     return event;
@@ -142,6 +145,22 @@ export class RunJournal {
     this.first.reject(reason);
   }
 
+  /**
+   * Gives up what is not on disk, so that the run can end in spite of it.
+   *
+   * @returns whether anything of the run is on disk
+   * @throws why the journal is closed, unless that is because a commit was too large
+   */
+  async giveUp(): Promise<boolean> {
+    this.full = [];
+    this.part = emptyPart();
+    await (this.scheduled ?? this.underWay)?.catch(unlessTooLarge);
+    if (this.failure) unlessTooLarge(this.failure);
+    this.failure = this.scheduled = this.underWay = undefined;
+    this.seq = this.written;
+    return this.written > 0;
+  }
+
   private async commit(): Promise<void> {
     const { full, part, scheduled } = this;
     this.full = [];
@@ -165,6 +184,7 @@ export class RunJournal {
     const stamp = await this.deps.store.commit({ checks, mutations: all });
     if (stamp === null) throw refused(this.run);
     this.first.resolve(stamp);
+    this.written = events.at(-1)?.event.seq ?? this.written;
     for (const { event, json } of events) this.deps.feed.publish(event, json);
   }
 
@@ -184,11 +204,8 @@ export class RunJournal {
   }
 }
 
-function tooLarge(chars: number): OrchestratorError {
-  return new OrchestratorError(
-    "payload_too_large",
-    `Cannot record an event of ${chars} characters: the limit is ${MAX_EVENT_CHARS}. Return less from the step, or store it elsewhere and return where.`,
-  );
+function unlessTooLarge(error: unknown): void {
+  if (!isTooLarge(error)) throw error;
 }
 
 function refused(run: string): OrchestratorError {

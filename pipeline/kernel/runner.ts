@@ -8,12 +8,18 @@
  * 1. At most `concurrency` runs are driven at once; the others wait in order of arrival.
  * 2. A run leaves `active` exactly once: ended or put aside (both on disk), or let go (closed
  *    journal, in `orphans`). Who watches it then follows it through the store.
- * 3. A suspect (crashed twice or more without progress) is driven while no other suspect is, so that
+ * 3. What can never be written ends its run as failed; only what may pass is tried again.
+ * 4. A suspect (crashed twice or more without progress) is driven while no other suspect is, so that
  *    the run that kills the process is the one whose crashes are counted.
  *
  * @module
  */
-import { type ErrorJson, type OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import {
+  type ErrorJson,
+  type OrchestratorError,
+  toErrorJson,
+  toOrchestratorError,
+} from "../../errors.ts";
 import type { Store } from "../../store/mod.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
 import type { ActiveRun } from "./active_run.ts";
@@ -23,6 +29,7 @@ import type { RunFunction } from "./context.ts";
 import type { ChildEnd } from "./branch.ts";
 import { type EventBody, isTerminal, type Json } from "./events.ts";
 import type { RunListener, RunRecord, RunResult } from "./runs.ts";
+import { isTooLarge } from "./limits.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import type { Slots } from "./slots.ts";
 import { beginRun, endRun, suspendRun } from "./transitions.ts";
@@ -148,6 +155,7 @@ export class Runner {
   private drive(run: ActiveRun): void {
     this.running++;
     this.advance(run)
+      .catch((error) => this.fail(run, error))
       .catch((error) => this.letGo(run, error))
       .finally(() => {
         this.running--;
@@ -226,6 +234,7 @@ export class Runner {
     const { record, journal } = run;
     const left = record.slot && await this.options.slots.leave(run);
     if (left) journal.change(left.commit);
+    for (const child of run.execution.children) run.execution.cancelChild(child);
     const { seq, at } = journal.append(endEvent(result));
     journal.change(endRun(record, result, at, seq));
     if (record.parent) this.tellParent(run, result);
@@ -236,6 +245,15 @@ export class Runner {
     run.result.resolve(result);
     if (result.status === "failed") this.report(record, result.error);
     this.onEnd(record, left?.next);
+  }
+
+  /** Invariant 3. @throws `thrown` when it may pass, or when nothing of the run is on disk */
+  private async fail(run: ActiveRun, thrown: unknown): Promise<void> {
+    if (!isTooLarge(thrown) || !await run.journal.giveUp()) throw thrown;
+    const { execution } = run;
+    execution.stop(toOrchestratorError(thrown));
+    const { usage } = execution.spending;
+    await this.end(run, { status: "failed", error: toErrorJson(thrown), usage });
   }
 
   /** Whoever looks after the server must not have to ask for what failed. */

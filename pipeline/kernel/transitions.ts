@@ -7,8 +7,16 @@
  *
  * @module
  */
-import { type Commit, keys, type Mutation, setJson, type Versioned } from "../../store/mod.ts";
+import {
+  type Commit,
+  keys,
+  type Mutation,
+  setJson,
+  setText,
+  type Versioned,
+} from "../../store/mod.ts";
 import type { EventBody, Json } from "./events.ts";
+import { mustFit } from "./limits.ts";
 import type { RunRecord, RunResult, StartRequest } from "./runs.ts";
 
 /**
@@ -149,9 +157,15 @@ export function endRun(run: RunRecord, result: RunResult, at: string, seq: numbe
   return { checks: [], mutations };
 }
 
-/** A message for a run, to be joined to a commit that knows that the run is there. */
+/**
+ * A message for a run, to be joined to a commit that knows that the run is there.
+ *
+ * @throws `payload_too_large` when the run could not journal it
+ */
 export function message(tenant: string, run: string, id: string, value: InboxMessage): Mutation[] {
-  return setJson(keys.message(tenant, run, id), value);
+  const text = JSON.stringify(value);
+  mustFit("a message", text);
+  return setText(keys.message(tenant, run, id), text);
 }
 
 /** Puts a message into a run's inbox. Refused when the run has ended or changed its place. */
