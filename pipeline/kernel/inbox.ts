@@ -6,7 +6,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
+import { deleteEntry, type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import { isTooLarge } from "./limits.ts";
 import type { Reader } from "./reader.ts";
@@ -20,8 +20,8 @@ export interface InboxDeps {
   runner: Runner;
 }
 
-/** Messages that are looked at in one round. */
-const ROUND = 1_000;
+/** Messages that are dropped in one commit. */
+const BATCH = 500;
 
 /** Reads and obeys. */
 export class Inbox {
@@ -55,22 +55,34 @@ export class Inbox {
    * may come from other processes, or from this one before it was killed.
    */
   async round(ring: (tenant: string, id: string) => Promise<void>): Promise<void> {
-    const { store, reader } = this.deps;
-    const runs = new Map<string, { tenant: string; id: string; keys: Key[] }>();
-    const all = store.kv.list({ prefix: keys.inboxes() }, { limit: ROUND });
-    for await (const { key } of all) {
-      const [, tenant, id] = key as [string, string, string];
-      const name = `${tenant}/${id}`;
-      if (!runs.has(name)) runs.set(name, { tenant, id, keys: [] });
-      runs.get(name)!.keys.push(key);
-    }
-    for (const { tenant, id, keys } of runs.values()) {
-      const { live, waiting } = await reader.holder(tenant, id);
+    for await (const { tenant, id } of this.addressees()) {
+      const { live, waiting } = await this.deps.reader.holder(tenant, id);
       if (live || waiting) await ring(tenant, id);
-      else {
-        const mutations = keys.map((key) => ({ key, delete: true as const }));
-        await store.commit({ checks: [], mutations });
-      }
+      else await this.drop(tenant, id);
+    }
+  }
+
+  /** The runs that have messages; of those of one run only the first is read. */
+  private async *addressees(): AsyncGenerator<{ tenant: string; id: string }> {
+    const prefix = keys.inboxes();
+    let start: Key | undefined;
+    while (true) {
+      const selector = start ? { prefix, start } : { prefix };
+      const [first] = await Array.fromAsync(this.deps.store.kv.list(selector, { limit: 1 }));
+      if (!first) return;
+      const [, tenant, id] = first.key as [string, string, string];
+      yield { tenant, id };
+      start = [...keys.inbox(tenant, id), 0]; // ids are strings, and numbers come after these
+    }
+  }
+
+  private async drop(tenant: string, id: string): Promise<void> {
+    const { store } = this.deps;
+    const prefix = keys.inbox(tenant, id);
+    while (true) {
+      const found = await Array.fromAsync(store.kv.list({ prefix }, { limit: BATCH }));
+      if (found.length === 0) return;
+      await store.commit({ checks: [], mutations: found.flatMap(deleteEntry) });
     }
   }
 
