@@ -75,8 +75,8 @@ export interface OrchestratorOptions {
  */
 export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const { config, log } = options;
-  const world = realWorld();
   const { store, close } = await (options.opening ?? configuredStore(config));
+  const world = realWorld(store.after);
   const models = watchModels(configuredModels(config), world.clock.now);
   const conversations = createConversations(store);
   const memory = createMemory(store, world.clock.now);

@@ -23,7 +23,7 @@
 import { OrchestratorError } from "../errors.ts";
 import type { Check, Commit, Entry, Key, Kv, Mutation } from "./kv.ts";
 import { keys } from "./keys.ts";
-import { isChunk } from "./values.ts";
+import { isChunk, setJson } from "./values.ts";
 
 /** What one commit of the store may hold. */
 export interface CommitLimits {
@@ -42,6 +42,8 @@ export interface Lease {
   batch: number;
   /** When, in milliseconds since the epoch. */
   at: number;
+  /** The latest time that this store has seen, while the clock is behind it. */
+  latest?: number;
 }
 
 /** What the committer needs. */
@@ -71,6 +73,11 @@ const RETRY_DELAYS_MS = [5, 20, 80, 320, 1000];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** The latest time that the writer of a lease knew of. */
+export function latestOf({ at, latest }: Lease): number {
+  return latest ?? at;
+}
+
 /** Reads a lease. */
 export function parseLease(entry: Entry): Lease {
   return JSON.parse(decoder.decode(entry.value)) as Lease;
@@ -91,6 +98,7 @@ export class Committer {
   /** Version of our lease after the last batch; `null` before {@linkcode acquire}. */
   private stamp: string | null = null;
   private fenced = false;
+  private latestTime = 0;
 
   constructor(options: CommitterOptions) {
     this.kv = options.kv;
@@ -100,6 +108,11 @@ export class Committer {
     this.lease_ms = options.lease_ms;
     this.limits = options.limits ?? DENO_KV_LIMITS;
     this.leaseKey = keys.lease(this.worker);
+  }
+
+  /** The store has seen this time: leases carry it on while the clock is behind it. */
+  hasSeen(time: number): void {
+    this.latestTime = Math.max(this.latestTime, time);
   }
 
   /** Registers this worker. */
@@ -112,7 +125,11 @@ export class Committer {
     if (this.fenced || this.stamp === null) return;
     this.fenced = true;
     const checks = [{ key: this.leaseKey, versionstamp: this.stamp }];
-    await this.kv.commit({ checks, mutations: [{ key: this.leaseKey, delete: true }] });
+    const mutations: Mutation[] = [
+      { key: this.leaseKey, delete: true },
+      ...setJson(keys.time(), { latest: this.latestTime }),
+    ];
+    await this.kv.commit({ checks, mutations });
   }
 
   /** True once another worker has taken over. */
@@ -264,7 +281,10 @@ export class Committer {
   }
 
   private merge(batch: number, members: Member[]): Commit {
-    const lease: Lease = { worker: this.worker, batch, at: this.now() };
+    const at = this.now();
+    const lease: Lease = { worker: this.worker, batch, at };
+    if (at < this.latestTime) lease.latest = this.latestTime;
+    else this.latestTime = at;
     const checks: Check[] = [{ key: this.leaseKey, versionstamp: this.stamp }];
     const mutations: Mutation[] = [
       { key: this.leaseKey, set: encoder.encode(JSON.stringify(lease)) },

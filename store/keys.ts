@@ -5,6 +5,7 @@
  * | key | value |
  * |---|---|
  * | `meta, schema` | version of this map |
+ * | `meta, time` | the latest time that the store had seen when its last worker left |
  * | `lease, worker` | who works: the fence of every commit (`committer.ts`) |
  * | `live, tenant, run` | header of a run that has not ended, and which worker advances it |
  * | `run, tenant, run` | header of a run that has ended |
@@ -57,6 +58,7 @@ export const SCHEMA_VERSION = 1;
 /** Makes every key. */
 export const keys = {
   schema: (): Key => ["meta", "schema"],
+  time: (): Key => ["meta", "time"],
   lease: (worker: string): Key => ["lease", worker],
   leases: (): Key => ["lease"],
   run: (tenant: string, id: string): Key => ["run", tenant, id],

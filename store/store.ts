@@ -4,7 +4,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../errors.ts";
-import { Committer, type CommitterOptions, parseLease } from "./committer.ts";
+import { Committer, type CommitterOptions, latestOf, parseLease } from "./committer.ts";
 import { openDenoKv } from "./deno_kv.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
@@ -24,10 +24,18 @@ export interface Versioned<T> {
   versionstamp: string;
 }
 
+/** What a commit holds may have been made this long before it, and the clock been set back since. */
+const AFTER_MS = 1_000;
+
 /** Reads from and commits to one key-value store on behalf of one worker. */
 export class Store {
   readonly worker: string;
   readonly kv: Kv;
+  /**
+   * A time after all that the store had seen when it was opened, in milliseconds since the epoch:
+   * later than now where the clock was set back.
+   */
+  after = 0;
   private readonly committer: Committer;
   private readonly now: () => number;
 
@@ -42,8 +50,10 @@ export class Store {
   async open(): Promise<void> {
     const found = await this.get<{ version: number }>(keys.schema());
     if (found && found.value.version > SCHEMA_VERSION) throw newerSchema(found.value.version);
-    if (this.options.alone) await this.buryAll();
+    this.after = await this.latestTime() + AFTER_MS;
+    this.committer.hasSeen(this.after);
     await this.committer.acquire();
+    if (this.options.alone) await this.buryOthers();
     if (!found) await this.commit({ checks: [], mutations: schemaMutations() });
   }
 
@@ -96,6 +106,7 @@ export class Store {
 
   /** Declares a worker dead. False when it showed life in the meantime. */
   async bury(entry: Entry): Promise<boolean> {
+    this.committer.hasSeen(latestOf(parseLease(entry)));
     const checks = [{ key: entry.key, versionstamp: entry.versionstamp }];
     return await this.commit({ checks, mutations: [{ key: entry.key, delete: true }] }) !== null;
   }
@@ -110,9 +121,18 @@ export class Store {
     return { key: entry.key, value, versionstamp: entry.versionstamp };
   }
 
-  private async buryAll(): Promise<void> {
-    for (const { entry } of await this.workers()) {
-      await this.kv.commit({ checks: [], mutations: [{ key: entry.key, delete: true }] });
+  /** The clock of this machine may be behind what workers before this one have seen. */
+  private async latestTime(): Promise<number> {
+    const kept = await this.get<{ latest: number }>(keys.time());
+    const leases = (await this.workers()).map(({ entry }) => parseLease(entry));
+    return Math.max(kept?.value.latest ?? 0, ...leases.map(latestOf));
+  }
+
+  private async buryOthers(): Promise<void> {
+    for (const { worker, entry } of await this.workers()) {
+      if (worker !== this.worker) {
+        await this.kv.commit({ checks: [], mutations: [{ key: entry.key, delete: true }] });
+      }
     }
   }
 }

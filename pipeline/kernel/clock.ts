@@ -40,10 +40,17 @@ export function timestamp(ms: number): string {
   return lastText;
 }
 
-/** The real world. */
-export function realWorld(): World {
+/**
+ * The real world.
+ *
+ * @param after ids are made as if it were this time at least, in milliseconds since the epoch, also
+ *   while the clock is behind it
+ */
+export function realWorld(after = 0): World {
   const ulid = monotonicFactory(secureRandom());
-  return { clock: systemClock, random: Math.random, newId: () => ulid().toLowerCase() };
+  const { now } = systemClock;
+  const newId = () => ulid(Math.max(now(), after)).toLowerCase();
+  return { clock: systemClock, random: Math.random, newId };
 }
 
 /** Bytes that are drawn at once: an id takes 16. */

@@ -173,14 +173,18 @@ class KernelRetention implements Retention {
     }
   }
 
-  /** Removes the runs that ended before `cutoff`. Ids begin with the time of their making. */
+  /**
+   * Removes the runs that ended before `cutoff`. Ids begin with the time of their making, or with a
+   * later one while the clock is behind what the store has seen.
+   */
   private async *oldRuns(tenant: string, cutoff: number): AsyncGenerator<Slice, void> {
-    const { kv } = this.options.store;
+    const { clock, store: { kv, after } } = this.options;
     const prefix = keys.runs(tenant);
     const end = [...prefix, `run_${encodeTime(cutoff).toLowerCase()}`];
+    const selector = clock.now() < after ? { prefix } : { prefix, end };
     const ended = timestamp(cutoff);
     let batch: Ended[] = [];
-    for await (const entry of kv.list({ prefix, end })) {
+    for await (const entry of kv.list(selector)) {
       const run = await readJson<RunRecord>(kv, entry);
       if (run.ended_at === undefined || run.ended_at >= ended) continue;
       batch.push({ entry, run });

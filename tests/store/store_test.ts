@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openStore, SCHEMA_VERSION, setJson } from "../../store/mod.ts";
+import { openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
 import { keys } from "../../store/mod.ts";
 import { MAX_CHUNKED_BYTES } from "../../store/values.ts";
 
@@ -77,6 +77,42 @@ Deno.test("openStore() with the lock held buries the workers before it", () =>
     assert.deepEqual(workers.map(({ worker }) => worker), ["w2"]);
     await second.close();
   }));
+
+Deno.test("a store knows the latest time that it has seen, though the clock is set back again and again", () =>
+  inDirectory(async (directory) => {
+    const start = 1_700_000_000_000;
+    let now = start, seen = start + 5_000;
+    const open = (worker: string) => openStore(directory, { ...options(worker), now: () => now });
+    for (const end of ["is killed", "is released"]) {
+      const first = await open(`before it ${end}`);
+      now += 5_000;
+      await first.store.commit({ checks: [], mutations: [] });
+      now -= 3_000; // while it runs, too
+      await first.store.commit({ checks: [], mutations: [] });
+      if (end === "is released") await first.store.release();
+      await first.close();
+      now -= 4_000;
+      const second = await open(`after it ${end}`);
+      assert(second.store.after > seen, end);
+      seen = second.store.after;
+      await second.close();
+      now = start;
+    }
+  }));
+
+Deno.test("a worker that buries another one carries on the latest time that it knew of", async () => {
+  const { store, close } = await openStore(":memory:", { ...options("w1"), now: () => 5_000 });
+  const heir = new Store({ ...options("w2"), kv: store.kv, now: () => 4_000 });
+  await heir.open();
+  await store.commit({ checks: [], mutations: [] });
+  const [first] = await heir.workers();
+  assert.equal(await heir.bury(first!.entry), true);
+  await heir.release();
+  const next = new Store({ ...options("w3"), kv: store.kv, now: () => 4_000 });
+  await next.open();
+  assert(next.after > 5_000);
+  await close();
+});
 
 Deno.test("a data directory is private to its owner", () =>
   inDirectory(async (parent) => {

@@ -1,5 +1,6 @@
 /** A machine whose wall clock jumps by an hour, back and forth, while timers go on. */
 import assert from "node:assert/strict";
+import { decodeTime } from "ulid";
 import { type Json, realWorld, type World } from "../../../pipeline/kernel/mod.ts";
 import { secureRandom } from "../../../pipeline/kernel/clock.ts";
 import { Cluster } from "../../_sim/cluster.ts";
@@ -72,6 +73,16 @@ Deno.test("ids are ULIDs in the order in which they were made, each process with
   }
   const chance = worlds.map(({ newId }) => newId().slice(10));
   assert.notEqual(chance[0], chance[1]);
+});
+
+Deno.test("ids sort after those of a time that the clock has not reached again", () => {
+  const latest = Date.now() + HOUR;
+  const before = realWorld(latest);
+  const ids = Array.from({ length: 100 }, before.newId);
+  const after = realWorld(latest + 1);
+  ids.push(...Array.from({ length: 100 }, after.newId));
+  assert.deepEqual(ids, ids.toSorted());
+  assert.equal(decodeTime(ids[0]!), latest);
 });
 
 Deno.test("secureRandom() gives all bytes about as often, and no draw twice", () => {
