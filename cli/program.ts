@@ -9,6 +9,7 @@ import { addCheck } from "./check.ts";
 import { addNewAgent } from "./new_agent.ts";
 import { addRun } from "./run.ts";
 import { addServe } from "./serve.ts";
+import { surviveUncaught } from "./uncaught.ts";
 
 const encoder = new TextEncoder();
 const write = (text: string) => void Deno.stdout.writeSync(encoder.encode(text));
@@ -97,9 +98,13 @@ export function deployment(): Deployment | undefined {
   let service: Promise<Orchestrator> | undefined;
   const make = async () => {
     const config = loadConfig();
-    // An isolate that slept past its lease was replaced: the next request makes a new service.
-    const onFenced = () => service = undefined;
     const log = createStreamLogger(config.log, Deno.stdout);
+    const surviving = surviveUncaught(log);
+    // An isolate that slept past its lease was replaced: the next request makes a new service.
+    const onFenced = () => {
+      service = undefined;
+      surviving[Symbol.dispose]();
+    };
     const made = await create({ config, log, onFenced });
     made.keepWatch();
     return made;

@@ -11,6 +11,7 @@ import { watchWaiting } from "../routes/waiting.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { askPeople, LOCAL_USER } from "./ask.ts";
 import { type Progress, showProgress } from "./progress.ts";
+import { surviveUncaught } from "./uncaught.ts";
 
 const TENANT = "default";
 /** Exit code when the run waits for something that this command cannot give it. */
@@ -68,6 +69,7 @@ async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promis
   const input = await inputOf(options, deps);
   const config = deps.config();
   const log = deps.log(config);
+  using _ = surviveUncaught(log);
   const service = await deps.create({ config, log });
   const progress = options.quiet ? undefined : showProgress(deps.progress);
   const stop = () => {

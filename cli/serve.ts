@@ -6,6 +6,7 @@ import { unknownName } from "../json/suggest.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { createSignals, SIGNALS } from "./signals.ts";
+import { surviveUncaught } from "./uncaught.ts";
 
 /** How long open connections may take once every run is settled. */
 const CLOSE_MS = 1_000;
@@ -40,6 +41,7 @@ export function addServe(program: Command, deps: ServeDeps): void {
 export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void> {
   const config = configure(deps, variables);
   const log = deps.log(config);
+  using _ = surviveUncaught(log);
   const stopping = Promise.withResolvers<number>();
   const onFenced = () => stopping.resolve(1);
   const service = await deps.create({ config, log, onFenced });

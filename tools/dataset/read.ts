@@ -1,4 +1,5 @@
 /** From a file's bytes to a table, and from a table to CSV. @module */
+import type { RowGroup, SchemaTree } from "hyparquet";
 import { type Cell, MAX_COLUMNS, MAX_ROWS, type Table, typed, unreadable } from "./table.ts";
 
 /** The formats that are understood. */
@@ -141,18 +142,38 @@ function cellOf(value: unknown): Cell {
 }
 
 async function readParquet(bytes: Uint8Array): Promise<Table> {
-  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
-    import("hyparquet"),
-    import("hyparquet-compressors"),
-  ]);
+  const [{ parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] =
+    await Promise.all([import("hyparquet"), import("hyparquet-compressors")]);
   const file = bytes.slice().buffer as ArrayBuffer;
   try {
     const metadata = await parquetMetadataAsync(file);
     if (metadata.num_rows > MAX_ROWS) throw unreadable(`it has more than ${MAX_ROWS} rows`);
+    checkColumns(metadata.row_groups, leavesOf(parquetSchema(metadata)));
     return readRecords(await parquetReadObjects({ file, metadata, compressors }));
   } catch (cause) {
     throw cause instanceof Error && cause.name === "OrchestratorError"
       ? cause
       : unreadable("it is not valid Parquet", cause);
   }
+}
+
+/**
+ * Each column of the schema once in each row group. The library begins to read the columns before it
+ * finds one that is missing, and reads one that is there twice without awaiting it: where that fails,
+ * no one would catch it.
+ */
+function checkColumns(groups: RowGroup[], leaves: string[]): void {
+  for (const { columns } of groups) {
+    const expected = new Set(leaves);
+    for (const { meta_data } of columns) {
+      const path = meta_data?.path_in_schema.join(".") ?? "";
+      if (expected.delete(path)) continue;
+      throw unreadable(`its column "${path}" is not in its schema, or there twice`);
+    }
+  }
+}
+
+/** The paths of a schema's columns. */
+function leavesOf({ children, path }: SchemaTree): string[] {
+  return children.length === 0 ? [path.join(".")] : children.flatMap(leavesOf);
 }

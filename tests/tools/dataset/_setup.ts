@@ -45,3 +45,33 @@ export function scope(tenant = "acme"): ToolScope {
     keep: () => Promise.reject(new Error("keeps nothing")),
   };
 }
+
+/** Three rows, compressed with Snappy, in Base64. */
+const PARQUET =
+  "UEFSMRUGFSQVJFwVBhUCFQYVABUEFQAAAAMDEAAABQEk8D8AAAAAAAAAQBUGFSIVJlwVBhUAFQYVABUEFQAAAAMHDz" +
+  "gBAAAAYQEAAABiAQAAAGMVBhU0FSxcFQYVABUGFQAVBBUAAAADBxgEAQAJAQACCQcgAAMAAAAAAAAAFQYVJBUoXBUG" +
+  "FQIVBhUAFQQVAAAAAwMQPAAEAXybAQAAAGAngZsBAAAVBBlcSARyb290FQgAFQolAhgBbgAVDCUCGAFzJQAAFQQlAh" +
+  "gDYmlnABUEJQIYA2RheSUSABYGGRwZTCYIHBUKGRUAGRgBbhUCFgYWThZOJgg8NgIoCAAAAAAAAABAGAgAAAAAAADw" +
+  "PzYAABkcFQYVABUCAAAAJlYcFQwZFQAZGAFzFQIWBhZMFlAmVjw2ACgBYxgBYQAZHBUGFQAVAgAAACamARwVBBkVAB" +
+  "kYA2JpZxUCFgYWXhZWJqYBPDYAKAgDAAAAAAAAABgIAQAAAAAAAAAAGRwVBhUAFQIAAAAm/AEcFQQZFQAZGANkYXkV" +
+  "AhYGFk4WUib8ATw2AigIAGAngZsBAAAYCAAEAXybAQAAABkcFQYVABUCAAAAFsYCFgY2xgIAKAloeXBhcnF1ZXQZTB" +
+  "wAABwAABwAABwAAAA+AQAAUEFSMQ==";
+
+/** A file in Parquet with the columns `n`, `s`, `big` and `day`. */
+export function parquet(change: (letters: string) => string = (letters) => letters): DataFile {
+  const bytes = Uint8Array.from(change(atob(PARQUET)), (letter) => letter.charCodeAt(0));
+  return { name: "x", type: "", bytes };
+}
+
+/**
+ * The same with pages that cannot be read, and a last column that its schema does not have or that
+ * is there twice: a reader that begins with the pages leaves a rejection behind.
+ */
+export function damagedParquet(last: "missing" | "twice"): DataFile {
+  return parquet((letters) => {
+    const ofNoKnownType = letters.replaceAll("\x15\x06\x15$\x15", "\x15\x02\x15$\x15");
+    return last === "missing"
+      ? ofNoKnownType.replace("\x19\x18\x03day", "\x19\x18\x03dax")
+      : ofNoKnownType.replace("\x19\x18\x03big", "\x19\x18\x03day");
+  });
+}
