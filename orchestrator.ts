@@ -37,7 +37,7 @@ import type { Logger } from "./telemetry/log.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
 import { builtInTasks, configuredCatalog, type MADE, preparing } from "./parts/definitions.ts";
 import { configuredKnowledge } from "./parts/knowledge.ts";
-import { configuredModels } from "./parts/models.ts";
+import { configuredModels, modelClients } from "./parts/models.ts";
 import { configuredStore, LEASE_MS } from "./parts/store.ts";
 import { surfaceOf } from "./parts/surface.ts";
 import { configuredTools } from "./parts/tools.ts";
@@ -180,7 +180,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     pipelines: createAuthoring(catalog, stored),
     knowledge,
     schedules,
-    llm: createProbe(config.models),
+    llm: createProbe(config.models, modelClients(config)),
     conversations,
     memory,
     recollection: createRecollection(store, conversations, memory),

@@ -10,7 +10,6 @@ export { type AnthropicOptions, createAnthropicModel } from "./anthropic.ts";
 export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
 export { createGoogleModel, type GoogleOptions } from "./google.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
-export { createOfflineModel } from "./offline/mod.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
 export { type ResolvedModel, resolveModel } from "./names.ts";
 export { configuredProviders } from "./providers.ts";

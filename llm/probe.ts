@@ -7,7 +7,6 @@ import type { ModelsConfig, ProviderName } from "../config.ts";
 import { OrchestratorError } from "../errors.ts";
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 import type { ModelClient } from "./model.ts";
-import { configuredProviders } from "./providers.ts";
 
 /** Longest time for one answer, in milliseconds. */
 const PROBE_MS = 15_000;
@@ -44,13 +43,11 @@ export interface Probe {
   test(request?: ProbeRequest): Promise<ProbeResult>;
 }
 
-/** Makes a probe of the configured providers. `clients` and `timeout_ms` are for tests. */
+/** Makes a probe of the configured providers, given makers of their clients. `timeout_ms` is for tests. */
 export function createProbe(
   config: Pick<ModelsConfig, "provider" | "default_model" | "providers" | "proxied">,
-  { clients = configuredProviders(config), timeout_ms = PROBE_MS }: {
-    clients?: Record<string, () => ModelClient>;
-    timeout_ms?: number;
-  } = {},
+  clients: Record<string, () => ModelClient>,
+  timeout_ms: number = PROBE_MS,
 ): Probe {
   const made = new Map<string, ModelClient>();
   const clientOf = (provider: string): ModelClient => {

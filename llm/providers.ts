@@ -4,12 +4,11 @@ import { createAnthropicModel } from "./anthropic.ts";
 import { createCustomgptModel } from "./customgpt.ts";
 import { createGoogleModel } from "./google.ts";
 import type { ModelClient } from "./model.ts";
-import { createOfflineModel } from "./offline/mod.ts";
 import { createOpenaiModel } from "./openai.ts";
 import { createFetch, type Fetch, platformFetch } from "./transport.ts";
 
 /**
- * Makers of clients by provider name; `offline` is always among them.
+ * Makers of clients by provider name: those that need an address or a key.
  *
  * @param fetch by default the fast transport, which knows no proxies, or the platform's
  */
@@ -19,7 +18,6 @@ export function configuredProviders(
 ): Record<string, () => ModelClient> {
   const { openai, anthropic, google, customgpt, "openai-compatible": compatible } = providers;
   return {
-    offline: createOfflineModel,
     ...(openai && { openai: () => createOpenaiModel({ ...access(openai), fetch }) }),
     ...(compatible && {
       "openai-compatible": () =>

@@ -27,7 +27,7 @@ import type { Search } from "../pipeline/steps/retrieve.ts";
 import type { StoredPipelines } from "../pipeline/stored_pipelines.ts";
 import type { ToolCallDeps, Tools } from "../pipeline/tool_call.ts";
 import { root } from "../resources.ts";
-import type { CatalogPort } from "../routes/deps.ts";
+import type { CatalogPort } from "../routes/ports.ts";
 import { keys, setText, type Store } from "../store/mod.ts";
 import type { ModelClient } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/log.ts";

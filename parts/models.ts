@@ -1,16 +1,26 @@
 /** The models of a configuration. @module */
 import type { Config } from "../config.ts";
-import { configuredProviders, createModels, type ModelClient } from "../llm/mod.ts";
+import { configuredProviders, createModels, type Fetch, type ModelClient } from "../llm/mod.ts";
+import { createOfflineModel } from "../llm/offline/mod.ts";
 
 const PING_MS = 15_000;
 
-/** The configured providers behind one client. `providers` is for tests. */
-export function configuredModels(
+/** Makers of the configured providers' clients; the offline model is always among them. */
+export function modelClients(
   { models }: Pick<Config, "models">,
-  providers = configuredProviders(models),
+  fetch?: Fetch,
+): Record<string, () => ModelClient> {
+  return { offline: createOfflineModel, ...configuredProviders(models, fetch) };
+}
+
+/** The configured providers behind one client. `clients` is for tests. */
+export function configuredModels(
+  config: Pick<Config, "models">,
+  clients: Record<string, () => ModelClient> = modelClients(config),
 ): ModelClient {
+  const { models } = config;
   return createModels({
-    providers,
+    providers: clients,
     default_provider: models.provider,
     default_model: models.default_model,
     fallbacks: models.fallbacks,

@@ -9,39 +9,12 @@ import type { Conversations } from "../knowledge/conversations.ts";
 import type { Memory } from "../knowledge/memory.ts";
 import type { Recollection } from "../knowledge/recollection.ts";
 import type { Probe } from "../llm/probe.ts";
-import type { Approvals } from "../pipeline/approvals/mod.ts";
 import type { Authoring } from "../pipeline/authoring.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
-import type { Engine, StartRequest } from "../pipeline/kernel/runs.ts";
-import type { ResponseCache } from "../pipeline/response_cache.ts";
 import type { Schedules } from "../pipeline/schedules.ts";
 import type { Artifacts } from "../store/mod.ts";
 import type { ServiceHealth } from "../tools/breaker.ts";
 import type { Registry } from "../tools/mod.ts";
-
-/** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
-export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency"> & {
-  /** How long its chat responses may be given again, when its pipeline says so. */
-  cache_seconds?: number;
-};
-
-/** The pipelines that can be run. */
-export interface CatalogPort {
-  /**
-   * Checks that a pipeline takes `input`, and says what a new run of it is started with.
-   *
-   * @throws `not_found`, with the known names in the message; `validation_failed`, with JSON pointers
-   *   into the input
-   */
-  prepare(name: string, input: Json): Promise<Prepared>;
-}
-
-/** Where the routes log to. */
-export interface Log {
-  info(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-  error(message: string, fields?: Record<string, unknown>): void;
-}
+import type { Log, ServiceDeps } from "./ports.ts";
 
 /** Limits and names from the configuration. */
 export interface RouteSettings {
@@ -80,10 +53,7 @@ export interface HealthParts {
 }
 
 /** Everything that {@linkcode createApp} needs. */
-export interface AppDeps {
-  engine: Engine;
-  catalog: CatalogPort;
-  approvals: Approvals;
+export interface AppDeps extends ServiceDeps {
   artifacts: Pick<Artifacts, "put" | "get" | "read" | "list" | "remove">;
   pipelines: Authoring;
   knowledge: Knowledge;
@@ -93,13 +63,10 @@ export interface AppDeps {
   conversations: Conversations;
   memory: Memory;
   recollection: Recollection;
-  responses: ResponseCache;
   log: Log;
   settings: RouteSettings;
   about: About;
   health: () => Promise<HealthParts>;
-  /** A new id with this prefix, `req_…` or `conv_…`; sortable by time. */
-  newId: (prefix: string) => string;
   /** Milliseconds from any fixed point; only differences are used. */
   now: () => number;
   /** Aborted when the server begins to stop: open streams end so that clients go elsewhere. */

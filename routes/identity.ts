@@ -1,13 +1,7 @@
 import type { Context } from "hono";
+import type { Caller } from "../guard/caller.ts";
 import type { AppEnv } from "./deps.ts";
 import { badHeader } from "./headers.ts";
-
-/** On whose behalf something is asked, and who asks. */
-export interface Caller {
-  tenant: string;
-  /** A claim of the client, not a proof, until there is authentication. */
-  actor: string;
-}
 
 /** The tenant on whose behalf a request is made: the one place where routes learn it. */
 export function tenantOf(_c: Context<AppEnv>): string {

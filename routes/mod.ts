@@ -4,13 +4,6 @@
  * @module
  */
 export { createApp } from "./app.ts";
-export type {
-  About,
-  AppDeps,
-  AppEnv,
-  CatalogPort,
-  HealthParts,
-  Log,
-  RouteSettings,
-} from "./deps.ts";
+export type { About, AppDeps, AppEnv, HealthParts, RouteSettings } from "./deps.ts";
+export type { CatalogPort, Log } from "./ports.ts";
 export { type ChatResponse, unifiedResponse } from "./response.ts";

@@ -4,14 +4,14 @@ import type { Approval } from "../pipeline/approvals/mod.ts";
 import type { JournalEvent, Json } from "../pipeline/kernel/events.ts";
 import type { Engine, RunRecord } from "../pipeline/kernel/runs.ts";
 import { type PlanState, planState } from "../pipeline/plans/mod.ts";
-import type { AppDeps } from "./deps.ts";
+import type { ServiceDeps } from "./ports.ts";
 import { totalUsage } from "./response.ts";
 import { approvalLinks, pendingApprovals } from "./run_view.ts";
 import { ID } from "./schemas.ts";
 import { statusOf, type WorkflowStatus } from "./workflow_view.ts";
 
 /** The pipeline whose runs are plans. */
-export const PIPELINE = "plan";
+export const PLAN_PIPELINE = "plan";
 
 /** Step keys of the approvals that are about the plan itself. */
 const OWN_APPROVAL = /^plan\/approval(?:#\d+)?(?:\/\d+)?$/;
@@ -28,7 +28,7 @@ export interface PlanRun {
 /** @throws `not_found`, also for runs of other pipelines */
 export async function findPlan(engine: Engine, tenant: string, id: string): Promise<RunRecord> {
   const run = ID.test(id) ? await engine.get(tenant, id) : null;
-  if (run?.pipeline === PIPELINE) return run;
+  if (run?.pipeline === PLAN_PIPELINE) return run;
   throw new OrchestratorError(
     "not_found",
     `Cannot find the plan ${JSON.stringify(id)}: there is none with this id. See GET /v1/plans.`,
@@ -37,7 +37,7 @@ export async function findPlan(engine: Engine, tenant: string, id: string): Prom
 
 /** Reads what a plan has come to. */
 export async function readPlan(
-  { engine, approvals }: Pick<AppDeps, "engine" | "approvals">,
+  { engine, approvals }: Pick<ServiceDeps, "engine" | "approvals">,
   run: RunRecord,
 ): Promise<PlanRun> {
   const { tenant, id, last_seq } = run;
@@ -49,7 +49,7 @@ export async function readPlan(
 }
 
 /** The answer of `GET /v1/plans/{id}`. */
-export async function planView(deps: Pick<AppDeps, "approvals">, plan: PlanRun) {
+export async function planView(deps: Pick<ServiceDeps, "approvals">, plan: PlanRun) {
   const { run, journal, state, approval } = plan;
   const { goal, context, approve = false } = inputOf(journal[0]);
   const last = journal.at(-1);

@@ -25,7 +25,7 @@ import { callerOf, tenantOf } from "./identity.ts";
 import { listPipelineRuns } from "./pipeline_runs.ts";
 import {
   findPlan,
-  PIPELINE,
+  PLAN_PIPELINE,
   planItem,
   planLinks,
   type PlanRun,
@@ -101,7 +101,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const key = headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
   const { priority, budget, ...input } = body;
-  const asked = { pipeline: PIPELINE, input: input as Json, idempotency, priority, budget };
+  const asked = { pipeline: PLAN_PIPELINE, input: input as Json, idempotency, priority, budget };
   const request = await startRequest(deps.catalog, callerOf(c), asked);
   const prefer = readPrefer(headers.get("prefer"));
   const started = await engine.start(request).then(
@@ -123,7 +123,7 @@ async function list(c: C, { engine }: AppDeps) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }
   const { runs, next_cursor } = await listPipelineRuns(engine, tenantOf(c), {
-    pipeline: PIPELINE,
+    pipeline: PLAN_PIPELINE,
     status: runStatus(status),
     fits: (run) => status === undefined || statusOf(run) === status,
     limit: readLimit(limit),

@@ -5,7 +5,8 @@
  */
 import type { Context } from "hono";
 import { type ErrorCode, type Issue, OrchestratorError } from "../errors.ts";
-import type { AppEnv, Log } from "./deps.ts";
+import type { AppEnv } from "./deps.ts";
+import type { Log } from "./ports.ts";
 
 /** An error as clients get it. */
 export interface Problem {

@@ -2,8 +2,8 @@
 import { questionText } from "../pipeline/answer.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import { NO_USAGE } from "../telemetry/usage.ts";
-import type { AppDeps, Prepared } from "./deps.ts";
-import type { Caller } from "./identity.ts";
+import type { Prepared, ServiceDeps } from "./ports.ts";
+import type { Caller } from "../guard/caller.ts";
 import type { ChatResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
 import { askedTurn, type Turn } from "./turn.ts";
@@ -20,7 +20,7 @@ export interface LookUp {
 
 /** Looks for the response of a request. @throws as the pipeline's preparation */
 export async function lookUp(
-  { catalog, responses, newId }: AppDeps,
+  { catalog, responses, newId }: ServiceDeps,
   { tenant, actor }: Caller,
   request: ChatRequest,
 ): Promise<LookUp> {

@@ -9,7 +9,8 @@ import * as z from "zod";
 /** Names of conversations and runs: they become parts of keys, headers and URLs. */
 export const ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 
-const id = z.string().regex(ID, "must be 1 to 128 of A–Z a–z 0–9 _ . : -");
+/** Such a name. */
+export const id = z.string().regex(ID, "must be 1 to 128 of A–Z a–z 0–9 _ . : -");
 const name = z.string().min(1).max(128);
 const object = z.record(z.string(), z.unknown());
 
@@ -90,7 +91,8 @@ export type RunRequest = z.infer<typeof runRequest>;
 /** `POST /v1/pipelines/{name}/runs`. */
 export const pipelineRunRequest = z.strictObject(run).superRefine(busyNeedsConversation);
 
-const reason = z.string().max(1000).optional();
+/** Why a run is stopped. */
+export const reason = z.string().max(1000).optional();
 
 /** `POST /v1/runs/{id}/cancel` and `/pause`. */
 export const reasonRequest = z.strictObject({ reason });
@@ -159,25 +161,3 @@ export const redriveRequest = z.strictObject({ ids: z.array(id).min(1).max(100) 
 
 /** `POST /v1/tools/{name}/execute`. */
 export const toolCallRequest = z.strictObject({ arguments: object.optional() });
-
-/** What all messages of the WebSocket have: the client's name for it, and what it is. */
-export const envelope = z.looseObject({
-  id: id.optional(),
-  type: z.enum(["chat", "resume", "cancel", "ping"], {
-    error: "must be chat, resume, cancel or ping",
-  }).default("chat"),
-});
-
-/** The WebSocket's messages that are not a chat request. */
-export const controlMessage = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("resume"), run_id: id, after: z.int().min(0).default(0) }),
-  z.strictObject({
-    type: z.literal("cancel"),
-    run_id: id,
-    reason,
-  }),
-  z.strictObject({ type: z.literal("ping") }),
-]);
-
-/** A checked control message. */
-export type ControlMessage = z.infer<typeof controlMessage>;

@@ -2,8 +2,8 @@
 import { toOrchestratorError } from "../errors.ts";
 import type { Budget, Json } from "../pipeline/kernel/events.ts";
 import type { Concurrency, RunBudget, StartRequest } from "../pipeline/kernel/runs.ts";
-import type { CatalogPort } from "./deps.ts";
-import type { Caller } from "./identity.ts";
+import type { CatalogPort } from "./ports.ts";
+import type { Caller } from "../guard/caller.ts";
 
 /** A run that a client asks for. */
 export interface AskedRun {

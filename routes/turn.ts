@@ -7,8 +7,8 @@
 import { fromErrorJson } from "../errors.ts";
 import type { Json } from "../pipeline/kernel/events.ts";
 import type { RunRecord, RunResult, StartRequest } from "../pipeline/kernel/runs.ts";
-import type { AppDeps } from "./deps.ts";
-import type { Caller } from "./identity.ts";
+import type { ServiceDeps } from "./ports.ts";
+import type { Caller } from "../guard/caller.ts";
 import type { Sink } from "./replay.ts";
 import { type ChatResponse, unifiedResponse } from "./response.ts";
 import type { ChatRequest } from "./schemas.ts";
@@ -32,7 +32,7 @@ export interface Turn {
   complete(): Promise<ChatResponse>;
 }
 
-type TurnDeps = Pick<AppDeps, "engine" | "catalog" | "newId">;
+type TurnDeps = Pick<ServiceDeps, "engine" | "catalog" | "newId">;
 
 /**
  * Starts the run of a chat request.

@@ -13,7 +13,7 @@ import { badHeader, readCursor, readIdempotencyKey, readLimit, readQuery } from 
 import { callerOf, tenantOf } from "./identity.ts";
 import { ID, workflowDecision, workflowRequest } from "./schemas.ts";
 import { startRequest, underWay } from "./start.ts";
-import { findWorkflow, listWorkflows, PIPELINE } from "./workflow_runs.ts";
+import { findWorkflow, listWorkflows, WORKFLOW_PIPELINE } from "./workflow_runs.ts";
 import {
   isWorkflowStatus,
   readWorkflow,
@@ -62,7 +62,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   await mustHave(c, deps, input.dataset_url);
   const key = c.req.raw.headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body: input });
-  const asked = { pipeline: PIPELINE, input, idempotency };
+  const asked = { pipeline: WORKFLOW_PIPELINE, input, idempotency };
   const request = await startRequest(deps.catalog, callerOf(c), asked);
   const { id, replayed } = await deps.engine.start(request)
     .then(({ run, replayed }) => ({ id: run.id, replayed }), underWay);

@@ -1,13 +1,13 @@
 /** Which runs are workflows, and which workflow is which run. @module */
 import { OrchestratorError } from "../errors.ts";
 import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
-import type { AppDeps } from "./deps.ts";
+import type { ServiceDeps } from "./ports.ts";
 import { listPipelineRuns } from "./pipeline_runs.ts";
 import { ID } from "./schemas.ts";
 import { readItem, statusOf, type WorkflowStatus } from "./workflow_view.ts";
 
 /** The pipeline whose runs are workflows. */
-export const PIPELINE = "data-science";
+export const WORKFLOW_PIPELINE = "data-science";
 
 /** @throws `not_found`, also for runs of other pipelines */
 export async function findWorkflow(
@@ -18,7 +18,7 @@ export async function findWorkflow(
   const run = ID.test(id) && id.startsWith("wf-")
     ? await engine.get(tenant, `run_${id.slice(3)}`)
     : null;
-  if (run?.pipeline === PIPELINE) return run;
+  if (run?.pipeline === WORKFLOW_PIPELINE) return run;
   throw new OrchestratorError(
     "not_found",
     `Cannot find the workflow ${
@@ -36,12 +36,12 @@ export interface WorkflowQuery {
 
 /** A page, newest first; it may hold less than `limit` although more follow. */
 export async function listWorkflows(
-  { engine }: Pick<AppDeps, "engine">,
+  { engine }: Pick<ServiceDeps, "engine">,
   tenant: string,
   { status, limit, cursor }: WorkflowQuery,
 ) {
   const { runs, next_cursor } = await listPipelineRuns(engine, tenant, {
-    pipeline: PIPELINE,
+    pipeline: WORKFLOW_PIPELINE,
     status: runStatus(status),
     fits: (run) => status === undefined || statusOf(run) === status,
     limit,

@@ -3,7 +3,7 @@ import { type AgentState, agentState, type Fields, fields } from "../pipeline/ag
 import { type Approval, viewApproval } from "../pipeline/approvals/mod.ts";
 import type { JournalEvent } from "../pipeline/kernel/events.ts";
 import type { Engine, RunRecord } from "../pipeline/kernel/runs.ts";
-import type { AppDeps } from "./deps.ts";
+import type { ServiceDeps } from "./ports.ts";
 import { approvalLinks, runLinks } from "./run_view.ts";
 import { nodeOf, type RunState, runState } from "./run_state.ts";
 
@@ -49,7 +49,7 @@ export function statusOf({ status, waiting_for }: RunRecord): WorkflowStatus {
 
 /** Reads what a workflow has come to. */
 export async function readWorkflow(
-  { engine, approvals }: Pick<AppDeps, "engine" | "approvals">,
+  { engine, approvals }: Pick<ServiceDeps, "engine" | "approvals">,
   run: RunRecord,
 ): Promise<Workflow> {
   const { tenant, id, last_seq } = run;

@@ -10,12 +10,13 @@ import type { Json } from "../pipeline/kernel/events.ts";
 import type { RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
 import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
-import type { Caller } from "./identity.ts";
+import type { Caller } from "../guard/caller.ts";
 import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
 import { replayAndFollow, type Sink } from "./replay.ts";
 import { type ChatResponse, unifiedResponse } from "./response.ts";
-import { chatRequest, type ControlMessage, controlMessage, envelope, ID } from "./schemas.ts";
+import { chatRequest, ID } from "./schemas.ts";
+import { type ControlMessage, controlMessage, envelope } from "./ws_messages.ts";
 import { startTurn } from "./turn.ts";
 import { createOutbox, type Sender } from "./ws_outbox.ts";
 

@@ -1,7 +1,8 @@
 import { expect } from "expect";
 import type { ModelsConfig } from "../../config.ts";
 import { readConfig } from "../../config.ts";
-import { createFetch, createOfflineModel, createOpenaiModel, createProbe } from "../../llm/mod.ts";
+import { createFetch, createOpenaiModel, createProbe } from "../../llm/mod.ts";
+import { createOfflineModel } from "../../llm/offline/mod.ts";
 import { SELF_SIGNED } from "../_mock/certificate.ts";
 import { type Script, startOpenai } from "../_mock/mod.ts";
 import { test } from "./_setup.ts";
@@ -25,7 +26,7 @@ async function probing(
       createOpenaiModel({ provider: "openai-compatible", baseUrl: base_url, fetch }),
   };
   try {
-    await run(createProbe(models, { clients, timeout_ms }), models);
+    await run(createProbe(models, clients, timeout_ms), models);
   } finally {
     await fetch.close();
   }

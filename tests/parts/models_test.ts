@@ -2,7 +2,7 @@
 import { expect } from "expect";
 import { type Env, readConfig } from "../../config.ts";
 import { configuredProviders, createProbe, type Fetch } from "../../llm/mod.ts";
-import { configuredModels } from "../../parts/models.ts";
+import { configuredModels, modelClients } from "../../parts/models.ts";
 import { createFetch } from "../../llm/transport.ts";
 import {
   type MockServer,
@@ -48,7 +48,7 @@ async function asked(env: (gateway: string) => Env, protocol: Vendor, models: st
   };
   try {
     const config = readConfig(env(gateway.url + VENDORS[protocol].path));
-    const clients = configuredProviders(config.models, fetch);
+    const clients = modelClients(config, fetch);
     const signal = new AbortController().signal;
     for (const model of [undefined, ...models]) {
       await configuredModels(config, clients).generate({
