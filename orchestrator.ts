@@ -6,41 +6,50 @@
  */
 import type { Hono } from "hono";
 import type { Config } from "./config.ts";
-import { createEgress } from "./guard/egress.ts";
-import { createConversations } from "./knowledge/conversations.ts";
-import { createMemory } from "./knowledge/memory.ts";
-import { createRecollection } from "./knowledge/recollection.ts";
-import { createCrawler } from "./knowledge/crawler.ts";
+import { createEgress } from "./guard/mod.ts";
+import {
+  createConversations,
+  createCrawler,
+  createMemory,
+  createRecollection,
+} from "./knowledge/mod.ts";
 import { createProbe, watchModels } from "./llm/mod.ts";
-import { type ApprovalDeps, type Approvals, createApprovals } from "./pipeline/approvals/mod.ts";
-import { createBudgetGate } from "./pipeline/budget.ts";
-import { createNodeCache } from "./pipeline/cache.ts";
-import { createAuthoring } from "./pipeline/authoring.ts";
-import type { Catalog } from "./pipeline/catalog.ts";
+import {
+  type ApprovalDeps,
+  type Approvals,
+  createApprovals,
+} from "./pipeline/calls/approvals/mod.ts";
+import { createBudgetGate } from "./pipeline/calls/mod.ts";
+import { createNodeCache } from "./pipeline/walk/mod.ts";
+import {
+  type Catalog,
+  createAuthoring,
+  createSchedules,
+  createStoredPipelines,
+} from "./pipeline/catalog/mod.ts";
 import { createEngine, createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
-import { createPrograms } from "./pipeline/ingest.ts";
-import { createPipelineOffers } from "./pipeline/plans/mod.ts";
-import { keepSummaryTask, readConversationTask, rememberTask } from "./pipeline/memory_tasks.ts";
-import { capabilitiesTask } from "./pipeline/offers.ts";
-import type { RememberDeps } from "./pipeline/remember.ts";
-import { createResponseCache } from "./pipeline/response_cache.ts";
-import { createSchedules } from "./pipeline/schedules.ts";
-import { createStoredPipelines } from "./pipeline/stored_pipelines.ts";
+import { createPrograms } from "./pipeline/ingest/mod.ts";
+import { capabilitiesTask, createPipelineOffers } from "./pipeline/plans/mod.ts";
+import {
+  createResponseCache,
+  createSummaries,
+  keepSummaryTask,
+  readConversationTask,
+  type RememberDeps,
+  rememberTask,
+} from "./pipeline/recall/mod.ts";
 import { createNotebook } from "./pipeline/notebook/mod.ts";
-import { createSummaries } from "./pipeline/start_summary.ts";
-import type { Task, Tasks } from "./pipeline/steps/mod.ts";
-import type { Search } from "./pipeline/steps/retrieve.ts";
-import { createApp } from "./routes/app.ts";
-import type { AppEnv } from "./routes/deps.ts";
+import type { Search, Task, Tasks } from "./pipeline/nodes/mod.ts";
+import { type AppEnv, createApp } from "./routes/mod.ts";
 import { createArtifacts, type OpenStore } from "./store/mod.ts";
-import type { Logger } from "./telemetry/log.ts";
+import type { Logger } from "./telemetry/mod.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
-import { builtInTasks, configuredCatalog, type MADE, preparing } from "./parts/definitions.ts";
-import { configuredKnowledge } from "./parts/knowledge.ts";
-import { configuredModels, modelClients } from "./parts/models.ts";
-import { configuredStore, LEASE_MS } from "./parts/store.ts";
-import { surfaceOf } from "./parts/surface.ts";
-import { configuredTools } from "./parts/tools.ts";
+import { builtInTasks, configuredCatalog, type MADE, preparing } from "./wiring/definitions.ts";
+import { configuredKnowledge } from "./wiring/knowledge.ts";
+import { configuredModels, modelClients } from "./wiring/models.ts";
+import { configuredStore, LEASE_MS } from "./wiring/store.ts";
+import { surfaceOf } from "./wiring/surface.ts";
+import { configuredTools } from "./wiring/tools.ts";
 
 const SWEEP_MS = 2_000;
 

@@ -1,9 +1,9 @@
 /** What a run of the command line waits for: asks whoever sits there, or says how to go on. @module */
 import { toOrchestratorError } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
-import type { Approval } from "../pipeline/approvals/mod.ts";
+import type { Approval } from "../pipeline/calls/approvals/mod.ts";
 import type { RunRecord } from "../pipeline/kernel/mod.ts";
-import { needsSomebody } from "../routes/waiting.ts";
+import { needsSomebody } from "../service/mod.ts";
 
 /** Who starts and decides on the command line. */
 export const LOCAL_USER = "local";

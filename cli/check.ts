@@ -9,8 +9,8 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, type Env, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
-import { diagnose } from "../llm/diagnosis.ts";
-import { lockDirectory } from "../store/lock.ts";
+import { diagnose } from "../llm/mod.ts";
+import { lockDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { misspellings, placeholders } from "./suspicions.ts";
 

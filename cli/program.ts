@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type Config, isDeployed, loadConfig, loadEnv, readConfig } from "../config.ts";
 import { toOrchestratorError } from "../errors.ts";
 import type { Orchestrator, OrchestratorOptions } from "../orchestrator.ts";
-import { createStreamLogger, type Logger } from "../telemetry/log.ts";
+import { createStreamLogger, type Logger } from "../telemetry/mod.ts";
 import { version } from "../version.ts";
 import { addCheck } from "./check.ts";
 import { addNewAgent } from "./new_agent.ts";
@@ -20,7 +20,7 @@ const writeError = (text: string) => void Deno.stderr.writeSync(encoder.encode(t
  * meanwhile.
  */
 async function create(options: OrchestratorOptions): Promise<Orchestrator> {
-  const { configuredStore } = await import("../parts/store.ts");
+  const { configuredStore } = await import("../wiring/store.ts");
   const opening = configuredStore(options.config);
   opening.catch(() => {}); // whoever awaits it tells
   try {
@@ -56,7 +56,7 @@ function commandLine(): Command {
     config: loadConfig,
     log: (config) => quietLog(config),
     create,
-    pipelines: async (config) => (await import("../parts/definitions.ts")).pipelineNames(config),
+    pipelines: async (config) => (await import("../wiring/definitions.ts")).pipelineNames(config),
     write,
     progress: { write: writeError, terminal: Deno.stderr.isTerminal() },
     readStdin: () => new Response(Deno.stdin.readable).text(),
@@ -65,8 +65,8 @@ function commandLine(): Command {
   });
   addCheck(program, io, {
     definitions: async (config, options) =>
-      (await import("../parts/definitions.ts")).definitionFindings(config, options),
-    ping: async (config) => (await import("../parts/models.ts")).ping(config),
+      (await import("../wiring/definitions.ts")).definitionFindings(config, options),
+    ping: async (config) => (await import("../wiring/models.ts")).ping(config),
   });
   addNewAgent(program, io);
   return program;

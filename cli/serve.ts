@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
 import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
-import { unknownName } from "../json/suggest.ts";
+import { unknownName } from "../json/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
-import type { Logger } from "../telemetry/log.ts";
+import type { Logger } from "../telemetry/mod.ts";
 import { createSignals, SIGNALS } from "./signals.ts";
 import { surviveUncaught } from "./uncaught.ts";
 
@@ -52,7 +52,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   service.keepWatch();
   // The service has loaded it by now; a static import would make `--version` wait for it.
   const tell = async () =>
-    (await import("../parts/definitions.ts")).tellIssues(service.catalog, config, log);
+    (await import("../wiring/definitions.ts")).tellIssues(service.catalog, config, log);
   // Reading definitions takes 10 MB. People at a terminal are told at once; for a service there is
   // `orchestrator check`, and whatever uses a broken definition says what is wrong with it.
   if (deps.banner) tell();

@@ -2,7 +2,7 @@
 import type { Env } from "../config.ts";
 import { describeVariable, VARIABLE_NAMES } from "../config/variables.ts";
 import type { Issue } from "../errors.ts";
-import { editDistance } from "../json/suggest.ts";
+import { editDistance } from "../json/mod.ts";
 
 /** Variables whose value is still the one that an example shows. */
 export function placeholders(env: Env): Issue[] {

@@ -9,7 +9,7 @@
  * @module
  */
 import { toErrorJson } from "../errors.ts";
-import type { LogFields, Logger } from "../telemetry/log.ts";
+import type { LogFields, Logger } from "../telemetry/mod.ts";
 
 /** Lines that are logged in a minute. */
 const MAX_LINES = 10;

@@ -11,7 +11,7 @@
  */
 import { isIP } from "node:net";
 import type { Dispatcher } from "undici";
-import type { Logger } from "../telemetry/log.ts";
+import type { Logger } from "../telemetry/mod.ts";
 import { isLocalName, privateRange } from "./addresses.ts";
 import { denied, openPool, type Resolve, systemResolve } from "./connector.ts";
 import { readBody } from "./body.ts";

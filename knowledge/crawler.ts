@@ -1,6 +1,6 @@
 /** Visits pages one at a time: asks the site's rules, keeps the page, finds its links. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Egress } from "../guard/egress.ts";
+import type { Egress } from "../guard/mod.ts";
 import type { Metadata } from "./document.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { READABLE_TYPES } from "./read/mod.ts";

@@ -1,5 +1,13 @@
 /** Documents that can be searched, and what was said in conversations. @module */
 export {
+  type Conversations,
+  createConversations,
+  type Exchange,
+  type Summary,
+  toMessages,
+} from "./conversations.ts";
+export { createCrawler, type Visit, type VisitPage } from "./crawler.ts";
+export {
   type Collection,
   DEFAULT_COLLECTION,
   type DocumentRecord,
@@ -23,4 +31,7 @@ export {
   type Knowledge,
   type KnowledgeOptions,
 } from "./knowledge.ts";
-export { READABLE_TYPES } from "./read/mod.ts";
+export { createMemory, MAX_FACT_CHARS, type Memory } from "./memory.ts";
+export { createQdrant } from "./qdrant.ts";
+export { createRecollection, type Recollection } from "./recollection.ts";
+export { collectionName, metadata, searchRequest } from "./schemas.ts";

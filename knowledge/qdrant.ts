@@ -6,7 +6,7 @@
  * @module
  */
 import { OrchestratorError, sentence } from "../errors.ts";
-import type { Egress } from "../guard/egress.ts";
+import type { Egress } from "../guard/mod.ts";
 import type { Hit, Place, VectorDb } from "./document.ts";
 import { sha256 } from "./hash.ts";
 

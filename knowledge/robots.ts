@@ -1,5 +1,5 @@
 import robotsParserModule from "robots-parser";
-import type { Egress, EgressResponse } from "../guard/egress.ts";
+import type { Egress, EgressResponse } from "../guard/mod.ts";
 
 /** The name that sites know this program by. */
 export const USER_AGENT = "orchestrator-crawler";

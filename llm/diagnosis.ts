@@ -1,5 +1,6 @@
 /** What is wrong with the way to a provider, in one word and one sentence. @module */
-import type { ModelsConfig, ProviderName } from "../config.ts";
+import type { ModelsConfig } from "../config/models.ts";
+import type { ProviderName } from "../config/variables.ts";
 import { toOrchestratorError } from "../errors.ts";
 import { explainConnection } from "./connection.ts";
 

@@ -3,16 +3,29 @@
  *
  * @module
  */
-export * from "./model.ts";
-export { createModels, type RouterOptions } from "./router.ts";
-export { createFetch, type Fetch, type FetchOptions, type ModelFetch } from "./transport.ts";
+export { MAX_ANSWER_BYTES } from "./answer.ts";
 export { type AnthropicOptions, createAnthropicModel } from "./anthropic.ts";
 export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
+export { diagnose } from "./diagnosis.ts";
+export { createEmbedder } from "./embeddings.ts";
 export { createGoogleModel, type GoogleOptions } from "./google.ts";
-export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
-export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
+export type {
+  Citation,
+  FailedCandidate,
+  GenerateOptions,
+  JsonSchema,
+  ModelAnswer,
+  ModelClient,
+  ModelMessage,
+  ModelRequest,
+  ToolCall,
+  ToolSpec,
+} from "./model.ts";
 export { type ResolvedModel, resolveModel } from "./names.ts";
-export { configuredProviders } from "./providers.ts";
+export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
 export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
+export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
+export { configuredProviders } from "./providers.ts";
+export { createModels, type RouterOptions } from "./router.ts";
+export { createFetch, type Fetch, type FetchOptions, type ModelFetch } from "./transport.ts";
 export { type ModelHealth, type WatchedModels, watchModels } from "./watched.ts";
-export { MAX_ANSWER_BYTES } from "./answer.ts";

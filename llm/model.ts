@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { JsonSchema } from "../json/value.ts";
-import type { Usage } from "../telemetry/usage.ts";
+import type { JsonSchema } from "../json/mod.ts";
+import type { Usage } from "../telemetry/mod.ts";
 
 export type { JsonSchema };
 

@@ -2,7 +2,7 @@
 import { canonical, KEYS } from "../config/models.ts";
 import type { VariableName } from "../config/variables.ts";
 import { OrchestratorError } from "../errors.ts";
-import { nearest } from "../json/suggest.ts";
+import { nearest } from "../json/mod.ts";
 
 /** A model of a provider. */
 export interface ResolvedModel {

@@ -1,5 +1,5 @@
 /** What tokens cost. */
-import type { Usage } from "../telemetry/usage.ts";
+import type { Usage } from "../telemetry/mod.ts";
 
 /** Price of a model, in USD for a million tokens. */
 export interface Price {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ModelsConfig, ProviderName } from "../config.ts";
+import type { ModelsConfig } from "../config/models.ts";
+import type { ProviderName } from "../config/variables.ts";
 import { OrchestratorError } from "../errors.ts";
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 import type { ModelClient } from "./model.ts";

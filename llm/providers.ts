@@ -1,5 +1,5 @@
 /** The configured providers, each made when it is first asked. @module */
-import type { ModelsConfig } from "../config.ts";
+import type { ModelsConfig } from "../config/models.ts";
 import { createAnthropicModel } from "./anthropic.ts";
 import { createCustomgptModel } from "./customgpt.ts";
 import { createGoogleModel } from "./google.ts";

@@ -5,14 +5,17 @@
  */
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
-import { type Approval, type ApprovalStatus, viewApproval } from "../pipeline/approvals/mod.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import {
+  type Approval,
+  type ApprovalStatus,
+  viewApproval,
+} from "../pipeline/calls/approvals/mod.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readLimit, readQuery } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
-import { approvalLinks } from "./run_view.ts";
-import { decideRequest, ID } from "./schemas.ts";
+import { approvalLinks, decideRequest, ID } from "../service/mod.ts";
 
 const STATUSES: ApprovalStatus[] = ["pending", "approved", "rejected", "expired", "void"];
 

@@ -9,10 +9,9 @@ import { OrchestratorError } from "../errors.ts";
 import { artifactNotFound, type ArtifactRecord } from "../store/mod.ts";
 import { readBytes } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { findRun } from "./find_run.ts";
+import { findRun, ID } from "../service/mod.ts";
 import { badHeader, readTags } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
-import { ID } from "./schemas.ts";
 
 type C = Context<AppEnv>;
 

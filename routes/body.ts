@@ -7,9 +7,9 @@ import type { Context } from "hono";
 import type * as z from "zod";
 import { joinBytes } from "../bytes.ts";
 import { type Issue, OrchestratorError, sentence } from "../errors.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import type { AppEnv } from "./deps.ts";
-import { parse } from "./issues.ts";
+import { parse } from "../service/mod.ts";
 import { parseJson } from "./json.ts";
 
 /** Media types of JSON. */

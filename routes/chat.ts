@@ -17,13 +17,19 @@ import {
 } from "./headers.ts";
 import { callerOf } from "./identity.ts";
 import { problemOf, problemResponse } from "./problem.ts";
-import type { ChatResponse } from "./response.ts";
-import { lookUp } from "./response_cache.ts";
-import { pendingApprovals, runLinks } from "./run_view.ts";
-import { type ChatRequest, chatRequest } from "./schemas.ts";
+import {
+  type ChatRequest,
+  chatRequest,
+  type ChatResponse,
+  lookUp,
+  pendingApprovals,
+  runLinks,
+  startTurn,
+  type Turn,
+  type TurnOptions,
+} from "../service/mod.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink, type SseStream } from "./sse.ts";
-import { startTurn, type Turn, type TurnOptions } from "./turn.ts";
 
 type C = Context<AppEnv>;
 

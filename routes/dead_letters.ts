@@ -5,14 +5,12 @@
  */
 import { Hono } from "hono";
 import { type ErrorJson, OrchestratorError, toErrorJson } from "../errors.ts";
-import type { RunRecord } from "../pipeline/kernel/runs.ts";
+import type { RunRecord } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { findRun } from "./find_run.ts";
+import { findRun, redriveRequest, viewRun } from "../service/mod.ts";
 import { readCursor, readLimit, readQuery } from "./headers.ts";
 import { tenantOf } from "./identity.ts";
-import { viewRun } from "./run_view.ts";
-import { redriveRequest } from "./schemas.ts";
 
 /** A run that failed. */
 export interface DeadLetter {

@@ -4,17 +4,12 @@
  *
  * @module
  */
-import type { Knowledge } from "../knowledge/mod.ts";
-import type { Conversations } from "../knowledge/conversations.ts";
-import type { Memory } from "../knowledge/memory.ts";
-import type { Recollection } from "../knowledge/recollection.ts";
-import type { Probe } from "../llm/probe.ts";
-import type { Authoring } from "../pipeline/authoring.ts";
-import type { Schedules } from "../pipeline/schedules.ts";
+import type { Conversations, Knowledge, Memory, Recollection } from "../knowledge/mod.ts";
+import type { Probe } from "../llm/mod.ts";
+import type { Authoring, Schedules } from "../pipeline/catalog/mod.ts";
 import type { Artifacts } from "../store/mod.ts";
-import type { ServiceHealth } from "../tools/breaker.ts";
-import type { Registry } from "../tools/mod.ts";
-import type { Log, ServiceDeps } from "./ports.ts";
+import type { Registry, ServiceHealth } from "../tools/mod.ts";
+import type { Log, ServiceDeps } from "../service/mod.ts";
 
 /** Limits and names from the configuration. */
 export interface RouteSettings {

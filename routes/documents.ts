@@ -6,9 +6,14 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
 import { OrchestratorError } from "../errors.ts";
-import type { DocumentRecord, NewDocument } from "../knowledge/mod.ts";
-import { collectionName, metadata, searchRequest } from "../knowledge/schemas.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import {
+  collectionName,
+  type DocumentRecord,
+  metadata,
+  type NewDocument,
+  searchRequest,
+} from "../knowledge/mod.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import { JSON_TYPE, readBody, readBytes, validate } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readCursor, readInteger, readLimit, readQuery } from "./headers.ts";

@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { OrchestratorError, sentence } from "../errors.ts";
-import { nearest } from "../json/suggest.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import { nearest } from "../json/mod.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import type { AppEnv } from "./deps.ts";
 
 /** Longest wait a client can ask for, in seconds. */

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Caller } from "../guard/caller.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { AppEnv } from "./deps.ts";
 import { badHeader } from "./headers.ts";
 

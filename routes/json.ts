@@ -4,7 +4,7 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import { errorOffset } from "./json_position.ts";
 
 /** Deeper values are refused: recursion over them would be the sender's to steer. */

@@ -2,12 +2,12 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { OrchestratorError } from "../errors.ts";
-import { MAX_FACT_CHARS } from "../knowledge/memory.ts";
+import { MAX_FACT_CHARS } from "../knowledge/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readQuery } from "./headers.ts";
 import { actorOf, tenantOf } from "./identity.ts";
-import { ID } from "./schemas.ts";
+import { ID } from "../service/mod.ts";
 
 const user_id = z.string().min(1).max(128);
 

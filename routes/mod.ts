@@ -5,5 +5,3 @@
  */
 export { createApp } from "./app.ts";
 export type { About, AppDeps, AppEnv, HealthParts, RouteSettings } from "./deps.ts";
-export type { CatalogPort, Log } from "./ports.ts";
-export { type ChatResponse, unifiedResponse } from "./response.ts";

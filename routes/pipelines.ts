@@ -7,15 +7,14 @@
 import { type Context, Hono } from "hono";
 import { stringify } from "yaml";
 import { OrchestratorError } from "../errors.ts";
-import type { PipelineDetail, PipelineVersion } from "../pipeline/authoring.ts";
-import type { CatalogEntry } from "../pipeline/catalog.ts";
+import type { CatalogEntry, PipelineDetail, PipelineVersion } from "../pipeline/catalog/mod.ts";
 import { JSON_TYPE, readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readInteger, readQuery, readTags } from "./headers.ts";
 import { actorOf, tenantOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
-import { pipelineRunRequest } from "./schemas.ts";
+import { pipelineRunRequest } from "../service/mod.ts";
 
 type C = Context<AppEnv>;
 

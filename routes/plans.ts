@@ -6,8 +6,8 @@
  */
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
-import type { DecideRequest } from "../pipeline/approvals/mod.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
+import type { DecideRequest } from "../pipeline/calls/approvals/mod.ts";
+import type { Json } from "../pipeline/kernel/mod.ts";
 import { type Plan, planIssues } from "../pipeline/plans/mod.ts";
 import { readBody, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
@@ -22,22 +22,28 @@ import {
   within,
 } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
-import { listPipelineRuns } from "./pipeline_runs.ts";
 import {
   findPlan,
+  isWorkflowStatus,
+  listPipelineRuns,
   PLAN_PIPELINE,
+  planApproval,
   planItem,
   planLinks,
+  planRejection,
+  planRequest,
   type PlanRun,
   planView,
   readPlan,
-} from "./plan_view.ts";
+  reasonRequest,
+  runStatus,
+  startRequest,
+  STATUSES,
+  statusOf,
+  underWay,
+} from "../service/mod.ts";
 import { streamRun } from "./runs.ts";
-import { planApproval, planRejection, planRequest, reasonRequest } from "./schemas.ts";
 import type { Sessions } from "./sessions.ts";
-import { startRequest, underWay } from "./start.ts";
-import { runStatus } from "./workflow_runs.ts";
-import { isWorkflowStatus, STATUSES, statusOf } from "./workflow_view.ts";
 
 type C = Context<AppEnv>;
 

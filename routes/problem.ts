@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import { type ErrorCode, type Issue, OrchestratorError } from "../errors.ts";
 import type { AppEnv } from "./deps.ts";
-import type { Log } from "./ports.ts";
+import type { Log } from "../service/mod.ts";
 
 /** An error as clients get it. */
 export interface Problem {

@@ -4,15 +4,12 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import type { Json } from "../pipeline/kernel/events.ts";
-import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
+import type { Engine, Json, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { findRun } from "./find_run.ts";
+import { findRun, reasonRequest, restartRequest, signalRequest, viewRun } from "../service/mod.ts";
 import { readIdempotencyKey } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
-import { viewRun } from "./run_view.ts";
-import { reasonRequest, restartRequest, signalRequest } from "./schemas.ts";
 
 /** How long an answer waits, at most, for a run to heed what it was asked, in milliseconds. */
 const PATIENCE_MS = 1_000;

@@ -4,8 +4,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import type { JournalEvent, Json } from "../pipeline/kernel/events.ts";
-import type { RunRecord, RunStatus } from "../pipeline/kernel/runs.ts";
+import type { JournalEvent, Json, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import {
@@ -19,23 +18,24 @@ import {
   readQuery,
   within,
 } from "./headers.ts";
-import { findRun } from "./find_run.ts";
-import { callerOf, tenantOf } from "./identity.ts";
-import { replayAndFollow } from "./replay.ts";
-import { runState } from "./run_state.ts";
 import {
+  createTranscript,
   endedRun,
+  findRun,
+  leaveIfStopping,
   type PendingApproval,
   pendingApprovals,
+  replayAndFollow,
+  type RunRequest,
+  runRequest,
+  runState,
+  startRequest,
   viewRun,
   viewRunDetail,
-} from "./run_view.ts";
-import { type RunRequest, runRequest } from "./schemas.ts";
+} from "../service/mod.ts";
+import { callerOf, tenantOf } from "./identity.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink } from "./sse.ts";
-import { startRequest } from "./start.ts";
-import { createTranscript } from "./transcript.ts";
-import { leaveIfStopping } from "./turn.ts";
 
 type C = Context<AppEnv>;
 

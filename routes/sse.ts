@@ -15,7 +15,7 @@
  *
  * @module
  */
-import type { Sink } from "./replay.ts";
+import type { Sink } from "../service/mod.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Characters that may wait for one reader. */

@@ -6,22 +6,27 @@
  */
 import { type Context, Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
-import type { Approval } from "../pipeline/approvals/mod.ts";
+import type { Approval } from "../pipeline/calls/approvals/mod.ts";
 import { readBody, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readIdempotencyKey, readLimit, readQuery } from "./headers.ts";
 import { callerOf, tenantOf } from "./identity.ts";
-import { ID, workflowDecision, workflowRequest } from "./schemas.ts";
-import { startRequest, underWay } from "./start.ts";
-import { findWorkflow, listWorkflows, WORKFLOW_PIPELINE } from "./workflow_runs.ts";
 import {
+  findWorkflow,
+  ID,
   isWorkflowStatus,
+  listWorkflows,
   readWorkflow,
+  startRequest,
   stateOf,
   STATUSES,
   statusView,
+  underWay,
+  WORKFLOW_PIPELINE,
+  workflowDecision,
   workflowId,
-} from "./workflow_view.ts";
+  workflowRequest,
+} from "../service/mod.ts";
 
 type C = Context<AppEnv>;
 

@@ -1,6 +1,6 @@
 /** The messages that clients may send on the chat WebSocket. @module */
 import * as z from "zod";
-import { id, reason } from "./schemas.ts";
+import { id, reason } from "../service/mod.ts";
 
 /** What all messages of the WebSocket have: the client's name for it, and what it is. */
 export const envelope = z.looseObject({

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { LiveEvent, RunEvent } from "../pipeline/kernel/events.ts";
+import type { LiveEvent, RunEvent } from "../pipeline/kernel/mod.ts";
 
 /** Bytes that may wait for one reader. */
 const MAX_BUFFERED_BYTES = 1_000_000;

@@ -6,18 +6,22 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import type { Json } from "../pipeline/kernel/events.ts";
-import type { RunListener, RunRecord } from "../pipeline/kernel/runs.ts";
+import type { Json, RunListener, RunRecord } from "../pipeline/kernel/mod.ts";
 import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
-import type { Caller } from "../guard/caller.ts";
+import type { Caller } from "../guard/mod.ts";
 import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
-import { replayAndFollow, type Sink } from "./replay.ts";
-import { type ChatResponse, unifiedResponse } from "./response.ts";
-import { chatRequest, ID } from "./schemas.ts";
+import {
+  chatRequest,
+  type ChatResponse,
+  ID,
+  replayAndFollow,
+  type Sink,
+  startTurn,
+  unifiedResponse,
+} from "../service/mod.ts";
 import { type ControlMessage, controlMessage, envelope } from "./ws_messages.ts";
-import { startTurn } from "./turn.ts";
 import { createOutbox, type Sender } from "./ws_outbox.ts";
 
 /** Requests that one socket may have under way. */

@@ -7,7 +7,8 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Config, LogLevel } from "../config.ts";
+import type { Config } from "../config.ts";
+import type { LogLevel } from "../config/variables.ts";
 import { toErrorJson } from "../errors.ts";
 
 /** Facts of a log line. Errors and secrets may be among them. */

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { join } from "node:path";
-import { completeEnv, type Env, loadEnv, readConfig, Secret } from "../config.ts";
+import { completeEnv, type Env, loadEnv, readConfig } from "../config.ts";
+import { Secret } from "../config/secret.ts";
 import { type Issue, OrchestratorError } from "../errors.ts";
 
 const read = (env: Env) => readConfig({ HOME: "/home/me", ...env });

@@ -1,6 +1,6 @@
 /** The tool `code_executor`: runs code in the sandbox. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Json, JsonSchema } from "../json/value.ts";
+import type { Json, JsonSchema } from "../json/mod.ts";
 import type { CodeRequest, CodeResult, Sandbox } from "./sandbox/mod.ts";
 import type { Artifact, Tool, ToolScope } from "./tool.ts";
 

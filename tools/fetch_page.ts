@@ -1,9 +1,8 @@
 /** The tool `fetch_page`: the readable text of an address. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Egress, EgressResponse } from "../guard/egress.ts";
-import type { Json } from "../json/value.ts";
-import { decodeText, mediaType, statusFailure } from "./http/answer.ts";
-import { urlArgument } from "./http/arguments.ts";
+import type { Egress, EgressResponse } from "../guard/mod.ts";
+import type { Json } from "../json/mod.ts";
+import { decodeText, mediaType, statusFailure, urlArgument } from "./http/mod.ts";
 import { type Page, readPage } from "./readable_page.ts";
 import type { Tool, ToolScope } from "./tool.ts";
 

@@ -1,5 +1,5 @@
 /** A `fetch` for SDKs of others' services: it goes out through the guard. @module */
-import type { Egress } from "../guard/egress.ts";
+import type { Egress } from "../guard/mod.ts";
 
 /** Where a service is and how it is talked to. */
 export interface ServiceAddress {

@@ -12,11 +12,9 @@
  * @module
  */
 import { fromErrorJson, OrchestratorError, sentence, toErrorJson } from "../errors.ts";
-import { schemaIssues, schemaProblems } from "../json/schema.ts";
-import { unknownName } from "../json/suggest.ts";
-import type { Json } from "../json/value.ts";
+import { type Json, schemaIssues, schemaProblems, unknownName } from "../json/mod.ts";
 import { keys, type Mutation, setJson, type Store } from "../store/mod.ts";
-import { redact } from "./http/secrets.ts";
+import { redact } from "./http/mod.ts";
 import type { Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
 
 /** What a registry needs. */

@@ -1,4 +1,4 @@
-import type { Json } from "../json/value.ts";
+import type { Json } from "../json/mod.ts";
 import type { Tool } from "./tool.ts";
 
 const TIMEOUT_MS = 15_000;

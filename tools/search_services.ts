@@ -1,5 +1,5 @@
 /** The search services that `web_search` can ask, as each of them speaks. @module */
-import type { Json } from "../json/value.ts";
+import type { Json } from "../json/mod.ts";
 
 /** The names of the services. */
 export type SearchServiceName = "brave" | "tavily" | "serper" | "searxng";

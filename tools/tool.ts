@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Json, JsonSchema } from "../json/value.ts";
+import type { Json, JsonSchema } from "../json/mod.ts";
 
 /**
  * What a tool can do to the world, for policies.

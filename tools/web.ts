@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ToolsConfig } from "../config/tools.ts";
 import type { Issue } from "../errors.ts";
-import type { Json } from "../json/value.ts";
+import type { Json } from "../json/mod.ts";
 import { createFetchPage } from "./fetch_page.ts";
 import {
   compileDefinition,

@@ -1,9 +1,9 @@
 /** The tool `web_search`: finds pages with the search service that the operator set up. @module */
 import type { Secret } from "../config/secret.ts";
 import { OrchestratorError } from "../errors.ts";
-import type { Egress, EgressResponse } from "../guard/egress.ts";
-import type { Json } from "../json/value.ts";
-import { contentOf, statusFailure } from "./http/answer.ts";
+import type { Egress, EgressResponse } from "../guard/mod.ts";
+import type { Json } from "../json/mod.ts";
+import { contentOf, statusFailure } from "./http/mod.ts";
 import { type Found, SEARCH_SERVICES, type SearchServiceName } from "./search_services.ts";
 import type { Tool, ToolScope } from "./tool.ts";
 

@@ -1,5 +1,4 @@
-import type { Block, ReadDocument } from "./blocks.ts";
-import { paragraphs } from "./blocks.ts";
+import { type Block, paragraphs, type ReadDocument } from "./blocks.ts";
 
 /** Marks a heading in the text that is made of a page; not a character that pages use. */
 const MARK = "\uE000";

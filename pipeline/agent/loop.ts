@@ -21,21 +21,20 @@ import type {
   ModelRequest,
   ToolCall,
   ToolSpec,
-} from "../../llm/model.ts";
-import { addUsage, NO_USAGE, type Usage } from "../../telemetry/usage.ts";
-import type { RetryPolicy, RunContext } from "../kernel/context.ts";
-import type { Json } from "../kernel/events.ts";
+} from "../../llm/mod.ts";
+import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
+import type { Json, RetryPolicy, RunContext } from "../kernel/mod.ts";
 import { type Output, readOutput } from "./output.ts";
 import type { AgentProfile } from "./profile.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
-import type { ToolInfo } from "../../tools/tool.ts";
+import type { ToolInfo } from "../../tools/mod.ts";
 import {
   admit,
   type ToolCallDeps,
   type ToolOutcome,
   type ToolRequest,
   tryTool,
-} from "../tool_call.ts";
+} from "../calls/mod.ts";
 import { checkCall } from "./tools.ts";
 
 /** What the loop needs from outside. */

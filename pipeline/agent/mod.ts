@@ -7,5 +7,11 @@ export {
   createAgent,
   runAgent,
 } from "./loop.ts";
-export { type AgentProfile, modelIssues, parseProfile, profileWarnings } from "./profile.ts";
+export {
+  type AgentProfile,
+  modelIssues,
+  parseProfile,
+  profileWarnings,
+  takesTasks,
+} from "./profile.ts";
 export { createPrompt, type Prompt, promptIssues } from "./prompt.ts";

@@ -1,6 +1,6 @@
-import type { Json } from "../kernel/events.ts";
-import type { JsonSchema } from "../../llm/model.ts";
-import { schemaIssues } from "../../json/schema.ts";
+import type { Json } from "../kernel/mod.ts";
+import type { JsonSchema } from "../../llm/mod.ts";
+import { schemaIssues } from "../../json/mod.ts";
 
 /** A model's answer as data, or what is wrong with it. */
 export type Output = { value: Json } | { problems: string[] };

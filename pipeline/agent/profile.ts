@@ -6,10 +6,9 @@
  */
 import * as z from "zod";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
-import type { JsonSchema } from "../../llm/model.ts";
-import { schemaProblems } from "../../json/schema.ts";
-import { editDistance, unknownName } from "../../json/suggest.ts";
-import { readYaml, type YamlDocument } from "../graph/yaml.ts";
+import type { JsonSchema } from "../../llm/mod.ts";
+import { editDistance, schemaProblems, unknownName } from "../../json/mod.ts";
+import { readYaml, type YamlDocument } from "../language/mod.ts";
 
 /** An agent: plain JSON, part of a run's definition. */
 export interface AgentProfile {

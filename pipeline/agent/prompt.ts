@@ -6,7 +6,7 @@
  */
 import type { Liquid, Template } from "liquidjs";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
-import type { Json } from "../kernel/events.ts";
+import type { Json } from "../kernel/mod.ts";
 
 const PARSE_CHARS = 256 * 1024;
 const RENDER_MS = 500;

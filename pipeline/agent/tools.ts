@@ -1,7 +1,7 @@
-import type { Json } from "../kernel/events.ts";
-import type { ToolCall } from "../../llm/model.ts";
-import type { ToolInfo } from "../../tools/tool.ts";
-import { schemaIssues } from "../../json/schema.ts";
+import type { Json } from "../kernel/mod.ts";
+import type { ToolCall } from "../../llm/mod.ts";
+import type { ToolInfo } from "../../tools/mod.ts";
+import { schemaIssues } from "../../json/mod.ts";
 
 /** A call that may be made, or why it may not. */
 export type CheckedCall =

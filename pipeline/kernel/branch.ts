@@ -42,7 +42,7 @@ import type { Execution } from "./execution.ts";
 import type { StepRecord } from "./history.ts";
 import { type Retry, retryDelay } from "./retry.ts";
 import type { RunResult } from "./runs.ts";
-import type { Usage } from "../../telemetry/usage.ts";
+import type { Usage } from "../../telemetry/mod.ts";
 
 /** One branch. */
 export class Branch implements RunContext {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Commit } from "../../store/kv.ts";
-import type { Usage } from "../../telemetry/usage.ts";
+import type { Commit } from "../../store/mod.ts";
+import type { Usage } from "../../telemetry/mod.ts";
 import type { EventBody, Json } from "./events.ts";
 import type { RunResult } from "./runs.ts";
 

@@ -5,8 +5,8 @@
  * @module
  */
 import type { ErrorJson } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
-import type { Usage } from "../../telemetry/usage.ts";
+import type { Json } from "../../json/mod.ts";
+import type { Usage } from "../../telemetry/mod.ts";
 
 /** Any JSON value. */
 export type { Json };

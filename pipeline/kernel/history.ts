@@ -4,7 +4,7 @@
  * @module
  */
 import type { ErrorJson } from "../../errors.ts";
-import { addUsage, NO_USAGE, type Usage } from "../../telemetry/usage.ts";
+import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Budget, EventBody, JournalEvent, Json } from "./events.ts";
 
 /** What is recorded of one step. */

@@ -1,10 +1,6 @@
 /** Durable execution: runs, steps, journal, claims. Knows no agent and no HTTP. @module */
-export { createEngine } from "./engine.ts";
-export type { EngineOptions } from "./options.ts";
-export type { KernelLog, Programs } from "./runner.ts";
-export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
-export type { Clock, World } from "./clock.ts";
-export { realWorld, systemClock } from "./clock.ts";
+export { childId } from "./child.ts";
+export { type Clock, realWorld, systemClock, type World } from "./clock.ts";
 export type {
   AllOptions,
   ChildRequest,
@@ -19,6 +15,7 @@ export type {
   WaitOptions,
   WaitOutcome,
 } from "./context.ts";
+export { createEngine } from "./engine.ts";
 export {
   type Budget,
   type EventBody,
@@ -29,6 +26,10 @@ export {
   type RunEvent,
   type WaitingFor,
 } from "./events.ts";
+export type { EngineOptions } from "./options.ts";
+export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
+export { retryDelay } from "./retry.ts";
+export type { KernelLog, Programs } from "./runner.ts";
 export type {
   Concurrency,
   Engine,
@@ -43,3 +44,4 @@ export type {
   StartedRun,
   StartRequest,
 } from "./runs.ts";
+export type { BudgetGate, Exceeded } from "./spending.ts";

@@ -21,7 +21,7 @@ import {
   toOrchestratorError,
 } from "../../errors.ts";
 import type { Store } from "../../store/mod.ts";
-import { NO_USAGE } from "../../telemetry/usage.ts";
+import { NO_USAGE } from "../../telemetry/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { World } from "./clock.ts";
 import type { Suspension } from "./execution.ts";

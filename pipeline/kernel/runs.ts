@@ -4,8 +4,8 @@
  * @module
  */
 import type { ErrorJson } from "../../errors.ts";
-import type { Usage } from "../../telemetry/usage.ts";
-import type { Commit } from "../../store/kv.ts";
+import type { Usage } from "../../telemetry/mod.ts";
+import type { Commit } from "../../store/mod.ts";
 import type { Budget, JournalEvent, Json, RunEvent, WaitingFor } from "./events.ts";
 
 /**

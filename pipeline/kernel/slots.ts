@@ -11,8 +11,14 @@
  *
  * @module
  */
-import { type Commit, keys, type Mutation, setJson, type Store } from "../../store/mod.ts";
-import type { Versioned } from "../../store/mod.ts";
+import {
+  type Commit,
+  keys,
+  type Mutation,
+  setJson,
+  type Store,
+  type Versioned,
+} from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { RunRecord, Slot } from "./runs.ts";
 

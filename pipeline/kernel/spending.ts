@@ -1,6 +1,6 @@
 /** What a run has spent, and what it may. @module */
 import { OrchestratorError } from "../../errors.ts";
-import { addUsage, type Usage } from "../../telemetry/usage.ts";
+import { addUsage, type Usage } from "../../telemetry/mod.ts";
 import type { RunContext } from "./context.ts";
 import type { Budget } from "./events.ts";
 import type { History } from "./history.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Json } from "../../json/value.ts";
-import type { Services } from "../services.ts";
-import type { Task } from "../steps/task.ts";
+import type { Json } from "../../json/mod.ts";
+import type { Services } from "../calls/mod.ts";
+import type { Task } from "../nodes/mod.ts";
 
 /** What code runs in. */
 export interface Environment {

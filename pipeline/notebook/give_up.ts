@@ -1,6 +1,6 @@
 /** The task `give_up`: ends a run whose code failed too often. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Task } from "../steps/task.ts";
+import type { Task } from "../nodes/mod.ts";
 
 /** Fails with `code_failed` and the last error of `{what, result}`. */
 export const giveUpTask: Task = {

@@ -1,7 +1,7 @@
 /** Shows a plan to people before it is carried out. @module */
 import { type Issue, OrchestratorError } from "../../errors.ts";
-import { type ApprovalDeps, requestApproval } from "../approvals/mod.ts";
-import type { RunContext } from "../kernel/context.ts";
+import { type ApprovalDeps, requestApproval } from "../calls/approvals/mod.ts";
+import type { RunContext } from "../kernel/mod.ts";
 import { type Plan, planSchema } from "./plan.ts";
 import { planIssues, type PlanRules, withoutKept } from "./validate.ts";
 

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Json, JsonSchema } from "../../json/value.ts";
-import type { ToolInfo } from "../../tools/tool.ts";
-import type { AgentProfile } from "../agent/profile.ts";
-import type { RunContext, RunInfo } from "../kernel/context.ts";
-import type { Tools } from "../tool_call.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
+import type { ToolInfo } from "../../tools/mod.ts";
+import type { AgentProfile } from "../agent/mod.ts";
+import type { RunContext, RunInfo } from "../kernel/mod.ts";
+import type { Tools } from "../calls/mod.ts";
 
 /** An agent as planners see it. */
 export interface AgentOffer {

@@ -10,12 +10,11 @@
  * @module
  */
 import { OrchestratorError } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
-import type { Agent } from "../agent/loop.ts";
-import type { ApprovalDeps } from "../approvals/mod.ts";
-import type { Scope } from "../graph/scope.ts";
-import { compileTemplate } from "../graph/template.ts";
-import type { RunContext } from "../kernel/context.ts";
+import type { Json } from "../../json/mod.ts";
+import type { Agent } from "../agent/mod.ts";
+import type { ApprovalDeps } from "../calls/approvals/mod.ts";
+import { compileTemplate, type Scope } from "../language/mod.ts";
+import type { RunContext } from "../kernel/mod.ts";
 import { askForPlan } from "./approve.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { dependenciesOf, lastSteps } from "./dependencies.ts";

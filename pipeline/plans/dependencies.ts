@@ -1,7 +1,6 @@
 /** Which step of a plan needs which, from what it says and from what its input names. @module */
-import type { Json, Path } from "../../json/value.ts";
-import { inspectExpression } from "../graph/expression.ts";
-import { expressionsOf } from "../graph/template.ts";
+import type { Json, Path } from "../../json/mod.ts";
+import { expressionsOf, inspectExpression } from "../language/mod.ts";
 import type { PlanStep } from "./plan.ts";
 
 /** What expressions of a plan may begin with. */

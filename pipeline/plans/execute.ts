@@ -9,14 +9,19 @@
  * @module
  */
 import { type ErrorJson, OrchestratorError, toErrorJson } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
-import { failureOf, limited } from "../graph/policy.ts";
-import type { Scope } from "../graph/scope.ts";
-import type { RunContext } from "../kernel/context.ts";
-import { agent, type AgentEnv } from "../steps/agent.ts";
-import type { RunNode } from "../steps/kind.ts";
-import { pipeline } from "../steps/pipeline.ts";
-import { tool, type ToolEnv } from "../steps/tool.ts";
+import type { Json } from "../../json/mod.ts";
+import {
+  agent,
+  type AgentEnv,
+  failureOf,
+  limited,
+  pipeline,
+  type RunNode,
+  tool,
+  type ToolEnv,
+} from "../nodes/mod.ts";
+import type { Scope } from "../language/mod.ts";
+import type { RunContext } from "../kernel/mod.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { AdoptedPlan, PlanStep } from "./plan.ts";
 

@@ -1,6 +1,6 @@
 /** The installed pipelines as plans see them. @module */
 import type { Issue } from "../../errors.ts";
-import type { JsonSchema } from "../../json/value.ts";
+import type { JsonSchema } from "../../json/mod.ts";
 import type { PipelineOffer, PipelineOffers } from "./capabilities.ts";
 
 /** What is needed of a catalog. */

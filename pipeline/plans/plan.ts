@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Json, JsonSchema } from "../../json/value.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
 
 /** Steps of one plan, at most, finished ones included. */
 export const MAX_STEPS = 50;

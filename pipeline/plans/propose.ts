@@ -1,8 +1,8 @@
 /** Has a planner make a plan, until one is sound. @module */
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
-import { type Agent, type AgentDeps, runAgent } from "../agent/loop.ts";
-import type { RunContext } from "../kernel/context.ts";
+import type { Json } from "../../json/mod.ts";
+import { type Agent, type AgentDeps, runAgent } from "../agent/mod.ts";
+import type { RunContext } from "../kernel/mod.ts";
 import type { Failure } from "./execute.ts";
 import { MAX_STEPS, type Plan, type PlanStep } from "./plan.ts";
 import { planIssues, type PlanRules, withoutKept } from "./validate.ts";

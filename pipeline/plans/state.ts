@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Json } from "../../json/value.ts";
-import { isTerminal, type JournalEvent } from "../kernel/events.ts";
+import type { Json } from "../../json/mod.ts";
+import { isTerminal, type JournalEvent } from "../kernel/mod.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { Failure } from "./execute.ts";
 import type { AdoptedPlan, PlanStep } from "./plan.ts";

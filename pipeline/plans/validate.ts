@@ -4,11 +4,15 @@
  * @module
  */
 import type { Issue } from "../../errors.ts";
-import { canonicalJson } from "../../json/canonical.ts";
-import { schemaIssues } from "../../json/schema.ts";
-import { unknownName } from "../../json/suggest.ts";
-import type { Json, JsonSchema, Path } from "../../json/value.ts";
-import { isTemplate } from "../graph/template.ts";
+import {
+  canonicalJson,
+  type Json,
+  type JsonSchema,
+  type Path,
+  schemaIssues,
+  unknownName,
+} from "../../json/mod.ts";
+import { isTemplate } from "../language/mod.ts";
 import { type Capabilities, inputSchema } from "./capabilities.ts";
 import { dependenciesOf, findCycle, referencesOf } from "./dependencies.ts";
 import { type Doer, MAX_STEPS, type Plan, planSchema, type PlanStep } from "./plan.ts";

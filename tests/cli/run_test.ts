@@ -3,7 +3,7 @@ import { expect } from "expect";
 import { addRun } from "../../cli/mod.ts";
 import { readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
-import { pipelineNames } from "../../parts/definitions.ts";
+import { pipelineNames } from "../../wiring/definitions.ts";
 import { createLogger } from "../../telemetry/log.ts";
 
 const NODES = {

@@ -1,6 +1,8 @@
 import { expect } from "expect";
 import { parseEnv } from "node:util";
-import { type McpServer, readConfig, type Secret } from "../../config.ts";
+import type { McpServer } from "../../config/external.ts";
+import { readConfig } from "../../config.ts";
+import type { Secret } from "../../config/secret.ts";
 import type { Issue, OrchestratorError } from "../../errors.ts";
 
 function withHome(files: Record<string, string>): { env: Record<string, string>; done(): void } {

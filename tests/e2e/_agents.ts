@@ -1,14 +1,9 @@
 /** Scripted answers of the four agents of `compose`, and the providers they can come from. */
-import {
-  type MockCall,
-  type MockServer,
-  type Reply,
-  type Script,
-  startAnthropic,
-  startCustomgpt,
-  startGoogle,
-  startOpenai,
-} from "../_mock/mod.ts";
+import type { MockCall, MockServer, Reply, Script } from "../_mock/script.ts";
+import { startAnthropic } from "../_mock/anthropic.ts";
+import { startCustomgpt } from "../_mock/customgpt.ts";
+import { startGoogle } from "../_mock/google.ts";
+import { startOpenai } from "../_mock/openai.ts";
 
 /** An agent of `compose`, in the order in which they work. */
 export type Agent = "researcher" | "planner" | "builder" | "reviewer";

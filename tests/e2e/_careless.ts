@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { addRun, addServe } from "../../cli/mod.ts";
 import { loadEnv, readConfig } from "../../config.ts";
 import { createOrchestrator, type OrchestratorOptions } from "../../orchestrator.ts";
-import type { Task } from "../../pipeline/steps/mod.ts";
+import type { Task } from "../../pipeline/nodes/task.ts";
 import { createStreamLogger } from "../../telemetry/log.ts";
 
 /** Causes `times` errors of each kind, and is done when the last of them has happened. */

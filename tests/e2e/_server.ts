@@ -2,7 +2,7 @@
 import { addServe } from "../../cli/mod.ts";
 import { loadEnv, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
-import type { Task } from "../../pipeline/steps/mod.ts";
+import type { Task } from "../../pipeline/nodes/task.ts";
 import { createStreamLogger } from "../../telemetry/log.ts";
 import { Command } from "commander";
 

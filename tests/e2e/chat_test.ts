@@ -1,5 +1,6 @@
 import { expect } from "expect";
-import { type MockCall, type Reply, startAnthropic } from "../_mock/mod.ts";
+import type { MockCall, Reply } from "../_mock/script.ts";
+import { startAnthropic } from "../_mock/anthropic.ts";
 import { type Agent, agentOf, AGENTS, agents, COMPATIBLE, FINAL, PROVIDERS } from "./_agents.ts";
 import { chat, journal } from "./_api.ts";
 import { report, withServer } from "./_process.ts";

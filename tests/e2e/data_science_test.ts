@@ -1,6 +1,6 @@
 /** From a goal and a real data set to a trained model, over HTTP, without a key or any service. */
 import { expect } from "expect";
-import type { AgentState } from "../../pipeline/agent_state.ts";
+import type { AgentState } from "../../pipeline/notebook/agent_state.ts";
 import { type Body, untilEvent } from "./_api.ts";
 import { PROJECT, withServer } from "./_process.ts";
 

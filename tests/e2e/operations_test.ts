@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { startOpenai } from "../_mock/mod.ts";
+import { startOpenai } from "../_mock/openai.ts";
 import { agents, FINAL } from "./_agents.ts";
 import { chat, post } from "./_api.ts";
 import { runProgram, startServer, withHome, withServer } from "./_process.ts";

@@ -12,7 +12,7 @@ import {
 } from "./_api.ts";
 import { startServer, withHome, withServer } from "./_process.ts";
 import { SLEEPER, SLEEPS_HOME, startSleeps } from "./_sleeps.ts";
-import type { Script } from "../_mock/mod.ts";
+import type { Script } from "../_mock/script.ts";
 import { within } from "../_yardstick.ts";
 
 const ASK = { messages: [{ role: "user", content: "Why does timber matter?" }] };

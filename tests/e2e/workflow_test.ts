@@ -1,6 +1,6 @@
 /** The data-science workflow as its documentation shows it, with the machine's own curl. */
 import { expect } from "expect";
-import type { AgentState } from "../../pipeline/agent_state.ts";
+import type { AgentState } from "../../pipeline/notebook/agent_state.ts";
 import { type Body, journal, untilEvent } from "./_api.ts";
 import { type ServerProcess, startServer, withHome, withServer } from "./_process.ts";
 

@@ -1,6 +1,10 @@
 /** What tests of documents share: a library over a fresh store, and an embedder without a model. */
-import { createKnowledge, type Embedder, type NewDocument } from "../../knowledge/mod.ts";
-import type { KnowledgeOptions } from "../../knowledge/mod.ts";
+import {
+  createKnowledge,
+  type Embedder,
+  type KnowledgeOptions,
+  type NewDocument,
+} from "../../knowledge/mod.ts";
 import { openStore } from "../../store/mod.ts";
 
 export const LIMITS = {

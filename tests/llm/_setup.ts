@@ -1,7 +1,6 @@
 /** What the adapters' tests share: each provider with its mock, and one call against it. */
 import { expect } from "expect";
-import type { ErrorCode, ErrorKind } from "../../errors.ts";
-import { OrchestratorError } from "../../errors.ts";
+import { type ErrorCode, type ErrorKind, OrchestratorError } from "../../errors.ts";
 import {
   createAnthropicModel,
   createCustomgptModel,
@@ -14,14 +13,11 @@ import {
   type ModelFetch,
   type ModelRequest,
 } from "../../llm/mod.ts";
-import {
-  type MockServer,
-  type Script,
-  startAnthropic,
-  startCustomgpt,
-  startGoogle,
-  startOpenai,
-} from "../_mock/mod.ts";
+import type { MockServer, Script } from "../_mock/script.ts";
+import { startAnthropic } from "../_mock/anthropic.ts";
+import { startCustomgpt } from "../_mock/customgpt.ts";
+import { startGoogle } from "../_mock/google.ts";
+import { startOpenai } from "../_mock/openai.ts";
 
 export const KEY = "sk-test-key-0123456789";
 

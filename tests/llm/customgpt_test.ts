@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { startCustomgpt } from "../_mock/mod.ts";
+import { startCustomgpt } from "../_mock/customgpt.ts";
 import { ask, expectError, KEY, providerOf, test, withProvider } from "./_setup.ts";
 
 const customgpt = providerOf("customgpt");

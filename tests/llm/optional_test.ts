@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import { createOpenaiModel } from "../../llm/mod.ts";
-import type { MockCall, Reply } from "../_mock/mod.ts";
+import type { MockCall, Reply } from "../_mock/script.ts";
 import { ask, expectError, KEY, providerOf, test, withProvider } from "./_setup.ts";
 
 const SCHEMA = {

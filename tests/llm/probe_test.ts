@@ -1,10 +1,11 @@
 import { expect } from "expect";
-import type { ModelsConfig } from "../../config.ts";
+import type { ModelsConfig } from "../../config/models.ts";
 import { readConfig } from "../../config.ts";
 import { createFetch, createOpenaiModel, createProbe } from "../../llm/mod.ts";
-import { createOfflineModel } from "../../llm/offline/mod.ts";
+import { createOfflineModel } from "../../offline/mod.ts";
 import { SELF_SIGNED } from "../_mock/certificate.ts";
-import { type Script, startOpenai } from "../_mock/mod.ts";
+import type { Script } from "../_mock/script.ts";
+import { startOpenai } from "../_mock/openai.ts";
 import { test } from "./_setup.ts";
 
 /** A probe of a server at `base_url`, with a transport of its own. */

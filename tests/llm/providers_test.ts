@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import type { ErrorCode, ErrorKind } from "../../errors.ts";
-import type { Reply } from "../_mock/mod.ts";
+import type { Reply } from "../_mock/script.ts";
 import { ask, expectError, KEY, PROVIDERS, test, withProvider } from "./_setup.ts";
 
 const TEXT = "Grüße, 世界 — streamed in pieces. 👋 done";

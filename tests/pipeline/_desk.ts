@@ -1,7 +1,7 @@
 /** Stored pipelines over a database in memory. */
-import { createAuthoring } from "../../pipeline/authoring.ts";
-import { createCatalog } from "../../pipeline/catalog.ts";
-import { createStoredPipelines } from "../../pipeline/stored_pipelines.ts";
+import { createAuthoring } from "../../pipeline/catalog/authoring.ts";
+import { createCatalog } from "../../pipeline/catalog/catalog.ts";
+import { createStoredPipelines } from "../../pipeline/catalog/stored_pipelines.ts";
 import { keys, openDenoKv, setText, Store } from "../../store/mod.ts";
 
 /** A pipeline document of one node. */

@@ -1,7 +1,7 @@
 /** Tools that a test plays, and what stands beside them in a run. */
 import type { Json } from "../../json/value.ts";
-import type { ApprovalDeps } from "../../pipeline/approvals/mod.ts";
-import type { ToolCallDeps, Tools } from "../../pipeline/tool_call.ts";
+import type { ApprovalDeps } from "../../pipeline/calls/approvals/mod.ts";
+import type { ToolCallDeps, Tools } from "../../pipeline/calls/tool_call.ts";
 import type { ToolInfo, ToolScope } from "../../tools/tool.ts";
 
 /** A tool that takes `{q}`, for tests that do not care which. */

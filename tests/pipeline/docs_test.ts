@@ -1,17 +1,15 @@
 import { expect } from "expect";
 import { parseProfile } from "../../pipeline/agent/profile.ts";
 import { createPrompt } from "../../pipeline/agent/prompt.ts";
-import {
-  createProgram,
-  type Definition,
-  parsePipeline,
-  startOptions,
-} from "../../pipeline/graph/mod.ts";
-import type { Tasks } from "../../pipeline/steps/mod.ts";
+import { createProgram } from "../../pipeline/walk/interpreter.ts";
+import type { Definition } from "../../pipeline/document/document.ts";
+import { parsePipeline } from "../../pipeline/document/parse.ts";
+import { startOptions } from "../../pipeline/document/start.ts";
+import type { Tasks } from "../../pipeline/nodes/task.ts";
 import { OrchestratorError } from "../../errors.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
 import { FakeContext, RUN } from "./_fake_context.ts";
-import { deps, once, type Trial } from "./graph/_define.ts";
+import { deps, once, type Trial } from "./walk/_define.ts";
 
 const DOCS = await Deno.readTextFile(new URL("../../docs/pipelines.md", import.meta.url));
 

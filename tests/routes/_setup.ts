@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { OrchestratorError } from "../../errors.ts";
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
 import type { AppDeps, AppEnv } from "../../routes/deps.ts";
-import { createApprovals } from "../../pipeline/approvals/mod.ts";
+import { createApprovals } from "../../pipeline/calls/approvals/mod.ts";
 import { createApp } from "../../routes/mod.ts";
 import type { Store } from "../../store/mod.ts";
 import { createFakeEngine, type FakeEngine, type ScriptFunction } from "./_fake_engine.ts";

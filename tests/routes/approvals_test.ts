@@ -1,6 +1,6 @@
 import { expect } from "expect";
-import { type Approval, payloadHash } from "../../pipeline/approvals/mod.ts";
-import { createCommit } from "../../pipeline/approvals/record.ts";
+import { type Approval, payloadHash } from "../../pipeline/calls/approvals/mod.ts";
+import { createCommit } from "../../pipeline/calls/approvals/record.ts";
 import type { Json } from "../../pipeline/kernel/events.ts";
 import type { Store } from "../../store/mod.ts";
 import { withStore } from "../pipeline/_memory_store.ts";

@@ -8,9 +8,9 @@ import {
   type ApprovalDeps,
   createApprovals,
   requestApproval,
-} from "../../pipeline/approvals/mod.ts";
-import { createBudgetGate } from "../../pipeline/budget.ts";
-import { remembering } from "../../pipeline/remember.ts";
+} from "../../pipeline/calls/approvals/mod.ts";
+import { createBudgetGate } from "../../pipeline/calls/budget.ts";
+import { remembering } from "../../pipeline/recall/remember.ts";
 import { createChatSession } from "../../routes/ws_session.ts";
 import { openStore } from "../../store/mod.ts";
 import { firstCommitsOver } from "../pipeline/_memory_store.ts";

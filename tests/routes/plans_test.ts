@@ -1,8 +1,9 @@
 /** `/v1/plans` over the real engine, with a planner that answers from a list. */
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
-import { createApprovals } from "../../pipeline/approvals/mod.ts";
-import { createProgram, parsePipeline } from "../../pipeline/graph/mod.ts";
+import { createApprovals } from "../../pipeline/calls/approvals/mod.ts";
+import { createProgram } from "../../pipeline/walk/interpreter.ts";
+import { parsePipeline } from "../../pipeline/document/parse.ts";
 import { createEngine, type Json, realWorld } from "../../pipeline/kernel/mod.ts";
 import { type Act, act, planDefinition, planDeps, planOf } from "../pipeline/plans/_plans.ts";
 import { openStore } from "../../store/mod.ts";

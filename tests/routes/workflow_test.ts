@@ -1,11 +1,11 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
-import { type Approval, payloadHash } from "../../pipeline/approvals/mod.ts";
-import { createCommit } from "../../pipeline/approvals/record.ts";
+import { type Approval, payloadHash } from "../../pipeline/calls/approvals/mod.ts";
+import { createCommit } from "../../pipeline/calls/approvals/record.ts";
 import type { Json } from "../../pipeline/kernel/events.ts";
 import type { RunRecord } from "../../pipeline/kernel/runs.ts";
 import type { Store } from "../../store/mod.ts";
-import { statusOf } from "../../routes/workflow_view.ts";
+import { statusOf } from "../../service/workflow_view.ts";
 import { withStore } from "../pipeline/_memory_store.ts";
 import type { Script } from "./_fake_engine.ts";
 import { agentDone, expectProblem, setup } from "./_setup.ts";

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
-import { keys } from "../../store/mod.ts";
+import { keys, openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
 import { MAX_CHUNKED_BYTES } from "../../store/values.ts";
 
 const options = (worker: string) => ({

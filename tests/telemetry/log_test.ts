@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { Secret } from "../../config.ts";
+import { Secret } from "../../config/secret.ts";
 import { OrchestratorError } from "../../errors.ts";
 import {
   createLogger,

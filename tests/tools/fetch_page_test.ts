@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { createFetchPage } from "../../tools/fetch_page.ts";
-import { expectError, run, test, withApi } from "./http/_setup.ts";
+import { expectError, test } from "../guard/_setup.ts";
+import { run, withApi } from "./http/_setup.ts";
 import { within } from "../_yardstick.ts";
 
 const SENTENCE = "Heat pumps deliver three units of heat, or more, for each unit of electricity.";

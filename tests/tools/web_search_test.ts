@@ -2,7 +2,8 @@ import { expect } from "expect";
 import { Secret } from "../../config/secret.ts";
 import type { SearchServiceName } from "../../tools/search_services.ts";
 import { createWebSearch } from "../../tools/web_search.ts";
-import { expectError, run, scopeOf, type Seen, test, withApi } from "./http/_setup.ts";
+import { expectError, test } from "../guard/_setup.ts";
+import { run, scopeOf, type Seen, withApi } from "./http/_setup.ts";
 
 const KEY = "key-canary-1";
 

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { expect } from "expect";
-import { Secret } from "../../config.ts";
+import { Secret } from "../../config/secret.ts";
 import { createWebTools, toolFileIssues } from "../../tools/web.ts";
-import { expectError, run, select, test, withApi } from "./http/_setup.ts";
+import { expectError, test } from "../guard/_setup.ts";
+import { run, select, withApi } from "./http/_setup.ts";
 
 const NONE = { egress_allowed_hosts: [], sandbox_concurrency: 2, secrets: {} };
 

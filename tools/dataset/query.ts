@@ -1,6 +1,6 @@
 /** Questions to a data set as data: nothing in them is evaluated, names are looked up only. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
-import { unknownName } from "../../json/suggest.ts";
+import { unknownName } from "../../json/mod.ts";
 import { quantile } from "./profile.ts";
 import type { Cell, Table } from "./table.ts";
 

@@ -1,6 +1,6 @@
 /** Where data sets come from: uploads, files of runs, addresses outside. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress } from "../../guard/egress.ts";
+import type { Egress } from "../../guard/mod.ts";
 import { type DataFile, readTable } from "./read.ts";
 import { type Table, unreadable } from "./table.ts";
 

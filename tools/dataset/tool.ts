@@ -1,5 +1,5 @@
 /** The tool `dataset`: what is in a data set, and questions to it. @module */
-import type { Json, JsonSchema } from "../../json/value.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
 import type { Tool } from "../tool.ts";
 import { profile } from "./profile.ts";
 import { AGGREGATES, COMPARISONS, type Query, query } from "./query.ts";

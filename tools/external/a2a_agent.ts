@@ -9,10 +9,10 @@
  */
 import type { Message, Part, SendMessageRequest } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
-import type { ExternalAgent } from "../../config.ts";
+import type { ExternalAgent } from "../../config/external.ts";
 import { OrchestratorError, sentence } from "../../errors.ts";
-import type { Egress } from "../../guard/egress.ts";
-import type { Json, JsonSchema } from "../../json/value.ts";
+import type { Egress } from "../../guard/mod.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
 import { type Artifact, distinct, type ToolScope } from "../tool.ts";
 import { Reply } from "./a2a_task.ts";

@@ -1,7 +1,7 @@
 /** The answer in what agents send back over plain HTTP. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
-import type { EgressResponse } from "../../guard/egress.ts";
-import type { Json } from "../../json/value.ts";
+import type { EgressResponse } from "../../guard/mod.ts";
+import type { Json } from "../../json/mod.ts";
 
 /** Where agents put their answers, in the order in which they are looked for. */
 const FIELDS = ["answer", "response", "output", "result", "message"];

@@ -1,6 +1,6 @@
 /** The tool `datasource`: queries to a service of the operator. @module */
-import type { DataSource } from "../../config.ts";
-import type { Egress } from "../../guard/egress.ts";
+import type { DataSource } from "../../config/external.ts";
+import type { Egress } from "../../guard/mod.ts";
 import { type Breaker, createBreaker } from "../breaker.ts";
 import type { Tool } from "../tool.ts";
 import { post } from "./json_service.ts";

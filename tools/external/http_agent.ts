@@ -1,7 +1,7 @@
 /** Agents that take a prompt as JSON over HTTP. @module */
-import type { ExternalAgent } from "../../config.ts";
-import type { Egress } from "../../guard/egress.ts";
-import type { Json, JsonSchema } from "../../json/value.ts";
+import type { ExternalAgent } from "../../config/external.ts";
+import type { Egress } from "../../guard/mod.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
 import type { ToolScope } from "../tool.ts";
 import { answerIn } from "./answer.ts";
 import { post } from "./json_service.ts";

@@ -1,7 +1,7 @@
 /** Services of others that take and give JSON over HTTP. @module */
-import type { Secret } from "../../config.ts";
-import type { Egress } from "../../guard/egress.ts";
-import type { Json } from "../../json/value.ts";
+import type { Secret } from "../../config/secret.ts";
+import type { Egress } from "../../guard/mod.ts";
+import type { Json } from "../../json/mod.ts";
 import { mustSucceed, readBody } from "./answer.ts";
 
 /** Where a service is. */

@@ -1,6 +1,6 @@
 /** Agents and data that others run, as tools. @module */
-import type { ExternalAgent, ExternalConfig } from "../../config.ts";
-import type { Json } from "../../json/value.ts";
+import type { ExternalAgent, ExternalConfig } from "../../config/external.ts";
+import type { Json } from "../../json/mod.ts";
 import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { A2A_AGENT_INPUT, type A2aDeps, askA2aAgent } from "./a2a_agent.ts";

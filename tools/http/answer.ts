@@ -1,7 +1,7 @@
 /** What HTTP tools make of a response. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { EgressResponse } from "../../guard/egress.ts";
-import type { Json } from "../../json/value.ts";
+import type { EgressResponse } from "../../guard/mod.ts";
+import type { Json } from "../../json/mod.ts";
 import type { ToolScope } from "../tool.ts";
 import { redact } from "./secrets.ts";
 

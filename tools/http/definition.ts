@@ -5,8 +5,7 @@
  */
 import * as z from "zod";
 import type { Issue } from "../../errors.ts";
-import { schemaProblems } from "../../json/schema.ts";
-import type { Json, JsonSchema, Path } from "../../json/value.ts";
+import { type Json, type JsonSchema, type Path, schemaProblems } from "../../json/mod.ts";
 import { placeholders } from "./template.ts";
 
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;

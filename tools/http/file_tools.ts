@@ -10,7 +10,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { type Issue, OrchestratorError } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 import type { Tool, ToolSet } from "../tool.ts";
 import { parseToolDefinition } from "./definition.ts";
 import { type OpenapiEntry, readToolFiles } from "./files.ts";

@@ -8,7 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import * as z from "zod";
 import type { Issue } from "../../errors.ts";
-import type { Path } from "../../json/value.ts";
+import type { Path } from "../../json/mod.ts";
 import { COMMON, type HttpToolDefinition, parseToolDefinition } from "./definition.ts";
 import type { HttpHost } from "./request.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Issue } from "../../errors.ts";
-import type { Json, JsonSchema } from "../../json/value.ts";
+import type { Json, JsonSchema } from "../../json/mod.ts";
 import { type HttpToolDefinition, parseToolDefinition } from "./definition.ts";
 import { closeSchema, isRecord, resolveRef } from "./openapi_schema.ts";
 

@@ -1,5 +1,5 @@
 /** Schemas of OpenAPI documents as JSON Schema 2020-12 that stands alone. @module */
-import type { JsonSchema } from "../../json/value.ts";
+import type { JsonSchema } from "../../json/mod.ts";
 
 /** Keywords that say nothing about a value. */
 const NOTES = ["example", "examples", "xml", "discriminator", "externalDocs", "$schema", "$id"];

@@ -1,7 +1,7 @@
 /** The tool `http_request`: any request to the hosts that the operator named. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress } from "../../guard/egress.ts";
-import type { Json } from "../../json/value.ts";
+import type { Egress } from "../../guard/mod.ts";
+import type { Json } from "../../json/mod.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { contentOf } from "./answer.ts";
 import { urlArgument } from "./arguments.ts";

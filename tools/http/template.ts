@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 
 /** A call's arguments. */
 export type Args = Record<string, Json | undefined>;

@@ -1,7 +1,7 @@
 /** A tool of a definition. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress } from "../../guard/egress.ts";
-import type { Json } from "../../json/value.ts";
+import type { Egress } from "../../guard/mod.ts";
+import type { Json } from "../../json/mod.ts";
 import type { Tool, ToolScope, ToolSource } from "../tool.ts";
 import { contentOf, statusFailure } from "./answer.ts";
 import { badArgument } from "./arguments.ts";

@@ -8,9 +8,9 @@
  * @module
  */
 import * as z from "zod";
-import type { McpServer } from "../../config.ts";
+import type { McpServer } from "../../config/external.ts";
 import { OrchestratorError } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 import { version } from "../../version.ts";
 import { isLostSession, toolError } from "./failure.ts";
 import type { CallToolResult, Client, Transport } from "./sdk.ts";

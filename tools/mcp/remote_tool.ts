@@ -1,6 +1,6 @@
 /** What an MCP server says about a tool, checked and in this project's words. @module */
 import * as z from "zod";
-import type { McpServer } from "../../config.ts";
+import type { McpServer } from "../../config/external.ts";
 import { canonicalJson, type JsonSchema, schemaProblems } from "../../json/mod.ts";
 import type { ToolInfo } from "../tool.ts";
 

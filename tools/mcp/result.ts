@@ -1,6 +1,6 @@
 /** What an MCP tool answered, as JSON; its files become artifacts. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 import {
   type Artifact,
   distinct,

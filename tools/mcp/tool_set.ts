@@ -8,9 +8,9 @@
  *
  * @module
  */
-import type { McpServer } from "../../config.ts";
+import type { McpServer } from "../../config/external.ts";
 import { OrchestratorError } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { Connection } from "./connection.ts";

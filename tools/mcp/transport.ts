@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { McpServer } from "../../config.ts";
+import type { McpServer } from "../../config/external.ts";
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress } from "../../guard/egress.ts";
+import type { Egress } from "../../guard/mod.ts";
 import { guardedFetch } from "../guarded_fetch.ts";
 import { LineBuffer } from "./lines.ts";
 import type { Transport } from "./sdk.ts";

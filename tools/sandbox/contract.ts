@@ -1,5 +1,5 @@
 /** What the sandbox promises, whatever the language. @module */
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 
 /** What can be run. */
 export type Language = "javascript" | "python";

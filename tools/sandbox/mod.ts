@@ -4,4 +4,5 @@
  * @module
  */
 export type { CodeRequest, CodeResult, Language, Sandbox } from "./contract.ts";
+export { PYODIDE_FOLDER, pyodideFolder, PYTHON_SCRIPT } from "./python_process.ts";
 export { createSandbox, type SandboxDeps } from "./sandbox.ts";

@@ -1,6 +1,6 @@
 /** How code ended, as the side that runs it tells it, and what becomes of that. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
-import type { Json } from "../../json/value.ts";
+import type { Json } from "../../json/mod.ts";
 import { type CodeResult, MAX_OUTPUT_BYTES, MAX_RESULT_DEPTH } from "./contract.ts";
 
 /** Why code did not come to its end. */

@@ -14,7 +14,7 @@ import {
   runAgent,
 } from "../../../pipeline/agent/mod.ts";
 import type { EventBody, Json } from "../../../pipeline/kernel/events.ts";
-import type { Tools } from "../../../pipeline/tool_call.ts";
+import type { Tools } from "../../../pipeline/calls/tool_call.ts";
 import { FakeContext, RUN } from "../_fake_context.ts";
 import { FakeTools, NO_TOOLS } from "../_fake_tools.ts";
 

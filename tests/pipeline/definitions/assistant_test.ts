@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { startOpenai } from "../../_mock/mod.ts";
+import { startOpenai } from "../../_mock/openai.ts";
 import { type Body, service } from "./_service.ts";
 
 Deno.test("assistant: small talk is answered directly, with the nodes of the seed", async () => {

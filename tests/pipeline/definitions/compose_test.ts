@@ -1,10 +1,10 @@
 import { expect } from "expect";
-import { createOfflineModel } from "../../../llm/offline/mod.ts";
-import { countWords } from "../../../llm/offline/text.ts";
-import { createCatalog } from "../../../pipeline/catalog.ts";
-import { createProgram } from "../../../pipeline/graph/mod.ts";
+import { createOfflineModel } from "../../../offline/mod.ts";
+import { countWords } from "../../../offline/text.ts";
+import { createCatalog } from "../../../pipeline/catalog/catalog.ts";
+import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
-import { type MergeResult, mergeReviewTask } from "../../../pipeline/steps/merge_review.ts";
+import { type MergeResult, mergeReviewTask } from "../../../pipeline/compose/merge_review.ts";
 import { FakeContext, type RecordedStep } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
 

@@ -1,14 +1,14 @@
 import { expect } from "expect";
-import { createOfflineModel } from "../../../llm/offline/mod.ts";
-import type { AgentState } from "../../../pipeline/agent_state.ts";
-import { agentStateTask } from "../../../pipeline/agent_state.ts";
-import { type ApprovalDeps, payloadHash } from "../../../pipeline/approvals/mod.ts";
-import { createCatalog } from "../../../pipeline/catalog.ts";
-import { createProgram } from "../../../pipeline/graph/mod.ts";
+import { createOfflineModel } from "../../../offline/mod.ts";
+import { type AgentState, agentStateTask } from "../../../pipeline/notebook/agent_state.ts";
+import { type ApprovalDeps, payloadHash } from "../../../pipeline/calls/approvals/mod.ts";
+import { createCatalog } from "../../../pipeline/catalog/catalog.ts";
+import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
-import type { Services } from "../../../pipeline/services.ts";
-import { environmentsTask, giveUpTask } from "../../../pipeline/notebook/mod.ts";
-import { SANDBOX } from "../../../pipeline/notebook/environment.ts";
+import type { Services } from "../../../pipeline/calls/services.ts";
+import { environmentsTask, SANDBOX } from "../../../pipeline/notebook/environment.ts";
+import { giveUpTask } from "../../../pipeline/notebook/give_up.ts";
+
 import { FakeContext, RUN } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
 

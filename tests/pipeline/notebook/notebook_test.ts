@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { type ErrorCode, OrchestratorError } from "../../../errors.ts";
 import type { StepScope } from "../../../pipeline/kernel/context.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
-import { createNotebook } from "../../../pipeline/notebook/mod.ts";
+import { createNotebook } from "../../../pipeline/notebook/notebook.ts";
 import type { CodeRequest, CodeResult } from "../../../tools/sandbox/mod.ts";
 import { RUN } from "../_fake_context.ts";
 

@@ -1,5 +1,6 @@
 /** Shared by the tests of plans: what may be used, and planners that answer from a list. */
-import { createProgram, type Definition, type ProgramDeps } from "../../../pipeline/graph/mod.ts";
+import { createProgram, type ProgramDeps } from "../../../pipeline/walk/interpreter.ts";
+import type { Definition } from "../../../pipeline/document/document.ts";
 import { parseProfile } from "../../../pipeline/agent/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Capabilities } from "../../../pipeline/plans/capabilities.ts";
@@ -7,7 +8,7 @@ import type { PlanStep } from "../../../pipeline/plans/plan.ts";
 import type { ModelRequest } from "../../../llm/model.ts";
 import type { ToolInfo } from "../../../tools/tool.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
-import { define, deps } from "../graph/_define.ts";
+import { define, deps } from "../walk/_define.ts";
 
 /** A tool that can be described. */
 export function toolInfo(name: string, more: Partial<ToolInfo> = {}): ToolInfo {

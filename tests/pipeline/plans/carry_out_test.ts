@@ -2,8 +2,8 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../../errors.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
-import { createProgram } from "../../../pipeline/graph/mod.ts";
-import { once, twice } from "../graph/_define.ts";
+import { createProgram } from "../../../pipeline/walk/interpreter.ts";
+import { once, twice } from "../walk/_define.ts";
 import { act, planDefinition, planDeps, planOf, step } from "./_plans.ts";
 
 const broken = () => new OrchestratorError("call_failed", "Cannot call: it is broken.");

@@ -1,9 +1,8 @@
 import { expect } from "expect";
 import { planIssues } from "../../../pipeline/plans/mod.ts";
-import { once } from "../graph/_define.ts";
-import { parsePipeline } from "../../../pipeline/graph/mod.ts";
-import { planDefinition, planDeps } from "./_plans.ts";
-import { CAPABILITIES } from "./_plans.ts";
+import { once } from "../walk/_define.ts";
+import { parsePipeline } from "../../../pipeline/document/parse.ts";
+import { CAPABILITIES, planDefinition, planDeps } from "./_plans.ts";
 
 const DOCS = await Deno.readTextFile("docs/plans.md");
 

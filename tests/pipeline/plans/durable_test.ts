@@ -8,7 +8,7 @@ import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
 import { request } from "../kernel/_harness.ts";
 import { act, planDefinition, planDeps, planOf } from "./_plans.ts";
-import { createProgram } from "../../../pipeline/graph/mod.ts";
+import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 
 /** Two steps at a time, both of which have to try twice, then one that fails; then a better plan. */
 const PLANS = [

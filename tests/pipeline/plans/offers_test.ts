@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { createCatalog } from "../../../pipeline/catalog.ts";
+import { createCatalog } from "../../../pipeline/catalog/catalog.ts";
 import { createPipelineOffers } from "../../../pipeline/plans/mod.ts";
 
 const PLAN = `name: goals

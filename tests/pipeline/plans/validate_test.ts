@@ -1,7 +1,6 @@
 import { expect } from "expect";
 import { parse } from "yaml";
-import type { PlanStep } from "../../../pipeline/plans/plan.ts";
-import { planSchema } from "../../../pipeline/plans/plan.ts";
+import { planSchema, type PlanStep } from "../../../pipeline/plans/plan.ts";
 import { planIssues, withoutKept } from "../../../pipeline/plans/validate.ts";
 import { CAPABILITIES, planOf, step } from "./_plans.ts";
 

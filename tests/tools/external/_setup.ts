@@ -1,11 +1,11 @@
 /** What the tests of external services share. */
-import type { DataSource, ExternalAgent } from "../../../config.ts";
+import type { DataSource, ExternalAgent } from "../../../config/external.ts";
 import { createEgress } from "../../../guard/egress.ts";
 import type { Json } from "../../../json/value.ts";
 import { createExternalTools, type ExternalTools } from "../../../tools/external/mod.ts";
 import type { NewArtifact, ToolScope } from "../../../tools/tool.ts";
 
-export { Secret } from "../../../config.ts";
+export { Secret } from "../../../config/secret.ts";
 
 /** Settings of an agent, as the configuration would give them. */
 export function agent(fields: Partial<ExternalAgent> & { url: string }): ExternalAgent {

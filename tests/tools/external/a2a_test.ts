@@ -1,7 +1,8 @@
 import { TaskState } from "@a2a-js/sdk";
 import { expect } from "expect";
 import { part, startA2a, text } from "../../_mock/a2a.ts";
-import { agent, Secret, test } from "./_setup.ts";
+import { agent, test } from "./_setup.ts";
+import { Secret } from "../../../config/secret.ts";
 
 const ask = { prompt: "How many?" };
 

@@ -1,7 +1,8 @@
 import FakeTimers from "@sinonjs/fake-timers";
 import { expect } from "expect";
 import { serve } from "../../guard/_setup.ts";
-import { agent, Secret, test } from "./_setup.ts";
+import { agent, test } from "./_setup.ts";
+import { Secret } from "../../../config/secret.ts";
 
 test("an agent over HTTP gets the prompt, the user, the run and the context", async (bench) => {
   const bodies: unknown[] = [];

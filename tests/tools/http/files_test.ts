@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { expect } from "expect";
 import { createFileTools, readToolFiles } from "../../../tools/http/mod.ts";
-import { run, select, test, withApi } from "./_setup.ts";
+import { run, select, withApi } from "./_setup.ts";
+import { test } from "../../guard/_setup.ts";
 
 /** Writes files into a new folder, which is removed at the end. */
 async function withFiles(

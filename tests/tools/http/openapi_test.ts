@@ -1,8 +1,8 @@
 import { expect } from "expect";
 import { schemaIssues } from "../../../json/schema.ts";
-import { openapiTools } from "../../../tools/http/mod.ts";
-import { httpTool, parseToolDefinition } from "../../../tools/http/mod.ts";
-import { run, select, test, withApi } from "./_setup.ts";
+import { httpTool, openapiTools, parseToolDefinition } from "../../../tools/http/mod.ts";
+import { run, select, withApi } from "./_setup.ts";
+import { test } from "../../guard/_setup.ts";
 
 /** A 3.0 document with most of what documents have. */
 const petstore = {

@@ -2,7 +2,8 @@ import { expect } from "expect";
 import { Secret } from "../../../config/secret.ts";
 import { configuredSecrets, createHttpRequest, type HttpHost } from "../../../tools/http/mod.ts";
 import type { EgressGuard } from "../../../guard/egress.ts";
-import { expectError, run, test, withApi } from "./_setup.ts";
+import { expectError, test } from "../../guard/_setup.ts";
+import { run, withApi } from "./_setup.ts";
 
 const secrets = configuredSecrets({ api: new Secret("canary-1") });
 

@@ -8,7 +8,8 @@ import {
   parseToolDefinition,
 } from "../../../tools/http/mod.ts";
 import type { EgressGuard } from "../../../guard/egress.ts";
-import { expectError, run, scopeOf, select, test, withApi } from "./_setup.ts";
+import { expectError, test } from "../../guard/_setup.ts";
+import { run, scopeOf, select, withApi } from "./_setup.ts";
 
 const secrets = configuredSecrets({ github: new Secret('ghp_canary"1') });
 

@@ -1,5 +1,6 @@
 /** What the tests of MCP servers share. */
-import { type McpServer, Secret } from "../../../config.ts";
+import type { McpServer } from "../../../config/external.ts";
+import { Secret } from "../../../config/secret.ts";
 import { createEgress } from "../../../guard/egress.ts";
 import { openStore } from "../../../store/mod.ts";
 import { createMcpTools, createPins, type McpToolSet } from "../../../tools/mcp/mod.ts";

@@ -1,0 +1,138 @@
+/** Who may decide what: from an approval and a decision to the approval after it. @module */
+import { type Issue, OrchestratorError, sentence } from "../../../errors.ts";
+import { schemaIssues } from "../../../json/mod.ts";
+import type { Json } from "../../kernel/mod.ts";
+import { type Approval, MAX_PAYLOAD_BYTES, payloadHash, viewApproval } from "./record.ts";
+
+/** What somebody decides. */
+export interface DecideRequest {
+  by: string;
+  decision: "approve" | "reject";
+  /** At most 2,000 characters. */
+  comment?: string;
+  /** Goes in place of the payload, where the approval is editable. */
+  payload?: Json;
+  /** Of the payload that was looked at: a decision about another one is refused. */
+  payload_hash?: string;
+}
+
+/**
+ * The approval after a decision.
+ *
+ * @param now milliseconds since the epoch
+ * @throws `forbidden`; `conflict` (decided, expired, decided by the same person before, another
+ *   payload); `validation_failed` and `payload_too_large` (the edited payload)
+ */
+export function decided(approval: Approval, request: DecideRequest, now: number): Approval {
+  mustBeAllowed(approval, request.by);
+  mustBeOpen(approval, request, now);
+  const edited = editedPayload(approval, request);
+  const { by, decision, comment } = request;
+  const at = new Date(now).toISOString();
+  const next: Approval = {
+    ...approval,
+    ...(edited === undefined ? {} : edit(edited, by)),
+    decisions: [...approval.decisions, {
+      by,
+      decision,
+      ...(comment ? { comment } : {}),
+      at,
+      ...(edited === undefined ? {} : { payload: edited }),
+    }],
+  };
+  if (decision === "approve" && next.decisions.length < approval.approvers) return next;
+  return { ...next, status: decision === "approve" ? "approved" : "rejected", decided_at: at };
+}
+
+/** The preview of a payload that has no better one. */
+export function previewOf(payload: Json): string {
+  return typeof payload === "string" ? payload : JSON.stringify(payload, null, 2);
+}
+
+/** @throws `payload_too_large` */
+export function mustFit(payload: Json): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(payload)).length;
+  if (bytes <= MAX_PAYLOAD_BYTES) return;
+  throw new OrchestratorError(
+    "payload_too_large",
+    `Cannot decide about a payload of ${bytes} bytes: the limit is ${MAX_PAYLOAD_BYTES}. ` +
+      "Give the part that the decision is about.",
+    { details: { max_bytes: MAX_PAYLOAD_BYTES } },
+  );
+}
+
+/** The 409 that holds the approval as it is. */
+export function conflict(approval: Approval, why: string): OrchestratorError {
+  return new OrchestratorError("conflict", `Cannot decide approval ${approval.id}: ${why}`, {
+    details: { approval: viewApproval(approval) },
+  });
+}
+
+function mustBeAllowed({ id, allowed, self_approval, requested_by }: Approval, by: string): void {
+  if (allowed && !allowed.includes(by)) {
+    throw forbidden(id, `${by} is not among those who may. Ask one of ${allowed.join(", ")}.`);
+  }
+  if (!self_approval && by === requested_by) {
+    throw forbidden(id, `${by} started the run. Ask somebody else.`);
+  }
+}
+
+function forbidden(id: string, why: string): OrchestratorError {
+  return new OrchestratorError("forbidden", `Cannot decide approval ${id}: ${why}`);
+}
+
+function mustBeOpen(approval: Approval, request: DecideRequest, now: number): void {
+  const { status, expires_at, decisions, payload_hash } = approval;
+  if (status !== "pending") {
+    throw conflict(approval, `it is ${status} already. See \`details\` for who decided what.`);
+  }
+  if (expires_at !== undefined && Date.parse(expires_at) <= now) {
+    throw conflict(approval, `it expired at ${expires_at}.`);
+  }
+  if (decisions.some(({ by }) => by === request.by)) {
+    throw conflict(approval, `${request.by} has decided already. Ask somebody else to, too.`);
+  }
+  if (request.payload_hash !== undefined && request.payload_hash !== payload_hash) {
+    throw conflict(approval, "its payload is another one by now. Look at it again, then decide.");
+  }
+}
+
+/** What goes in place of the payload; nothing when that stays as it is. */
+function editedPayload(approval: Approval, request: DecideRequest): Json | undefined {
+  const { payload } = request;
+  if (payload === undefined || payloadHash(payload) === approval.payload_hash) return undefined;
+  if (request.decision === "reject") throw notEditable("a rejection takes no other payload");
+  if (!approval.editable) {
+    throw notEditable("it is decided as it is: this approval is not editable");
+  }
+  if (approval.decisions.length > 0) {
+    throw conflict(approval, "somebody approved its payload as it is, so it cannot be edited now.");
+  }
+  mustFit(payload);
+  const issues = approval.schema ? schemaIssues(approval.schema, payload) : [];
+  if (issues.length > 0) throw invalid(issues.map(below));
+  return payload;
+}
+
+function below({ location, message }: Issue): Issue {
+  return { location: location === "/" ? "/payload" : `/payload${location}`, message };
+}
+
+function notEditable(message: string): OrchestratorError {
+  return invalid([{ location: "/payload", message }]);
+}
+
+function invalid(issues: Issue[]): OrchestratorError {
+  const [{ location, message }] = issues as [Issue];
+  return new OrchestratorError(
+    "validation_failed",
+    `Cannot take the decision: ${location}: ${sentence(message)} ` +
+      "Mend what `errors` lists and decide again.",
+    { issues },
+  );
+}
+
+function edit(payload: Json, by: string): Partial<Approval> {
+  const preview = `Edited by ${by}:\n${previewOf(payload)}`;
+  return { payload, payload_hash: payloadHash(payload), preview };
+}

@@ -1,0 +1,150 @@
+/**
+ * Approvals for those who look at them and decide. Nothing else decides: a run can only ask.
+ *
+ * 1. One decision wins: whoever reads an approval changes it only while it is as they read it.
+ * 2. The decision and the signal that tells the run are one commit.
+ *
+ * @module
+ */
+import { OrchestratorError, toOrchestratorError } from "../../../errors.ts";
+import { keys, type Store, type Versioned } from "../../../store/mod.ts";
+import type { Engine } from "../../kernel/mod.ts";
+import {
+  type Approval,
+  type ApprovalStatus,
+  changeCommit,
+  signalOf,
+  type Verdict,
+} from "./record.ts";
+import { conflict, decided, type DecideRequest } from "./rules.ts";
+
+/** Times that a decision is tried when others decide in the same moment. */
+const MAX_TRIES = 20;
+
+/** What the service needs. */
+export interface ApprovalsDeps {
+  store: Pick<Store, "get" | "list" | "commit">;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Which approvals. */
+export interface ApprovalQuery {
+  status?: ApprovalStatus;
+  /** Of this run and of the runs within it. */
+  run_id?: string;
+  /** 1 to 200, default 50. */
+  limit?: number;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+}
+
+/** One page, newest first. */
+export interface ApprovalPage {
+  approvals: Approval[];
+  next_cursor?: string;
+}
+
+/** Approvals of all runs. */
+export interface Approvals {
+  list(tenant: string, query?: ApprovalQuery): Promise<ApprovalPage>;
+  get(tenant: string, id: string): Promise<Approval | null>;
+  /**
+   * Records a decision; the last one that is needed goes to the run in the same commit.
+   *
+   * @param send {@linkcode Engine.signal}
+   * @returns the approval after it
+   * @throws `not_found`; `forbidden`; `conflict` with the approval in `details` (decided, expired,
+   *   decided by the same person before, another payload, run ended); `validation_failed` and
+   *   `payload_too_large` (the edited payload)
+   */
+  decide(
+    tenant: string,
+    id: string,
+    request: DecideRequest,
+    send: Engine["signal"],
+  ): Promise<Approval>;
+}
+
+/** Makes the service. */
+export function createApprovals({ store, now }: ApprovalsDeps): Approvals {
+  const find = (tenant: string, id: string) => store.get<Approval>(keys.approval(tenant, id));
+
+  /** False when somebody else changed the record first. */
+  const change = async (entry: Versioned<Approval>, next: Approval, send: Engine["signal"]) => {
+    const commit = changeCommit(entry, next);
+    if (next.status === "pending") return await store.commit(commit) !== null;
+    try {
+      await send(next.tenant, next.run_id, signalOf(next.id), verdictOf(next), commit);
+      return true;
+    } catch (thrown) {
+      if (toOrchestratorError(thrown).code !== "conflict") throw thrown;
+      const current = await find(next.tenant, next.id);
+      if (current?.versionstamp !== entry.versionstamp) return false;
+      throw await runEnded(entry);
+    }
+  };
+
+  const runEnded = async (entry: Versioned<Approval>) => {
+    const at = new Date(now()).toISOString();
+    const gone: Approval = { ...entry.value, status: "void", decided_at: at };
+    await store.commit(changeCommit(entry, gone));
+    return conflict(gone, "its run has ended.");
+  };
+
+  return {
+    get: async (tenant, id) => (await find(tenant, id))?.value ?? null,
+
+    async list(tenant, { status, run_id, limit = 50, cursor } = {}) {
+      const prefix = run_id !== undefined
+        ? keys.approvalsOf(tenant, run_id)
+        : status === "pending"
+        ? keys.pendingApprovals(tenant)
+        : keys.approvals(tenant);
+      const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
+      const found: Approval[] = [];
+      for await (const { key, value } of store.list<object>(selector, { reverse: true })) {
+        const approval = "id" in value
+          ? value as Approval
+          : (await find(tenant, key.at(-1) as string))?.value;
+        if (approval && (!status || approval.status === status)) found.push(approval);
+        if (found.length > limit) break;
+      }
+      if (found.length <= limit) return { approvals: found };
+      return { approvals: found.slice(0, limit), next_cursor: found[limit - 1]!.id };
+    },
+
+    async decide(tenant, id, request, send) {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const entry = await find(tenant, id);
+        if (!entry) throw notFound(id);
+        const next = decided(entry.value, request, now());
+        if (await change(entry, next, send)) return next;
+      }
+      throw new OrchestratorError(
+        "conflict",
+        `Cannot decide approval ${id}: others keep changing it. Look at it again.`,
+      );
+    },
+  };
+}
+
+/** What the run gets of an approval that is decided. */
+function verdictOf({ status, payload, decisions }: Approval): Verdict {
+  const last = decisions.at(-1)!;
+  const comment = decisions.findLast((decision) => decision.comment)?.comment;
+  return {
+    decision: status === "approved" ? "approved" : "rejected",
+    payload,
+    by: status === "approved" ? decisions.map(({ by }) => by) : [last.by],
+    ...(comment ? { comment } : {}),
+  };
+}
+
+function notFound(id: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find the approval ${JSON.stringify(id)}: there is none with this id. ` +
+      "See GET /v1/approvals.",
+  );
+}

@@ -1,0 +1,236 @@
+/**
+ * Pipelines as people write them: read, check, put and delete documents.
+ *
+ * A document's tag is the hash of its text, whether it comes from a file or from the store, so that a
+ * change that was made from another text than the current one can be refused.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { type Issue, OrchestratorError } from "../../errors.ts";
+import type { JsonSchema } from "../../llm/mod.ts";
+import type { Catalog } from "./catalog.ts";
+import type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
+import type { Pipeline, Schedule } from "../document/mod.ts";
+import { readYaml } from "../language/mod.ts";
+import type { Json } from "../kernel/mod.ts";
+import type { CurrentPipeline, StoredPipeline, StoredPipelines } from "./stored_pipelines.ts";
+
+/** A pipeline with its document. */
+export interface PipelineDetail {
+  name: string;
+  description?: string;
+  source: Source;
+  /** Content hash of the definition; absent when it is not valid. */
+  version?: string;
+  /** Which version this is, when it is or was stored. */
+  number?: number;
+  created_at?: string;
+  by?: string;
+  /** The document as it was written. */
+  text: string;
+  /** The document as JSON; `null` when it is no YAML. */
+  document: Json;
+  /** Names of the agents that it uses. */
+  agents: string[];
+  /** JSON Schema of a run's input. */
+  input?: JsonSchema;
+  schedule?: Schedule[];
+  valid: boolean;
+  issues: Issue[];
+  /** Hash of `text`. */
+  tag: string;
+}
+
+/** One version in a history. */
+export type PipelineVersion = Omit<StoredPipeline, "text" | "deleted">;
+
+/** What must hold for a change: tags as {@linkcode PipelineDetail.tag}; `*` stands for any. */
+export interface Condition {
+  /** The current document must have one of these tags. */
+  match?: string[];
+  /** The current document must have none of these tags. */
+  none_match?: string[];
+}
+
+/** What a put did. */
+export interface PutResult {
+  outcome: "created" | "changed" | "same";
+  number: number;
+}
+
+/** Who changes what. */
+export interface Author {
+  tenant: string;
+  by: string;
+}
+
+/** Reads and changes pipelines. */
+export interface Authoring {
+  list(tenant: string): Promise<CatalogEntry[]>;
+  /** The current document, or one of its stored versions. @throws `not_found` */
+  read(tenant: string, name: string, number?: number): Promise<PipelineDetail>;
+  /** The stored versions, newest first; empty for a file. @throws `not_found` */
+  versions(tenant: string, name: string): Promise<PipelineVersion[]>;
+  /** Everything that is wrong with a document. */
+  check(tenant: string, text: string): Promise<Issue[]>;
+  /**
+   * Stores a document as the current one.
+   *
+   * @throws `pipeline_invalid`, `agent_invalid`, `prompt_invalid`, `precondition_failed`, `conflict`
+   */
+  put(author: Author, name: string, text: string, condition?: Condition): Promise<PutResult>;
+  /**
+   * Deletes the stored document; a file with that name shows again.
+   *
+   * @throws `not_found`, `precondition_failed`, `conflict`
+   */
+  remove(tenant: string, name: string, condition?: Condition): Promise<void>;
+}
+
+/** Makes the authoring of a catalog's pipelines. */
+export function createAuthoring(catalog: Catalog, stored: StoredPipelines): Authoring {
+  const current = async (tenant: string, name: string, condition: Condition = {}) => {
+    catalog.refresh(); // a condition is about what there is now
+    const [record, document] = await Promise.all([
+      stored.current(tenant, name),
+      catalog.document(name, tenant),
+    ]);
+    const text = record && !record.value.deleted ? record.value.text : document?.text;
+    demand(name, condition, text);
+    return record;
+  };
+  const latest = async (tenant: string, name: string): Promise<PipelineDetail> => {
+    const document = await catalog.document(name, tenant);
+    if (!document) throw unknownPipeline(name);
+    const { resolved, issues } = await attempt(() => catalog.define(name, document.text, tenant));
+    return detail(name, document, { ...resolved, issues });
+  };
+  return {
+    list: (tenant) => catalog.pipelines(tenant),
+    async read(tenant, name, number) {
+      if (number === undefined) return await latest(tenant, name);
+      const record = await stored.version(tenant, name, number);
+      if (!record) throw unknownPipeline(name, number);
+      const { text, version } = record;
+      const definition = await catalog.load(version);
+      return detail(name, { source: "stored", text, stored: record }, { version, definition });
+    },
+    async versions(tenant, name) {
+      const [all, document] = await Promise.all([
+        stored.versions(tenant, name),
+        catalog.document(name, tenant),
+      ]);
+      if (all.length === 0 && !document) throw unknownPipeline(name);
+      return all.map(({ text: _text, deleted: _deleted, ...version }) => version);
+    },
+    async check(tenant, text) {
+      const name = nameOf(text) ?? "";
+      return (await attempt(() => catalog.define(name, text, tenant))).issues;
+    },
+    async put({ tenant, by }, name, text, condition) {
+      const before = await current(tenant, name, condition);
+      if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
+      const resolved = await catalog.define(name, text, tenant);
+      if (resolved.definition.pipeline.name !== name) throw otherName(name);
+      const version = await catalog.keep(resolved, tenant);
+      const { number } = await stored.put(tenant, { name, text, version, by }, before);
+      catalog.refresh();
+      return { outcome: before && !before.value.deleted ? "changed" : "created", number };
+    },
+    async remove(tenant, name, condition) {
+      const before = await current(tenant, name, condition);
+      if (!before || before.value.deleted) throw notStored(name);
+      await stored.remove(tenant, before);
+      catalog.refresh();
+    },
+  };
+}
+
+/** The hash of a document's text. */
+export function tagOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function isCurrent(current: CurrentPipeline, text: string): boolean {
+  return current !== null && !current.value.deleted && current.value.text === text;
+}
+
+/** @throws `precondition_failed` when the current text (none: there is no such pipeline) is another one */
+function demand(name: string, { match, none_match }: Condition, text?: string): void {
+  const tag = text === undefined ? undefined : tagOf(text);
+  const among = (tags: string[]) => tag !== undefined && (tags.includes("*") || tags.includes(tag));
+  if ((!match || among(match)) && (!none_match || !among(none_match))) return;
+  const why = match
+    ? "it is not the one that If-Match names"
+    : "there is one that If-None-Match excludes";
+  throw new OrchestratorError(
+    "precondition_failed",
+    `Cannot change pipeline ${name}: ${why}. Read it again with GET /v1/pipelines/${name}, then decide.`,
+  );
+}
+
+/** What a definition is, or why there is none. */
+async function attempt(
+  define: () => Promise<Resolved>,
+): Promise<{ resolved?: Resolved; issues: Issue[] }> {
+  try {
+    return { resolved: await define(), issues: [] };
+  } catch (error) {
+    if (!(error instanceof OrchestratorError)) throw error;
+    return { issues: error.issues ?? [{ location: "", message: error.message }] };
+  }
+}
+
+function detail(
+  name: string,
+  { source, text, stored }: Document,
+  { version, definition, issues = [] }: Partial<Resolved> & { issues?: Issue[] },
+): PipelineDetail {
+  const { description, input, schedule } = definition?.pipeline ?? {} as Partial<Pipeline>;
+  return {
+    name,
+    ...(description === undefined ? {} : { description }),
+    source,
+    ...(version === undefined ? {} : { version }),
+    ...(stored ? { number: stored.number, created_at: stored.created_at, by: stored.by } : {}),
+    text,
+    document: readYaml(text).value as Json | undefined ?? null,
+    agents: Object.keys(definition?.agents ?? {}),
+    ...(input ? { input } : {}),
+    ...(schedule ? { schedule } : {}),
+    valid: issues.length === 0,
+    issues,
+    tag: tagOf(text),
+  };
+}
+
+function nameOf(text: string): string | undefined {
+  const { value } = readYaml(text);
+  const name = typeof value === "object" && value !== null && "name" in value && value.name;
+  return typeof name === "string" ? name : undefined;
+}
+
+function unknownPipeline(name: string, number?: number): OrchestratorError {
+  const what = number === undefined ? `pipeline ${name}` : `version ${number} of pipeline ${name}`;
+  return new OrchestratorError(
+    "not_found",
+    `Cannot find ${what}: there is none. List pipelines with GET /v1/pipelines.`,
+  );
+}
+
+function notStored(name: string): OrchestratorError {
+  return new OrchestratorError(
+    "not_found",
+    `Cannot delete pipeline ${name}: none with this name was put over the API. Remove a file in its folder.`,
+  );
+}
+
+function otherName(name: string): OrchestratorError {
+  const message = `must be the name in the path: write "${name}"`;
+  return new OrchestratorError(
+    "pipeline_invalid",
+    `Cannot store pipeline ${name}: its name ${message}.`,
+    { issues: [{ location: "name", message }] },
+  );
+}

@@ -1,0 +1,108 @@
+/**
+ * The definition files as they were found: every file is read once.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { type ErrorCode, type Issue, OrchestratorError, sentence } from "../../errors.ts";
+import { type AgentProfile, parseProfile, promptIssues } from "../agent/mod.ts";
+import { listFiles, readText, unreadFiles } from "./folders.ts";
+import { memo } from "./memo.ts";
+
+/** Folders; a later one overrides an earlier one, file by file. The first ones are built in. */
+export interface DefinitionRoots {
+  pipelines: string[];
+  agents: string[];
+  prompts: string[];
+}
+
+/** Paths of files by name. */
+export type Files = Record<keyof DefinitionRoots, Map<string, string>>;
+
+const EXTENSIONS = { pipelines: ".yaml", agents: ".md", prompts: ".md" } as const;
+const KINDS = Object.keys(EXTENSIONS) as (keyof DefinitionRoots)[];
+
+/** The user's files that are not read because of what they are or are called. */
+export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]> {
+  const found = KINDS.flatMap((kind) =>
+    roots[kind].slice(1).map((folder) => unreadFiles(folder, EXTENSIONS[kind]))
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** True when the user has written, or overridden, any. */
+export async function hasOwnDefinitions(roots: DefinitionRoots): Promise<boolean> {
+  const own = KINDS.map((kind) => listFiles(roots[kind].slice(1), EXTENSIONS[kind]));
+  return (await Promise.all(own)).some(({ size }) => size > 0);
+}
+
+/** Reads definition files. */
+export class DefinitionFiles {
+  #files?: Promise<Files>;
+  #pipelines = new Map<string, Promise<string>>();
+  #agents = new Map<string, Promise<AgentProfile>>();
+  #prompts = new Map<string, Promise<string>>();
+
+  constructor(private readonly roots: DefinitionRoots) {}
+
+  /** The files that there are. */
+  list(): Promise<Files> {
+    this.#files ??= (async () => {
+      const { pipelines, agents, prompts } = this.roots;
+      return {
+        pipelines: await listFiles(pipelines, EXTENSIONS.pipelines),
+        agents: await listFiles(agents, EXTENSIONS.agents),
+        prompts: await listFiles(prompts, EXTENSIONS.prompts),
+      };
+    })();
+    return this.#files;
+  }
+
+  /** True for a file that came with the program. */
+  isBuiltIn(kind: keyof DefinitionRoots, file: string): boolean {
+    return file.startsWith(`${this.roots[kind][0]}/`);
+  }
+
+  /** The text of a pipeline file that there is. @throws `pipeline_invalid` */
+  async pipeline(name: string): Promise<string> {
+    return await memo(this.#pipelines, name, async () => {
+      return await text((await this.list()).pipelines.get(name)!, "pipeline_invalid");
+    });
+  }
+
+  /** An agent that there is. @throws `agent_invalid` */
+  agent(name: string): Promise<AgentProfile> {
+    return memo(this.#agents, name, async () => {
+      const { agents, prompts } = await this.list();
+      const file = agents.get(name)!;
+      return parseProfile(await text(file, "agent_invalid"), name, [...prompts.keys()]);
+    });
+  }
+
+  /** The text of a prompt that there is. @throws `prompt_invalid` */
+  prompt(name: string): Promise<string> {
+    return memo(this.#prompts, name, async () => {
+      const file = (await this.list()).prompts.get(name)!;
+      const prompt = await text(file, "prompt_invalid");
+      const issues = await promptIssues(prompt);
+      if (issues.length > 0) throw unusable("prompt_invalid", file, issues);
+      return prompt;
+    });
+  }
+}
+
+/** The error for a definition that cannot be used. */
+export function unusable(code: ErrorCode, file: string, issues: Issue[]): OrchestratorError {
+  const [{ location, message }] = issues as [Issue];
+  return new OrchestratorError(
+    code,
+    `Cannot use ${basename(file)}: ${location}: ${sentence(message)} Mend the file.`,
+    { issues },
+  );
+}
+
+async function text(file: string, code: ErrorCode): Promise<string> {
+  const read = await readText(file);
+  if ("text" in read) return read.text;
+  throw unusable(code, file, [{ location: "line 1", message: read.problem }]);
+}

@@ -1,0 +1,109 @@
+/**
+ * Pipelines that were put over the API: per tenant the current one by name, and every version that
+ * there was.
+ *
+ * 1. A change is one commit that checks the current record, so that of two at a time one loses.
+ * 2. Numbers rise for ever: a name that is deleted and put again goes on counting.
+ *
+ * @module
+ */
+import { OrchestratorError } from "../../errors.ts";
+import { type Key, keys, setJson, type Store, type Versioned } from "../../store/mod.ts";
+
+/** One version of a pipeline. */
+export interface StoredPipeline {
+  name: string;
+  /** 1 for the first version of this name. */
+  number: number;
+  /** The document as it was put. */
+  text: string;
+  /** Content hash of the definition when it was put. */
+  version: string;
+  /** RFC 3339 UTC. */
+  created_at: string;
+  by: string;
+  /** Set on the current record when the pipeline was deleted. */
+  deleted?: boolean;
+}
+
+/** A document to put. */
+export type PutPipeline = Pick<StoredPipeline, "name" | "text" | "version" | "by">;
+
+/** What is stored now. */
+export interface Snapshot {
+  /** Changes with every put and delete; `null` while there was none. */
+  stamp: string | null;
+  /** The pipelines that are not deleted, by name. */
+  pipelines: Map<string, StoredPipeline>;
+}
+
+/** The current record of a name with its version in the store; `null`: the name was never put. */
+export type CurrentPipeline = Versioned<StoredPipeline> | null;
+
+/** Stored pipelines. */
+export interface StoredPipelines {
+  /** The pipelines of a tenant; `known` comes back when nothing has changed since. */
+  snapshot(tenant: string, known?: Snapshot): Promise<Snapshot>;
+  /** The current record, a deleted one included. */
+  current(tenant: string, name: string): Promise<CurrentPipeline>;
+  /** One version, whether or not the pipeline was deleted since. */
+  version(tenant: string, name: string, number: number): Promise<StoredPipeline | null>;
+  /** Every version, the newest first. */
+  versions(tenant: string, name: string): Promise<StoredPipeline[]>;
+  /** Stores a new version after `current`. @throws `conflict` when there is a newer one */
+  put(tenant: string, pipeline: PutPipeline, current: CurrentPipeline): Promise<StoredPipeline>;
+  /** Deletes the current version; the history stays. @throws `conflict` as `put` */
+  remove(tenant: string, current: Versioned<StoredPipeline>): Promise<void>;
+}
+
+/** Keeps pipelines in the store. `now` gives milliseconds since the epoch. */
+export function createStoredPipelines(store: Store, now: () => number): StoredPipelines {
+  const change = async (tenant: string, record: StoredPipeline, current: CurrentPipeline) => {
+    const { name, number, deleted } = record;
+    const key = keys.pipeline(tenant, name);
+    const mutations = [
+      ...setJson(key, record),
+      ...(deleted ? [] : setJson(keys.pipelineVersion(tenant, name, number), record)),
+      ...setJson(keys.pipelineChange(tenant), { name, number }),
+    ];
+    const checks = [{ key, versionstamp: current?.versionstamp ?? null }];
+    if (await store.commit({ checks, mutations }) === null) throw overtaken(name);
+  };
+  return {
+    async snapshot(tenant, known) {
+      // The mark is read first: a change that comes in between is seen again next time.
+      const stamp = (await store.kv.get(keys.pipelineChange(tenant)))?.versionstamp ?? null;
+      if (known && known.stamp === stamp) return known;
+      const all = stamp === null ? [] : await readAll(store, keys.pipelines(tenant));
+      const there = all.filter(({ deleted }) => !deleted);
+      return { stamp, pipelines: new Map(there.map((pipeline) => [pipeline.name, pipeline])) };
+    },
+    current: (tenant, name) => store.get<StoredPipeline>(keys.pipeline(tenant, name)),
+    async version(tenant, name, number) {
+      const key = keys.pipelineVersion(tenant, name, number);
+      return (await store.get<StoredPipeline>(key))?.value ?? null;
+    },
+    versions: async (tenant, name) =>
+      (await readAll(store, keys.pipelineVersions(tenant, name))).reverse(),
+    async put(tenant, { name, text, version, by }, current) {
+      const number = (current?.value.number ?? 0) + 1;
+      const created_at = new Date(now()).toISOString();
+      const record: StoredPipeline = { name, number, text, version, created_at, by };
+      await change(tenant, record, current);
+      return record;
+    },
+    remove: (tenant, current) => change(tenant, { ...current.value, deleted: true }, current),
+  };
+}
+
+async function readAll(store: Store, prefix: Key): Promise<StoredPipeline[]> {
+  const entries = await Array.fromAsync(store.list<StoredPipeline>({ prefix }));
+  return entries.map(({ value }) => value);
+}
+
+function overtaken(name: string): OrchestratorError {
+  return new OrchestratorError(
+    "conflict",
+    `Cannot change pipeline ${name}: somebody else changed it at the same time. Read it again, then try again.`,
+  );
+}

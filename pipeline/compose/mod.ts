@@ -1,0 +1,2 @@
+/** The tasks of the pipeline `compose`. @module */
+export { mergeReviewTask } from "./merge_review.ts";

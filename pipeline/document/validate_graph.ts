@@ -1,0 +1,306 @@
+/**
+ * Checks graphs: a pipeline's, and those inside its nodes.
+ *
+ * @module
+ */
+import type { Graph, NodeKind, Placed, PlacedGraph, Policies } from "../nodes/mod.ts";
+import { kindOf, kinds, type NodeEnv } from "./kinds.ts";
+import type { PipelineNode } from "./document.ts";
+import { type Embedded, expressionsOf, inspectExpression, isTemplate } from "../language/mod.ts";
+import { type Problem, schemaFailures } from "./failures.ts";
+import { type Path, unknownName } from "../../json/mod.ts";
+import { pathProblems } from "./validate_paths.ts";
+
+/** Nodes of a pipeline, at most. */
+const MAX_NODES = 500;
+
+/** Names that nodes may refer to. A list that is absent is not checked. */
+export interface KnownNames {
+  agents?: string[];
+  tasks?: string[];
+  pipelines?: string[];
+  services?: string[];
+  /** What the document must be called: its file's name. */
+  name?: string;
+}
+
+/** What expressions at a place may use. */
+export interface Visible {
+  /** Names of nodes. */
+  nodes: string[];
+  /** What paths may begin with. */
+  roots: string[];
+}
+
+const TOP: Visible = { nodes: [], roots: ["input", "nodes", "run"] };
+
+/** A node that fits the schema of its kind. */
+interface KnownNode {
+  name: string;
+  node: PipelineNode & Policies;
+  // deno-lint-ignore no-explicit-any -- see `kinds`
+  kind: NodeKind<any, NodeEnv>;
+  /** Its place in the document. */
+  path: Path;
+  /** Where it leads, with places in the document. */
+  targets: Placed<string>[];
+  /** The graphs inside it, with places in the document. */
+  graphs: PlacedGraph[];
+}
+
+/** Checks the graphs of one document. */
+export class GraphCheck {
+  private count = 0;
+
+  constructor(private readonly known: KnownNames) {}
+
+  /** What is wrong with a graph at `path` and with those inside it. */
+  async problems(graph: Graph, path: Path, around = TOP): Promise<Problem[]> {
+    const names = Object.keys(graph.nodes);
+    this.count += names.length;
+    if (this.count > MAX_NODES) {
+      const message = `a pipeline has ${MAX_NODES} nodes at most: split it`;
+      return [{ path: [...path, "nodes"], message }];
+    }
+    const problems: Problem[] = [];
+    const nodes = names.flatMap((name) =>
+      readNode(name, graph.nodes[name], [...path, "nodes", name], problems)
+    );
+    const visible = { ...around, nodes: [...around.nodes, ...names] };
+    const seenBy = visibility(visible, nodes);
+    problems.push(
+      ...this.references(nodes),
+      ...nodes.flatMap((node) => policyProblems(node, nodes, names)),
+      ...await expressionsProblems(nodes, seenBy),
+      ...await templateProblems([{ path: [...path, "output"], value: graph.output }], visible),
+      ...edgeProblems(graph, path, nodes, around),
+      ...await this.inner(nodes, seenBy),
+    );
+    const isSound = problems.length === 0 && typeof graph.start === "string";
+    return isSound ? pathProblems(graph.start, path, nodes) : problems;
+  }
+
+  private references(nodes: KnownNode[]): Problem[] {
+    return [...this.kindNames(nodes), ...this.agentNames(nodes)];
+  }
+
+  private agentNames(nodes: KnownNode[]): Problem[] {
+    const { agents } = this.known;
+    if (!agents) return [];
+    return nodes.flatMap(({ node, kind, path }) =>
+      (kind.agents?.(node).named ?? []).filter(({ value }) => !agents.includes(value))
+        .map((named) => ({
+          path: [...path, ...named.path],
+          message: unknownName("agent", named.value, agents),
+        }))
+    );
+  }
+
+  private kindNames(nodes: KnownNode[]): Problem[] {
+    return nodes.flatMap(({ node, kind, path }) => {
+      const names = kind.names && this.known[`${kind.names}s`];
+      if (!names) return [];
+      // Either the name itself, or a mapping with the name in a field.
+      const value = node[kind.kind] as string | Record<string, string>;
+      const isName = typeof value === "string";
+      const wanted = String(isName ? value : value[kind.names!]);
+      // What is known only when the node runs is checked then.
+      if (names.includes(wanted) || isTemplate(wanted)) return [];
+      const message = unknownName(kind.names!, wanted, names);
+      return [{ path: [...path, kind.kind, ...isName ? [] : [kind.names!]], message }];
+    });
+  }
+
+  private async inner(nodes: KnownNode[], seenBy: SeenBy): Promise<Problem[]> {
+    const problems: Problem[] = [];
+    for (const known of nodes) {
+      const { nodes: names, roots } = seenBy(known);
+      for (const { path, value, variables = [] } of known.graphs) {
+        const visible = { nodes: names, roots: [...new Set([...roots, ...variables])] };
+        problems.push(...await this.problems(value, path, visible));
+      }
+    }
+    return problems;
+  }
+}
+
+/** What the expressions of a node may use. */
+type SeenBy = (node: KnownNode) => Visible;
+
+/** Nodes that put things right also see the error. */
+function visibility(visible: Visible, nodes: KnownNode[]): SeenBy {
+  const undo = new Set(nodes.flatMap(undoing).map(({ value }) => value));
+  const withError = { ...visible, roots: [...visible.roots, "error"] };
+  return ({ name }) => undo.has(name) ? withError : visible;
+}
+
+function readNode(name: string, node: unknown, path: Path, problems: Problem[]): KnownNode[] {
+  const fail = (message: string) => (problems.push({ path, message }), []);
+  if (typeof node !== "object" || node === null || Array.isArray(node)) {
+    return fail(`a node is a mapping with one of ${kindNames()}`);
+  }
+  const present = kinds.filter(({ kind }) => kind in node).map(({ kind }) => kind);
+  if (present.length > 1) {
+    return fail(`a node does one thing, this one has ${present.join(" and ")}: keep one`);
+  }
+  const kind = kindOf(node);
+  if (!kind) {
+    problems.push(...kindlessProblems(node, path));
+    return [];
+  }
+  const failures = schemaFailures(kind.schema, node, path);
+  problems.push(...failures);
+  return failures.length === 0 ? [knownNode(name, node as PipelineNode, kind, path)] : [];
+}
+
+function knownNode(
+  name: string,
+  node: PipelineNode & Policies,
+  kind: KnownNode["kind"],
+  path: Path,
+): KnownNode {
+  const place = <T extends Placed<unknown>>(part: T) => ({
+    ...part,
+    path: [...path, ...part.path],
+  });
+  const catches = (node.catch ?? []).map(({ next }, index) => ({
+    path: ["catch", index, "next"],
+    value: next,
+  }));
+  return {
+    name,
+    node,
+    kind,
+    path,
+    targets: [...kind.targets(node), ...catches].map(place),
+    graphs: (kind.graphs?.(node) ?? []).map(place),
+  };
+}
+
+function kindNames(): string {
+  return kinds.map(({ kind }) => kind).join(", ");
+}
+
+/** A misspelt kind is an unknown field with a kind near to it. */
+function kindlessProblems(node: object, path: Path): Problem[] {
+  const fields = [...new Set(kinds.flatMap(({ schema }) => Object.keys(schema.shape)))];
+  const unknown = Object.keys(node).filter((field) => !fields.includes(field));
+  return [
+    { path, message: `the node does not say what it does: add one of ${kindNames()}` },
+    ...unknown.map((field) => ({
+      path: [...path, field],
+      message: unknownName("field", field, fields),
+    })),
+  ];
+}
+
+/** Names of the nodes that undo a node, with their places. */
+function undoing({ node, path }: KnownNode): Placed<string>[] {
+  return (["on_fail", "on_cancel"] as const).flatMap((field) =>
+    (node[field] ?? []).map((value, index) => ({ path: [...path, field, index], value }))
+  );
+}
+
+function policyProblems(known: KnownNode, nodes: KnownNode[], names: string[]): Problem[] {
+  const { node, path } = known;
+  const problems = undoing(known).flatMap((undo) => {
+    const why = compensationProblem(undo.value, nodes, names);
+    return why === undefined ? [] : [{ path: undo.path, message: why }];
+  });
+  if (node.cache && node.cache.key === undefined && (node as PipelineNode).with === undefined) {
+    const message =
+      'what the output depends on is not clear: add "with" to the node, or a key here';
+    problems.push({ path: [...path, "cache"], message });
+  }
+  return problems;
+}
+
+/** Why a node cannot undo another one, if so. */
+function compensationProblem(
+  name: string,
+  nodes: KnownNode[],
+  names: string[],
+): string | undefined {
+  if (!names.includes(name)) return unknownName("node", name, names);
+  const found = nodes.find((node) => node.name === name);
+  const role = `node "${name}" puts things right after the end`;
+  if (found && found.targets.length > 0) return `${role}, so it leads nowhere: remove its edges`;
+  if (found && undoing(found).length > 0) return `${role} and is not undone itself`;
+  const isTarget = nodes.some(({ targets }) => targets.some(({ value }) => value === name));
+  return isTarget ? `${role}, so no edge may lead to it: remove that edge` : undefined;
+}
+
+async function expressionsProblems(nodes: KnownNode[], seenBy: SeenBy): Promise<Problem[]> {
+  const found = await Promise.all(
+    nodes.map((known) => templateProblems(templatesOf(known), seenBy(known))),
+  );
+  return found.flat();
+}
+
+function templatesOf({ node, kind, path }: KnownNode): Placed<unknown>[] {
+  const own = kind.templates(node);
+  const key = node.cache?.key === undefined
+    ? []
+    : [{ path: ["cache", "key"], value: node.cache.key }];
+  return [...own, ...key].map((part) => ({ path: [...path, ...part.path], value: part.value }));
+}
+
+/** What is wrong with the expressions of templates. */
+export async function templateProblems(
+  templates: Placed<unknown>[],
+  visible: Visible,
+): Promise<Problem[]> {
+  const found = templates.map(embedded);
+  const checked = await Promise.all(
+    found.flatMap(({ expressions }) => expressions)
+      .map((expression) => expressionProblems(expression, visible)),
+  );
+  return [...found.flatMap(({ problems }) => problems), ...checked.flat()];
+}
+
+function embedded({ path, value }: Placed<unknown>) {
+  const none = { expressions: [] as Embedded[], problems: [] as Problem[] };
+  try {
+    return { ...none, expressions: expressionsOf(value, path) };
+  } catch (error) {
+    return { ...none, problems: [{ path, message: (error as Error).message }] };
+  }
+}
+
+async function expressionProblems(
+  { path, source }: Embedded,
+  { nodes: names, roots }: Visible,
+): Promise<Problem[]> {
+  const { problems, nodes } = await inspectExpression(source, roots);
+  return [
+    ...problems.map(({ message }) => ({ path, message })),
+    ...nodes.filter((name) => !names.includes(name)).map((name) => ({
+      path,
+      message: `in \${ ${source} }: ${unknownName("node", name, names)}`,
+    })),
+  ];
+}
+
+function edgeProblems(graph: Graph, path: Path, nodes: KnownNode[], around: Visible): Problem[] {
+  const names = Object.keys(graph.nodes);
+  const edges = nodes.flatMap(({ targets }) => targets);
+  if (typeof graph.start === "string") {
+    edges.unshift({ path: [...path, "start"], value: graph.start });
+  }
+  const within = nodes.flatMap(({ graphs }) =>
+    graphs.flatMap(({ value }) => Object.keys(value.nodes))
+  );
+  return edges.filter(({ value }) => !names.includes(value)).map(({ path, value }) => {
+    if (around.nodes.includes(value)) {
+      const message = `node "${value}" is outside: an edge may not leave its branch or body. ` +
+        "Leave out next to end it";
+      return { path, message };
+    }
+    if (within.includes(value)) {
+      const message =
+        `node "${value}" is inside another one: an edge may not enter a branch or body`;
+      return { path, message };
+    }
+    return { path, message: unknownName("node", value, names) };
+  });
+}

@@ -1,0 +1,210 @@
+/**
+ * Runs that no document describes: reading a site into documents, and making vectors anew. Each page
+ * and each document is a step, so a run that is interrupted goes on where it was.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { OrchestratorError, sentence, toOrchestratorError } from "../../errors.ts";
+import {
+  collectionName,
+  type Knowledge,
+  metadata,
+  type Visit,
+  type VisitPage,
+} from "../../knowledge/mod.ts";
+import type { Json, RunContext, RunFunction } from "../kernel/mod.ts";
+
+/** The longest for one page or one document, in milliseconds. */
+const TIMEOUT_MS = 120_000;
+/** Pages that a crawl knows of at most, visited ones included. */
+const MAX_KNOWN = 5_000;
+
+const crawlInput = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: "must be an http or https URL" }),
+  depth: z.int().min(0).max(10).default(1),
+  max_pages: z.int().min(1).max(500).default(20),
+  same_host: z.boolean().default(true),
+  collection: collectionName.optional(),
+  metadata: metadata.optional(),
+});
+
+/** What a crawl is asked for. */
+export type CrawlInput = z.infer<typeof crawlInput>;
+
+const reindexInput = z.strictObject({ collection: collectionName.optional() });
+
+/** The programs that are a part of this one. No pipeline can have a name such as theirs. */
+export interface BuiltInPrograms {
+  /**
+   * What a run is started with; nothing when there is no such program.
+   *
+   * @throws `validation_failed`
+   */
+  prepare(name: string, input: Json): { version: string } | undefined;
+  /** The program of a version; nothing when it is a document's. */
+  run(version: string): RunFunction | undefined;
+}
+
+interface BuiltInProgram {
+  name: string;
+  /** In place of the hash of a document; another one when old runs could not go on with it. */
+  version: string;
+  input: z.ZodType;
+  run: (ctx: RunContext, input: Json) => Promise<Json>;
+}
+
+/** Makes the built-in programs `documents/crawl` and `documents/reindex`. */
+export function createPrograms(
+  deps: { visit: VisitPage; knowledge: Pick<Knowledge, "stale" | "embed"> },
+): BuiltInPrograms {
+  const programs: BuiltInProgram[] = [
+    {
+      name: "documents/crawl",
+      version: "built-in/crawl/1",
+      input: crawlInput,
+      run: (ctx, input) => crawl(ctx, crawlInput.parse(input), deps.visit),
+    },
+    {
+      name: "documents/reindex",
+      version: "built-in/reindex/1",
+      input: reindexInput,
+      run: (ctx, input) => reindex(ctx, reindexInput.parse(input), deps.knowledge),
+    },
+  ];
+  return {
+    prepare(name, input) {
+      const program = programs.find((one) => one.name === name);
+      if (!program) return undefined;
+      check(program.input, input);
+      return { version: program.version };
+    },
+    run: (version) => programs.find((one) => one.version === version)?.run,
+  };
+}
+
+/** A page as the run's output tells of it. */
+type Page = Omit<Visit, "links" | "outcome"> & { outcome: Visit["outcome"] | "failed" };
+
+/** Page by page, those nearest to the first one first. */
+async function crawl(ctx: RunContext, input: CrawlInput, visit: VisitPage): Promise<Json> {
+  const { depth, max_pages, same_host, collection, metadata } = input;
+  const start = input.url.replace(/#.*$/s, "");
+  const host = same_host ? new URL(start).host : undefined;
+  const options = {
+    ...(host === undefined ? {} : { host }),
+    ...(collection === undefined ? {} : { collection }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+  const known = new Set([start]);
+  const queue = [{ url: start, level: 0 }];
+  const pages: Page[] = [];
+  for (let at = 0; at < queue.length && at < max_pages; at++) {
+    const { url, level } = queue[at]!;
+    const { links, ...page } = await visitPage(ctx, `page[${at}]`, { ...options, url }, visit);
+    if (at === 0 && page.outcome === "failed") throw failedAt(page);
+    pages.push(page);
+    known.add(page.url);
+    if (level === depth) continue;
+    for (const link of links) {
+      if (known.has(link) || known.size >= MAX_KNOWN) continue;
+      if (host !== undefined && new URL(link).host !== host) continue;
+      known.add(link);
+      queue.push({ url: link, level: level + 1 });
+    }
+  }
+  return summary(pages, queue.length - pages.length) as unknown as Json;
+}
+
+/** A page that cannot be had is told of; it does not stop the others. */
+async function visitPage(
+  ctx: RunContext,
+  key: string,
+  options: Parameters<VisitPage>[1],
+  visit: VisitPage,
+): Promise<Page & { links: string[] }> {
+  try {
+    const seen = await ctx.step(
+      key,
+      async ({ signal }) => await visit(ctx.run.tenant, options, signal) as unknown as Json,
+      { kind: "crawl", timeout_ms: TIMEOUT_MS },
+    );
+    return seen as unknown as Visit;
+  } catch (thrown) {
+    const error = toOrchestratorError(thrown);
+    if (error.kind === "cancelled" || error.code === "document_limit") throw error;
+    return { url: options.url, outcome: "failed", reason: error.message, links: [] };
+  }
+}
+
+function summary(pages: Page[], left: number) {
+  const count = (...outcomes: Page["outcome"][]) =>
+    pages.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  return {
+    stored: count("created", "replaced"),
+    unchanged: count("unchanged"),
+    skipped: count("skipped"),
+    failed: count("failed"),
+    /** Known, but over `max_pages`. */
+    not_visited: left,
+    pages,
+  };
+}
+
+function failedAt({ url, reason }: Page): OrchestratorError {
+  return new OrchestratorError(
+    "egress_failed",
+    `Cannot crawl ${url}: its first page: ${sentence(reason ?? "unknown")}`,
+  );
+}
+
+/** What there is to do for words: they are found in what is stored. */
+const WORDS_ONLY = {
+  documents: 0,
+  embedded: 0,
+  mode: "bm25",
+  reason: "EMBEDDING_MODEL is not set: there are no vectors, and documents are found by their " +
+    "words, as they are stored",
+};
+
+/** Document by document; one that is gone meanwhile is left out. */
+async function reindex(
+  ctx: RunContext,
+  { collection }: { collection?: string },
+  knowledge: Pick<Knowledge, "stale" | "embed">,
+): Promise<Json> {
+  const { tenant } = ctx.run;
+  const ids = await ctx.step("list", () => knowledge.stale(tenant, collection), {
+    kind: "reindex",
+  });
+  if (ids === null) return WORDS_ONLY;
+  let embedded = 0;
+  for (const [at, id] of ids.entries()) {
+    const done = await ctx.step(`document[${at}]`, async ({ signal }) => {
+      try {
+        await knowledge.embed(tenant, id, signal);
+        return true;
+      } catch (error) {
+        if (toOrchestratorError(error).code === "not_found") return false;
+        throw error;
+      }
+    }, { kind: "reindex", timeout_ms: 10 * TIMEOUT_MS });
+    if (done) embedded++;
+  }
+  return { documents: ids.length, embedded, mode: "hybrid" };
+}
+
+/** @throws `validation_failed` with a JSON pointer per problem */
+function check(schema: z.ZodType, input: Json): void {
+  const result = schema.safeParse(input);
+  if (result.success) return;
+  const issues = result.error.issues.map(({ path, message }) => ({
+    location: path.map((part) => `/${String(part)}`).join(""),
+    message,
+  }));
+  throw new OrchestratorError(
+    "validation_failed",
+    "Cannot start the run: its input does not fit. Mend what `errors` lists and send it again.",
+    { issues },
+  );
+}

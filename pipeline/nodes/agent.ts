@@ -1,0 +1,82 @@
+import * as z from "zod";
+import { OrchestratorError, sentence } from "../../errors.ts";
+import {
+  type AgentDeps,
+  type AgentProfile,
+  type ConversationMessage,
+  createAgent,
+  runAgent,
+} from "../agent/mod.ts";
+import type { Json, RunContext } from "../kernel/mod.ts";
+import type { Scope } from "../language/mod.ts";
+import { unknownName } from "../../json/mod.ts";
+import { compileInput, inputTemplate } from "./input.ts";
+import {
+  common,
+  type Limits,
+  next,
+  nextTarget,
+  type NodeKind,
+  stepLimits,
+  withInput,
+} from "./kind.ts";
+
+interface AgentNode extends Limits {
+  agent: string;
+  with?: unknown;
+  next?: string;
+}
+
+/** What agent nodes need: the loop's dependencies and the definition's agents and prompts. */
+export interface AgentEnv extends AgentDeps {
+  agents: Record<string, AgentProfile>;
+  prompts: Record<string, string>;
+}
+
+/** `agent: name` lets an agent work; its model and tool calls are steps. */
+export const agent: NodeKind<AgentNode, AgentEnv> = {
+  kind: "agent",
+  names: "agent",
+  schema: z.strictObject({
+    agent: z.string().describe("Name of a profile: agents/NAME.md."),
+    ...common,
+    ...withInput,
+    ...next,
+  }),
+  templates: inputTemplate,
+  targets: nextTarget,
+  compile(node, env) {
+    const profile = env.agents[node.agent];
+    if (!profile) {
+      const why = unknownName("agent", node.agent, Object.keys(env.agents));
+      throw new OrchestratorError(
+        "pipeline_invalid",
+        `Cannot run agent "${node.agent}": ${sentence(why)}`,
+      );
+    }
+    const prepared = createAgent(
+      profile,
+      profile.prompt === undefined ? undefined : env.prompts[profile.prompt],
+    );
+    const input = compileInput(node);
+    const options = stepLimits(node);
+    const run = async (ctx: RunContext, key: string, scope: Scope): Promise<Json> => {
+      const messages = conversation(scope.input);
+      const value = await input(scope) ?? null;
+      return runAgent(ctx, { key, agent: prepared, input: value, messages, ...options }, env);
+    };
+    return { run, next: () => node.next };
+  },
+};
+
+/** The messages of a chat request: `messages` of the run's input, as far as they are texts. */
+export function conversation(input: Json): ConversationMessage[] {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return [];
+  const messages: unknown = input.messages;
+  return Array.isArray(messages) ? messages.filter(isMessage) : [];
+}
+
+function isMessage(value: unknown): value is ConversationMessage {
+  const { role, content } = (value ?? {}) as Partial<ConversationMessage>;
+  return (role === "user" || role === "assistant") && typeof content === "string";
+}

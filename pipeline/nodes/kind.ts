@@ -1,0 +1,206 @@
+/**
+ * What a node kind is. A kind is one file in this folder plus one line in `mod.ts`: everything else
+ * (schema, validation, interpreter) works from this description.
+ *
+ * @module
+ */
+import * as z from "zod";
+import type { Json, RetryPolicy, RunContext, StepOptions } from "../kernel/mod.ts";
+import type { Scope, Walk } from "../language/mod.ts";
+import type { Path } from "../../json/mod.ts";
+
+/** A value with its place in the node. */
+export interface Placed<T> {
+  path: Path;
+  value: T;
+}
+
+/** Runs one visit under step key `key` and gives the node's output. */
+export type RunNode = (
+  ctx: RunContext,
+  key: string,
+  scope: Scope,
+  /** What the walk hands to nodes with graphs inside. */
+  walk?: Walk,
+) => Promise<Json>;
+
+/** A node that is ready to run. */
+export interface CompiledNode {
+  run: RunNode;
+  /** Which node comes after an output; nothing at the end. */
+  next(output: Json): string | undefined;
+}
+
+/** Nodes and edges: a pipeline's, or those inside a node. */
+export interface Graph {
+  start: string;
+  nodes: Record<string, Record<string, Json | undefined>>;
+  /** Template of the graph's output; without it: the last node's output. */
+  output?: Json;
+}
+
+/** What nodes with graphs inside need. */
+export interface GraphEnv {
+  /** The graphs inside the node, in the order of {@linkcode NodeKind.graphs}. */
+  graphs?: RunNode[];
+}
+
+/** A kind of node. `Env` is what its nodes need from outside. */
+export interface NodeKind<Node, Env> {
+  /** The field that tells the kind: `agent`, `task`, … */
+  readonly kind: string;
+  /** A strict object schema of the whole node. */
+  readonly schema: z.ZodObject;
+  /** What the value of the kind's field names, where it names something outside the document. */
+  readonly names?: "agent" | "task" | "pipeline" | "service";
+  /**
+   * For nodes that are more than one step, so that the walker tries them again and ends them in
+   * time. `group`: a visit is a group under its key. `wait`: only when it has a time limit, and what
+   * the node does has the key `KEY/KIND` then.
+   */
+  readonly composite?: "group" | "wait";
+  /** Its templates. */
+  templates(node: Node): Placed<unknown>[];
+  /** Where it leads; empty at the end. */
+  targets(node: Node): Placed<string>[];
+  /** The graphs inside it. */
+  graphs?(node: Node): PlacedGraph[];
+  /** Agents that it may let work: those that it names, or also all that take tasks of others. */
+  agents?(node: Node): { named: Placed<string>[]; all: boolean };
+  compile(node: Node, env: Env): CompiledNode;
+}
+
+/** A graph inside a node. */
+export interface PlacedGraph extends Placed<Graph> {
+  /** Names that its expressions may use besides those of the graph around it. */
+  variables?: string[];
+}
+
+/** Nodes inside a node. They are read one by one, kind by kind, for better messages. */
+export const anyNode = z.unknown().describe("A node.");
+
+/** Names of nodes, branches and variables. */
+export const nodeName = z.string().regex(
+  /^[A-Za-z][A-Za-z0-9_]*$/,
+  "a node's name is letters, digits and _, so that ${ nodes.name } works",
+);
+
+/** A graph inside a node. */
+export const graph = z.strictObject({
+  start: z.string().describe("The first node."),
+  nodes: z.record(nodeName, anyNode).describe("The nodes by name."),
+  output: z.unknown().optional().describe(
+    "The graph's output: any value with ${ expressions }. Without it: the last node's.",
+  ),
+});
+
+/** How many branches may fail. */
+export const tolerated = z.union([z.int().min(0).max(10_000), z.literal("all")], {
+  error: 'must be a number of branches, or "all"',
+}).optional().describe("Branches that may fail; their output is { error: { code, message } }.");
+
+const seconds = z.number().min(0).max(86_400 * 365);
+const errors = z.array(
+  z.string().regex(/^[a-z][a-z0-9_]*$/, "a code is lower-case letters, digits and _"),
+).min(1);
+
+const retryPolicy = z.strictObject({
+  errors: errors.optional().describe(
+    'Codes of the errors that are tried again; "all" for every one. Without it: those that may pass.',
+  ),
+  max_attempts: z.int().min(1).max(100).optional()
+    .describe("Attempts in all, the first included."),
+  interval_seconds: seconds.optional().describe("Pause before the second attempt."),
+  backoff_rate: z.number().min(1).max(100).optional().describe("Factor between pauses."),
+  max_delay_seconds: seconds.optional().describe("Longest pause."),
+  jitter: z.enum(["full", "none"]).optional()
+    .describe("full: a random part of the computed pause. none: exactly that pause."),
+}).meta({ id: "retry" });
+
+/** How often and how long a node may try. */
+export const limits = {
+  retry: z.union([retryPolicy, z.array(retryPolicy).min(1)], {
+    error: "must be a policy or a list of policies",
+  }).optional().describe(
+    "Trying again. Of several, the first one that is meant for an error counts.",
+  ),
+  timeout_seconds: z.number().positive().max(86_400 * 365).optional().describe(
+    "Longest time: of one attempt, or of all that a node with steps of its own does.",
+  ),
+};
+
+/** Fields of every node. */
+export const common = {
+  description: z.string().optional().describe("What this node is for."),
+  ...limits,
+  catch: z.array(
+    z.strictObject({
+      errors: errors.describe('Codes of the errors; "all" for every one.'),
+      next: z.string().describe("The node that comes next then."),
+    }).meta({ id: "catch" }),
+  ).min(1).optional().describe(
+    "Where to go on after an error. The node's output is { error: { code, message } } then.",
+  ),
+  cache: z.strictObject({
+    ttl_seconds: seconds.describe("How long an output may be used again."),
+    key: z.string().optional().describe("What the output depends on. Without it: the node's with."),
+  }).meta({ id: "cache" }).optional().describe("Using an output of an earlier run again."),
+  on_fail: z.array(z.string()).min(1).optional().describe(
+    "Nodes that put right what this one did, when the run fails.",
+  ),
+  on_cancel: z.array(z.string()).min(1).optional().describe(
+    "Nodes that put right what this one did, when the run is cancelled.",
+  ),
+};
+
+/** The edge of every node that leads to one place. */
+export const next = {
+  next: z.string().optional().describe("The node that comes next. Without it the run ends here."),
+};
+
+/** The input of nodes that take one. */
+export const withInput = {
+  with: z.unknown().optional().describe(
+    "The node's input: any value with ${ expressions }. Without it: the fields of the run's input and the outputs of the nodes so far, by name.",
+  ),
+};
+
+/** What {@linkcode limits} holds once read. */
+export interface Limits {
+  retry?: z.infer<typeof limits.retry>;
+  timeout_seconds?: number;
+}
+
+/** What {@linkcode common} holds once read. */
+export interface Policies extends Limits {
+  catch?: { errors: string[]; next: string }[];
+  cache?: { ttl_seconds: number; key?: string };
+  on_fail?: string[];
+  on_cancel?: string[];
+}
+
+/** The limits of a node as options of a step; absent ones are left to the kernel's defaults. */
+export function stepLimits(node: Limits): Pick<StepOptions, "retry" | "timeout_ms"> {
+  const { retry, timeout_seconds } = node;
+  return {
+    ...(retry ? { retry: Array.isArray(retry) ? retry.map(kernelRetry) : kernelRetry(retry) } : {}),
+    ...(timeout_seconds === undefined ? {} : { timeout_ms: timeout_seconds * 1_000 }),
+  };
+}
+
+function kernelRetry(retry: z.infer<typeof retryPolicy>): Partial<RetryPolicy> {
+  const { errors, max_attempts, interval_seconds, backoff_rate, max_delay_seconds, jitter } = retry;
+  return {
+    ...(errors ? { errors } : {}),
+    ...(max_attempts === undefined ? {} : { max_attempts }),
+    ...(interval_seconds === undefined ? {} : { interval_ms: interval_seconds * 1_000 }),
+    ...(backoff_rate === undefined ? {} : { backoff_rate }),
+    ...(max_delay_seconds === undefined ? {} : { max_delay_ms: max_delay_seconds * 1_000 }),
+    ...(jitter === undefined ? {} : { jitter }),
+  };
+}
+
+/** The edge of a node with one `next`, as {@linkcode NodeKind.targets} gives it. */
+export function nextTarget(node: { next?: string }): Placed<string>[] {
+  return node.next === undefined ? [] : [{ path: ["next"], value: node.next }];
+}

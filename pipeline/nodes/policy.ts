@@ -1,0 +1,85 @@
+/**
+ * What nodes say of trying again, of time limits and of errors, for every kind alike.
+ *
+ * Nodes that are one step leave tries and time to the kernel. For the others a visit `name` is tried
+ * again as `name~2`, after the wait `name~2/pause`; a time limit makes it a group. What a node has
+ * recorded decides all of it, so a replay goes the same way.
+ *
+ * @module
+ */
+import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import { type Json, retryDelay, type RunContext, type StepOptions } from "../kernel/mod.ts";
+import { type Limits, type NodeKind, type Policies, type RunNode, stepLimits } from "./kind.ts";
+
+/** Puts a node's limits around its run. Gives `run` itself when the kernel does all of it. */
+export function limited(
+  node: Limits,
+  kind: Pick<NodeKind<never, never>, "kind" | "composite">,
+  run: RunNode,
+): RunNode {
+  if (!kind.composite) return run;
+  const { retry, timeout_ms } = stepLimits(node);
+  const hasGroup = kind.composite === "group" || timeout_ms !== undefined;
+  const visit = hasGroup ? grouped(run, kind, timeout_ms) : run;
+  return retry ? retried(visit, retry) : visit;
+}
+
+function grouped(
+  run: RunNode,
+  { kind, composite }: Pick<NodeKind<never, never>, "kind" | "composite">,
+  timeout_ms: number | undefined,
+): RunNode {
+  const inner = composite === "group" ? "" : `/${kind}`;
+  const options = { kind, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
+  return (ctx, key, scope, walk) =>
+    ctx.group(key, (within) => run(within, key + inner, scope, walk), options);
+}
+
+function retried(run: RunNode, retry: StepOptions["retry"]): RunNode {
+  return async (ctx, key, scope, walk) => {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await run(ctx, attempt === 1 ? key : `${key}~${attempt}`, scope, walk);
+      } catch (thrown) {
+        const error = failureOf(ctx, thrown);
+        // The longest pause, not a random one: this code runs again on a replay.
+        const pause = error && retryDelay(retry, attempt, error, () => 1);
+        if (pause === undefined) throw thrown;
+        await ctx.wait(`${key}~${attempt + 1}/pause`, { kind: "pause", timeout_ms: pause });
+      }
+    }
+  };
+}
+
+/** Where a node's `catch` leads after an error, and the node's output. Throws what it does not catch. */
+export function caught(
+  ctx: RunContext,
+  ways: NonNullable<Policies["catch"]>,
+  thrown: unknown,
+): { output: Json; next: string } {
+  const error = failureOf(ctx, thrown);
+  const way = error && ways.find(({ errors }) => isMeant(errors, error));
+  if (!way) throw thrown;
+  const { code, message, issues } = error;
+  return {
+    output: { error: { code, message, ...(issues ? { issues: issues as unknown as Json } : {}) } },
+    next: way.next,
+  };
+}
+
+/**
+ * An error that belongs to the pipeline. Nothing when the branch was stopped or nothing can be
+ * recorded. A cancelled run that is replayed still takes the ways that it took, so an error counts
+ * for what it is, not for the state of the branch.
+ */
+export function failureOf(ctx: RunContext, thrown: unknown): OrchestratorError | undefined {
+  const error = toOrchestratorError(thrown);
+  const isForeign = thrown === ctx.signal.reason || error.kind === "cancelled" ||
+    error.code === "store_unavailable";
+  return isForeign ? undefined : error;
+}
+
+/** A spent budget is spent for what comes next, too: only those who name it catch it. */
+function isMeant(errors: string[], { code }: OrchestratorError): boolean {
+  return errors.includes(code) || (errors.includes("all") && code !== "budget_exceeded");
+}

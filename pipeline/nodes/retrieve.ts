@@ -1,0 +1,96 @@
+import * as z from "zod";
+import { OrchestratorError, sentence } from "../../errors.ts";
+import {
+  MAX_RESULTS,
+  type SearchAnswer,
+  type SearchRequest,
+  searchRequest,
+  type SearchResult,
+} from "../../knowledge/mod.ts";
+import { compileTemplate } from "../language/mod.ts";
+import type { Json } from "../kernel/mod.ts";
+import { taint } from "../calls/mod.ts";
+import { common, type Limits, next, nextTarget, type NodeKind, stepLimits } from "./kind.ts";
+
+interface RetrieveNode extends Limits {
+  retrieve: { query: unknown; collection?: unknown; limit?: unknown; filter?: unknown };
+  next?: string;
+}
+
+/** Finds passages of a tenant's documents. */
+export type Search = (
+  tenant: string,
+  request: SearchRequest,
+  signal: AbortSignal,
+) => Promise<SearchAnswer>;
+
+/** What retrieve nodes need. */
+export interface RetrieveEnv {
+  /** Without it there are no documents. */
+  search?: Search;
+}
+
+const DEFAULT_LIMIT = 6;
+
+/** `retrieve:` finds passages of documents as one step; they fit an agent's `documents`. */
+export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
+  kind: "retrieve",
+  schema: z.strictObject({
+    retrieve: z.strictObject({
+      query: z.string().min(1).describe("What to look for; may hold ${ expressions }."),
+      collection: z.string().optional()
+        .describe("Where to look. Default: the collection `default`."),
+      limit: z.union([z.int().min(1).max(MAX_RESULTS), z.string()]).optional()
+        .describe(`Passages at most, 1 to ${MAX_RESULTS}. Default ${DEFAULT_LIMIT}.`),
+      filter: z.unknown().optional().describe(
+        "Conditions on documents' metadata: { field: value } or { field: { gte, lte, in } }.",
+      ),
+    }),
+    ...common,
+    ...next,
+  }),
+  templates: ({ retrieve }) =>
+    Object.entries(retrieve).map(([name, value]) => ({ path: ["retrieve", name], value })),
+  targets: nextTarget,
+  compile(node, { search }) {
+    const evaluate = compileTemplate(node.retrieve as Json);
+    const options = { kind: "retrieve", effect: "none" as const, ...stepLimits(node) };
+    return {
+      async run(ctx, key, scope) {
+        const found = await ctx.step(key, async ({ signal }) => {
+          if (!search) throw failed("there are no documents here");
+          const request = toRequest(await evaluate(scope));
+          return toOutput(await search(ctx.run.tenant, request, signal));
+        }, options);
+        // Documents may hold instructions of whoever wrote them.
+        taint(ctx);
+        return found;
+      },
+      next: () => node.next,
+    };
+  },
+};
+
+/** What was found, each passage in the form of a document with where it is. */
+function toOutput({ results, ...rest }: SearchAnswer): Json {
+  return { passages: results.map(toPassage), ...rest } as unknown as Json;
+}
+
+function toPassage({ document, ...passage }: SearchResult) {
+  return { ...passage, title: document.title, url: document.url, document: document.id };
+}
+
+/** Checked here because its values are computed. @throws `expression_failed` */
+function toRequest(value: Json | undefined): SearchRequest {
+  const read = searchRequest.safeParse(value);
+  if (read.success) return { limit: DEFAULT_LIMIT, ...read.data };
+  const [issue] = read.error.issues;
+  throw failed(`its ${issue?.path.join(".") || "value"}: ${issue?.message}`);
+}
+
+function failed(why: string): OrchestratorError {
+  return new OrchestratorError(
+    "expression_failed",
+    `Cannot retrieve passages: ${sentence(why)} Mend the node.`,
+  );
+}

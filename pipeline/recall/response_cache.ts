@@ -1,0 +1,161 @@
+/**
+ * Answers that are given again: the whole response of a turn, for requests that would come to the same
+ * one. Off unless a time to live is configured or the pipeline names one.
+ *
+ * 1. A response is known by a hash of everything it depends on: tenant, the pipeline's version, the
+ *    input, what the conversation and the memory hold, the documents, the installed pipelines and
+ *    tools, the models.
+ * 2. Only responses of runs that did nothing outside are kept: their journal, and those of runs within
+ *    them, show model calls and reading tools only.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { canonicalJson, type Json } from "../../json/mod.ts";
+import type { Conversations, Memory } from "../../knowledge/mod.ts";
+import { keys, type Store } from "../../store/mod.ts";
+import type { NodeCache } from "../walk/mod.ts";
+import type { Engine, JournalEvent } from "../kernel/mod.ts";
+import type { Tools } from "../calls/mod.ts";
+
+/** What a response depends on. */
+export interface ResponseQuestion {
+  tenant: string;
+  pipeline: string;
+  version: string;
+  input: Json;
+  conversation_id?: string;
+  user_id?: string;
+  /** Who asks: tools may answer by who that is. */
+  actor: string;
+}
+
+/** The cache of responses. */
+export interface ResponseCache {
+  /** How long responses of a pipeline are kept, in milliseconds; 0: not at all. */
+  ttl(own_seconds?: number): number;
+  hash(question: ResponseQuestion): Promise<string>;
+  get(tenant: string, hash: string): Promise<Json | undefined>;
+  /** Keeps a response, unless its run did something outside. @returns whether it did */
+  keep(
+    run: { tenant: string; id: string },
+    hash: string,
+    response: Json,
+    ttl: number,
+  ): Promise<boolean>;
+  /** Adds the exchange of a turn that was answered from here to its conversation. */
+  remember(
+    tenant: string,
+    turn: { conversation_id: string; user: string; assistant: string; answered_by: string },
+  ): Promise<void>;
+}
+
+/** What the cache needs. */
+export interface ResponseCacheDeps {
+  store: Pick<Store, "commit" | "kv">;
+  cache: NodeCache;
+  conversations: Pick<Conversations, "head" | "summary" | "exchangeMutation">;
+  memory: Pick<Memory, "list">;
+  engine: Pick<Engine, "journal">;
+  tools: Pick<Tools, "describe">;
+  /** Versions of the installed pipelines, by name. */
+  pipelines(tenant: string): Promise<Json>;
+  /** Which models answer. */
+  models: Json;
+  /** For pipelines that say nothing, in milliseconds. */
+  ttl_ms: number;
+  newId(): string;
+}
+
+/** Larger responses are not kept. */
+const MAX_CHARS = 1_000_000;
+/** Runs within runs that are looked at. */
+const MAX_RUNS = 50;
+
+/** Makes the cache of responses. */
+export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
+  const { store, cache, conversations, memory, engine, tools } = deps;
+  const documents = async (tenant: string) => {
+    const stamps: string[] = [];
+    for await (const { versionstamp } of store.kv.list({ prefix: keys.collections(tenant) })) {
+      stamps.push(versionstamp);
+    }
+    return stamps;
+  };
+  return {
+    ttl: (own) => own === undefined ? deps.ttl_ms : own * 1_000,
+    async hash({ tenant, conversation_id, user_id, ...question }) {
+      const [head, summary, facts, stamps, pipelines, offered] = await Promise.all([
+        conversation_id === undefined ? null : conversations.head(tenant, conversation_id),
+        conversation_id === undefined ? null : conversations.summary(tenant, conversation_id),
+        user_id === undefined ? [] : memory.list(tenant, user_id),
+        documents(tenant),
+        deps.pipelines(tenant),
+        tools.describe(tenant, ["*"]),
+      ]);
+      const said = head ? [conversation_id, head.last_run, summary?.upto ?? null] : null;
+      const known = facts.map(({ id, text }) => [id, text]);
+      const all = [tenant, question, said, known, stamps, pipelines, offered, deps.models];
+      return createHash("sha256").update(canonicalJson(all)).digest("hex");
+    },
+    get: (tenant, hash) => cache.get(tenant, hash),
+    async keep({ tenant, id }, hash, response, ttl) {
+      if (JSON.stringify(response).length > MAX_CHARS) return false;
+      if (!await onlyReads({ engine, tools }, tenant, [id])) return false;
+      return await store.commit(cache.put(tenant, hash, response, cache.now() + ttl)) !== null;
+    },
+    async remember(tenant, { conversation_id, user, assistant, answered_by }) {
+      const before = await conversations.head(tenant, conversation_id);
+      const at = new Date(cache.now()).toISOString();
+      const exchange = { user, assistant, at, answered_by };
+      const run = `run_${deps.newId()}`;
+      const mutations = conversations.exchangeMutation(
+        tenant,
+        conversation_id,
+        run,
+        exchange,
+        before?.last_run,
+      );
+      await store.commit({ checks: [], mutations });
+    },
+  };
+}
+
+/** True when runs, and those within them, called models and reading tools only. */
+async function onlyReads(
+  deps: Pick<ResponseCacheDeps, "engine" | "tools">,
+  tenant: string,
+  runs: string[],
+): Promise<boolean> {
+  for (let at = 0; at < runs.length; at++) {
+    if (at >= MAX_RUNS) return false;
+    for (const event of await deps.engine.journal(tenant, runs[at]!)) {
+      if (event.type === "step.started" && event.child !== undefined) runs.push(event.child);
+      else if (!await isHarmless(event, deps.tools, tenant)) return false;
+    }
+  }
+  return true;
+}
+
+/** Steps without an effect have no `step.started`; a wait is for people, signals or time. */
+async function isHarmless(
+  event: JournalEvent,
+  tools: Pick<Tools, "describe">,
+  tenant: string,
+): Promise<boolean> {
+  switch (event.type) {
+    case "step.started":
+      return event.kind === "model" || event.kind === "tool" ||
+        (event.passive === true && event.kind !== "wait" && event.kind !== "approval");
+    case "tool.called": {
+      const [tool] = await tools.describe(tenant, [event.tool]);
+      return tool?.capability === "compute" || tool?.capability === "read";
+    }
+    case "signal.received":
+      return event.name.startsWith("child/");
+    case "approval.requested":
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,40 @@
+import { toOrchestratorError } from "../../errors.ts";
+import type { Engine, Json, StartRequest } from "../kernel/mod.ts";
+import type { RememberDeps } from "./remember.ts";
+
+/** What starting summaries needs. */
+export interface StartSummaryDeps {
+  prepare(
+    name: string,
+    input: Json,
+  ): Promise<Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">>;
+  engine(): Pick<Engine, "start">;
+  log: { warn(message: string, fields?: Record<string, unknown>): void };
+}
+
+/** The pipeline that summarizes. */
+const PIPELINE = "summarize";
+
+/**
+ * Starts runs of the pipeline `summarize`, each once, whatever happens to the turn that asks. A turn
+ * does not fail because its summary cannot be started: a later one asks again.
+ */
+export function createSummaries(deps: StartSummaryDeps): RememberDeps["summarize"] {
+  return async ({ tenant, started_by }, { conversation_id, upto }) => {
+    try {
+      const input = { conversation_id, upto };
+      await deps.engine().start({
+        tenant,
+        pipeline: PIPELINE,
+        ...await deps.prepare(PIPELINE, input),
+        input,
+        idempotency: { key: `${PIPELINE}/${conversation_id}/${upto}`, fingerprint: upto },
+        ...(started_by === undefined ? {} : { started_by }),
+      });
+    } catch (thrown) {
+      const { code, message } = toOrchestratorError(thrown);
+      if (code === "idempotency_in_flight") return;
+      deps.log.warn("a conversation was not summarized", { conversation_id, code, message });
+    }
+  };
+}

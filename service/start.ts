@@ -1,0 +1,71 @@
+/** From what a client asks to what the engine is asked to start. @module */
+import { toOrchestratorError } from "../errors.ts";
+import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
+import type { CatalogPort } from "./ports.ts";
+import type { Caller } from "../guard/mod.ts";
+
+/** A run that a client asks for. */
+export interface AskedRun {
+  pipeline: string;
+  input: Json;
+  /** As the client gave it; runs of one conversation take turns. */
+  conversation_id?: string;
+  priority?: number;
+  budget?: RunBudget;
+  /** What to do while another run of the conversation goes on; default `enqueue`. */
+  on_busy?: Concurrency["on_busy"];
+  idempotency?: StartRequest["idempotency"];
+}
+
+/**
+ * What the engine is asked to start. The request's priority wins over the pipeline's, of two budgets
+ * the smaller limits hold, and a pipeline's own concurrency replaces that of the conversation.
+ *
+ * @throws as {@linkcode CatalogPort.prepare}
+ */
+export async function startRequest(
+  catalog: CatalogPort,
+  { tenant, actor: started_by }: Caller,
+  asked: AskedRun,
+): Promise<StartRequest> {
+  const { pipeline, input, conversation_id, on_busy = "enqueue", idempotency } = asked;
+  const { version, ...own } = await catalog.prepare(pipeline, input);
+  const priority = asked.priority ?? own.priority;
+  const budget = tighter(own.budget, asked.budget);
+  const concurrency = own.concurrency ??
+    (conversation_id === undefined
+      ? undefined
+      : { key: `conversation/${conversation_id}`, limit: 1, on_busy });
+  return {
+    tenant,
+    pipeline,
+    version,
+    input,
+    started_by,
+    ...(conversation_id === undefined ? {} : { conversation_id }),
+    ...(idempotency ? { idempotency } : {}),
+    ...(priority === undefined ? {} : { priority }),
+    ...(budget ? { budget } : {}),
+    ...(concurrency ? { concurrency } : {}),
+  };
+}
+
+const LIMITS: (keyof Budget)[] = ["tokens", "cost_usd", "steps", "seconds"];
+
+/** The smaller limits of two budgets; the pipeline says what happens when one is exceeded. */
+function tighter(own?: RunBudget, asked?: RunBudget): RunBudget | undefined {
+  if (!own || !asked) return own ?? asked;
+  const budget: RunBudget = { ...asked, ...own };
+  for (const name of LIMITS) {
+    const [a, b] = [own[name], asked[name]];
+    if (a !== undefined && b !== undefined) budget[name] = Math.min(a, b);
+  }
+  return budget;
+}
+
+/** A repeated start has its answer, however far the run has come. Throws what is no repetition. */
+export function underWay(thrown: unknown): { id: string; replayed: true } {
+  const { code, details } = toOrchestratorError(thrown);
+  if (code !== "idempotency_in_flight" || typeof details?.run_id !== "string") throw thrown;
+  return { id: details.run_id, replayed: true };
+}

@@ -1,0 +1,65 @@
+import {
+  type Engine,
+  isTerminal,
+  type JournalEvent,
+  type RunEvent,
+  type RunListener,
+  type RunRecord,
+} from "../pipeline/kernel/mod.ts";
+import { replayAndFollow, type Sink } from "./replay.ts";
+import { isResponseEvent } from "./response.ts";
+import { watchWaiting } from "./waiting.ts";
+
+/** For turns that nobody watches. */
+const NOWHERE: Sink = {
+  signal: new AbortController().signal,
+  listener: () => {},
+  room: () => Promise.resolve(),
+};
+
+/** Passes events on, each once, and keeps those that the answer is made of. */
+export interface Transcript {
+  readonly events: JournalEvent[];
+  readonly listener: RunListener;
+  /** Resolves when the run comes to wait for somebody; see {@linkcode watchWaiting}. */
+  readonly waits: Promise<void>;
+  /** A replayed run ended before anybody listened: its events come from the journal. */
+  catchUp(engine: Engine, run: RunRecord): Promise<void>;
+}
+
+/**
+ * Starts a transcript; give its listener to the engine.
+ *
+ * @param keeps which events it keeps
+ */
+export function createTranscript(
+  sink: Sink = NOWHERE,
+  keeps: (event: JournalEvent) => boolean = isResponseEvent,
+): Transcript {
+  const events: JournalEvent[] = [];
+  const waits = Promise.withResolvers<void>();
+  const watch = watchWaiting(waits.resolve);
+  let last_seq = 0;
+  let ended = false;
+  const listen = (event: RunEvent, json: string) => {
+    if ("seq" in event) {
+      if (event.seq <= last_seq) return;
+      last_seq = event.seq;
+      ended = isTerminal(event);
+      watch(event);
+      if (keeps(event)) events.push(event);
+    }
+    sink.listener(event, json);
+  };
+  const listener: RunListener = sink === NOWHERE
+    ? Object.assign(listen, { journal_only: true as const })
+    : listen;
+  return {
+    events,
+    listener,
+    waits: waits.promise,
+    async catchUp(engine, run) {
+      if (!ended) await replayAndFollow(engine, run, last_seq, { ...sink, listener });
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * One turn of a conversation, the same for HTTP, SSE and WebSocket: a request becomes a run, its
+ * events go to whoever listens, its end becomes the unified response.
+ *
+ * @module
+ */
+import { fromErrorJson } from "../errors.ts";
+import type { Json, RunRecord, RunResult, StartRequest } from "../pipeline/kernel/mod.ts";
+import type { ServiceDeps } from "./ports.ts";
+import type { Caller } from "../guard/mod.ts";
+import type { Sink } from "./replay.ts";
+import { type ChatResponse, unifiedResponse } from "./response.ts";
+import type { ChatRequest } from "./requests.ts";
+import { startRequest } from "./start.ts";
+import { createTranscript } from "./transcript.ts";
+
+/** Optional parts of {@linkcode startTurn}. */
+export interface TurnOptions {
+  idempotency?: StartRequest["idempotency"];
+  /** Gets every event of the run once and in order. */
+  sink?: Sink;
+}
+
+/** A turn whose run is on disk. */
+export interface Turn {
+  run: RunRecord;
+  replayed: boolean;
+  /** Resolves when the run comes to wait for somebody. */
+  readonly waits: Promise<void>;
+  /** The unified response, once the run has ended and the sink has got (or left) all events. */
+  complete(): Promise<ChatResponse>;
+}
+
+type TurnDeps = Pick<ServiceDeps, "engine" | "catalog" | "newId">;
+
+/**
+ * Starts the run of a chat request.
+ *
+ * @throws `not_found` (no such pipeline), `validation_failed`, and what {@linkcode Engine.start} throws
+ */
+export async function startTurn(
+  deps: TurnDeps,
+  caller: Caller,
+  request: ChatRequest,
+  options: TurnOptions = {},
+): Promise<Turn> {
+  const { conversation_id, priority, budget, on_busy } = request;
+  const { pipeline, input } = askedTurn(request);
+  const { idempotency, sink } = options;
+  const start = await startRequest(deps.catalog, caller, {
+    pipeline,
+    input,
+    conversation_id,
+    priority,
+    budget,
+    on_busy,
+    idempotency,
+  });
+  const transcript = createTranscript(sink);
+  const started = await deps.engine.start(
+    { ...start, conversation_id: conversation_id ?? deps.newId("conv") },
+    transcript.listener,
+  );
+  return {
+    run: started.run,
+    replayed: started.replayed,
+    waits: transcript.waits,
+    async complete() {
+      leaveIfStopping(await started.result);
+      await transcript.catchUp(deps.engine, started.run);
+      return unifiedResponse(started.run, transcript.events);
+    },
+  };
+}
+
+/** @throws `shutting_down`: the run is on disk and goes on after the restart, its answer is not here */
+export function leaveIfStopping(result: RunResult): void {
+  if (result.status === "failed" && result.error.code === "shutting_down") {
+    throw fromErrorJson(result.error);
+  }
+}
+
+/** Which pipeline a request runs with which input. */
+export function askedTurn(request: ChatRequest): { pipeline: string; input: Json } {
+  const pipeline = request.pipeline ?? (request.messages ? "compose" : "assistant");
+  return { pipeline, input: turnInput(request) };
+}
+
+function turnInput(request: ChatRequest): Json {
+  const { context, documents, user_id, metadata, prompt } = request;
+  const messages = request.messages ?? [{ role: "user" as const, content: prompt! }];
+  return {
+    messages: messages as unknown as Json,
+    ...(context ? { context: context as Json } : {}),
+    ...(documents ? { documents: documents as Json } : {}),
+    ...(user_id ? { user_id } : {}),
+    ...(metadata ? { metadata: metadata as Json } : {}),
+  };
+}

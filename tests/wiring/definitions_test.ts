@@ -1,0 +1,195 @@
+import { expect } from "expect";
+import { dirname, join } from "node:path";
+import { type Config, type Env, readConfig } from "../../config.ts";
+import { createOrchestrator } from "../../orchestrator.ts";
+import { definitionFindings, tellIssues } from "../../wiring/definitions.ts";
+import { expectedTools } from "../../wiring/tools.ts";
+import { createLogger } from "../../telemetry/log.ts";
+
+/** A home folder with these files; it is removed afterwards. */
+async function inHome(
+  files: Record<string, string>,
+  use: (home: string, config: Config) => Promise<void>,
+  env: Env = {},
+): Promise<void> {
+  const home = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) await write(join(home, name), text);
+    await use(home, readConfig({ ORCHESTRATOR_HOME: home, ...env }));
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, text);
+}
+
+const GOOD = "name: oops\nversion: 1\nstart: a\nnodes:\n  a: { transform: 1 }\n";
+
+Deno.test("tellIssues() warns once of each file that cannot be used, again after a reload", () =>
+  inHome({
+    "pipelines/oops.yaml": GOOD.replace("start", "strat"),
+    "pipelines/yaml.yaml": "name: [\n",
+    "agents/bad.md": "no front matter",
+    "agents/good.md": "---\n---\nYou are good.\n",
+  }, async (home, config) => {
+    const lines: Record<string, string>[] = [];
+    const write = (text: string) =>
+      lines.push(...text.trimEnd().split("\n").map((line) => JSON.parse(line)));
+    const log = createLogger({ level: "warn", format: "json", write });
+    const { catalog, close } = await createOrchestrator({ config, log });
+    try {
+      await tellIssues(catalog, config, log);
+      log.flush();
+      expect(lines.map(({ message, file }) => [message, file])).toEqual(
+        ["pipelines/oops.yaml", "pipelines/yaml.yaml", "agents/bad.md"]
+          .map((file) => ["a definition cannot be used", join(home, file)]),
+      );
+      expect(lines[0]!.issue).toContain('the field "start" is missing');
+      expect(lines[2]!.issue).toContain("line 1: the file must begin with front matter");
+      lines.length = 0;
+      await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
+      catalog.reload();
+      await tellIssues(catalog, config, log);
+      log.flush();
+      expect(lines.map(({ file }) => file!.slice(home.length + 1)))
+        .toEqual(["pipelines/yaml.yaml", "agents/bad.md"]);
+    } finally {
+      await close();
+    }
+  }));
+
+const UNREAD = {
+  "pipelines/ok.yml": GOOD,
+  "pipelines/Loop.yaml": GOOD,
+  "pipelines/.keep": "",
+  "pipelines/more/own.yaml": GOOD,
+  "agents/README.md": "About them.",
+  "prompts/My prompt.txt": "Hello",
+};
+const REASONS = [
+  ["pipelines/Loop.yaml", "is not read because of its name: rename it to loop.yaml"],
+  ["pipelines/more", "is not read: only regular files directly in this folder are"],
+  ["pipelines/ok.yml", "is not read because of its name: rename it to ok.yaml"],
+  ["prompts/My prompt.txt", "is not read because of its name: rename it to my_prompt.md"],
+];
+
+Deno.test("definitionFindings() warns of files that are not read, tellIssues() too", () =>
+  inHome(UNREAD, async (home, config) => {
+    const { problems, warnings } = await definitionFindings(config);
+    expect(problems).toEqual([]);
+    expect(warnings.map(({ location, message }) => [location.slice(home.length + 1), message]))
+      .toEqual(REASONS);
+    const told: unknown[] = [];
+    const log = createLogger({ level: "warn", format: "json", write: (text) => told.push(text) });
+    const list = () => Promise.resolve({ pipelines: [], agents: [], prompts: [] });
+    await tellIssues({ list }, config, log);
+    log.flush();
+    for (const [file, reason] of REASONS) {
+      expect(told.join()).toContain(`/${file}","issue":"${reason}`);
+    }
+  }));
+
+const agent = (...lines: string[]) => `---\n${lines.join("\n")}\n---\nYou help.\n`;
+
+/** The warnings for `agents/a.md` with this front matter. */
+async function warned(lines: string[], env: Env = {}, files: Record<string, string> = {}) {
+  let found: string[][] = [];
+  await inHome({ "agents/a.md": agent(...lines), ...files }, async (home, config) => {
+    const { problems, warnings } = await definitionFindings(config);
+    expect(problems).toEqual([]);
+    found = warnings.map(({ location, message }) => [location.slice(home.length + 1), message]);
+  }, env);
+  return found;
+}
+
+Deno.test("definitionFindings() warns of misspelt tools and fields of an agent", async () => {
+  const goes = "Unless it is registered over the API, the agent goes without it";
+  expect(await warned(["capabilties: [x]", "temperatur: 1", "color: red", "hooks: {}"])).toEqual([
+    [
+      "agents/a.md, line 2, capabilties",
+      'is not read: is "capabilities" meant? Rename or remove it',
+    ],
+    ["agents/a.md, line 3, temperatur", 'is not read: is "temperature" meant? Rename or remove it'],
+  ]);
+  expect(await warned(["tools:", "  - dataset", "  - serch_documents"])).toEqual([[
+    "agents/a.md, line 4, tools[1]",
+    `unknown tool "serch_documents"; did you mean "search_documents"? ${goes}`,
+  ]]);
+  const [[place, message] = []] = await warned(["tools: dataset, weather"]);
+  expect(place).toBe("agents/a.md, line 2, tools");
+  expect(message).toContain('unknown tool "weather"; known are: search_documents, dataset,');
+});
+
+Deno.test("definitionFindings() finds agents whose model has no provider", async () => {
+  const problems = async (model: string, env: Env = {}) => {
+    let found: string[] = [];
+    await inHome({ "agents/a.md": agent(`model: ${model}`) }, async (_home, config) => {
+      found = (await definitionFindings(config)).problems.map(({ location, message }) =>
+        `${location.split("/").at(-1)} ${message}`
+      );
+      expect((await definitionFindings(config, { models: false })).problems).toEqual([]);
+    }, env);
+    return found;
+  };
+  const key = { OPENAI_API_KEY: "k" };
+  const [problem] = await problems("anthropic/claude-x", key);
+  expect(problem).toContain('a.md, line 2, model Cannot use the model "anthropic/claude-x"');
+  expect(problem).toContain("Set ANTHROPIC_API_KEY");
+  expect((await problems("opnai/gpt-5")).length).toBe(1);
+  expect((await problems("gpt-5")).length).toBe(1);
+  for (const model of ["openai/gpt-5", "gpt-5", "offline", "inherit"]) {
+    expect(await problems(model, key)).toEqual([]);
+  }
+});
+
+Deno.test("definitionFindings() knows tools of files, agents and data, and asks no server", async () => {
+  const tools = (...names: string[]) => [`tools: [${names.map((name) => `"${name}"`)}]`];
+  const env = {
+    MCP_SERVERS: '[{"name":"shop","url":"https://shop.example.com/mcp"}]',
+    EXTERNAL_AGENTS: '[{"name":"ann","url":"https://ann.example.com"}]',
+    DATASOURCE_BASE_URL: "https://data.example.com",
+  };
+  const own = {
+    "tools/own.yaml": "{name: own, description: Own., http: {url: https://a.example}}",
+  };
+  const named = tools("own", "agent_ann", "external_agent", "datasource", "shop_buy", "any_*");
+  expect(await warned(named, env, own)).toEqual([]);
+  const api = { "tools/api.yaml": "openapi: [{ document: https://api.example.com/o.json }]" };
+  expect(await warned(tools("anything"), {}, api)).toEqual([]);
+  expect((await warned(tools("datset"), {}, api)).length).toBe(1);
+});
+
+Deno.test("expectedTools() names the tools that a service has", () =>
+  inHome({}, async (_home, config) => {
+    const log = createLogger({ level: "error", format: "json", write: () => {} });
+    const { app, close } = await createOrchestrator({ config, log });
+    try {
+      const { tools } = await (await app.request("http://localhost/v1/tools")).json();
+      const names = tools.map(({ name }: { name: string }) => name);
+      expect(expectedTools(config)).toEqual({ names: expect.any(Array), prefixes: [] });
+      expect(expectedTools(config).names.toSorted()).toEqual(names.toSorted());
+    } finally {
+      await close();
+    }
+  }));
+
+Deno.test("tellIssues() logs its own failure", () =>
+  inHome({ "prompts/p.md": "Hello." }, async (_home, config) => {
+    const lines: string[] = [];
+    const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
+    await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, config, log);
+    log.flush();
+    expect(lines.join()).toContain("the definitions cannot be listed");
+  }));
+
+Deno.test("tellIssues() reads nothing where the user has no definitions", () =>
+  inHome({}, async (_home, config) => {
+    const log = createLogger({ level: "warn", format: "json", write: () => {} });
+    const list = () => Promise.reject(new Error("was read"));
+    let asked = false;
+    await tellIssues({ list: () => (asked = true, list()) }, config, log);
+    expect(asked).toBe(false);
+  }));
