@@ -1,24 +1,42 @@
 /**
- * Checks that imports, type-only ones included, point down the layers and form no cycle:
+ * Checks that imports, type-only ones included, point down the layers, go through doors and form no
+ * cycle:
  *
  *     deno run -P=dev dev/layers.ts
  *
  * @module
  */
-import { dirname, join, normalize, relative, resolve } from "node:path";
+import { basename, dirname, join, normalize, relative, resolve } from "node:path";
 
 /**
  * Layers from the top down. A file belongs to the first entry that is its path or a folder above it;
- * it may import its own entry's files and those of lower layers.
+ * it may import its own entry's files and those of lower layers. Entries of one layer are beside
+ * each other: neither imports the other.
  */
 const LAYERS: string[][] = [
   ["main.ts"],
   ["cli", "dev"],
   ["orchestrator.ts"],
-  ["parts"],
+  ["wiring"],
   ["routes"],
-  ["pipeline", "uitest"],
-  ["knowledge", "tools", "llm"],
+  ["service"],
+  [
+    "pipeline/catalog",
+    "pipeline/compose",
+    "pipeline/ingest",
+    "pipeline/notebook",
+    "pipeline/recall",
+  ],
+  ["pipeline/walk"],
+  ["pipeline/document"],
+  ["pipeline/plans"],
+  ["pipeline/nodes"],
+  ["pipeline/agent"],
+  ["pipeline/calls"],
+  ["pipeline/language"],
+  ["pipeline/kernel"],
+  ["knowledge", "tools", "offline"],
+  ["llm"],
   ["guard"],
   ["store", "telemetry"],
   ["config.ts", "config", "resources.ts", "version.ts"],
@@ -32,6 +50,14 @@ const NARROW: Record<string, string[]> = {
   "config.ts": ["config", "errors.ts"],
 };
 
+/**
+ * The entry goes past doors: it starts children of this program, which load as little as they can.
+ * So may a dynamic import, which is there to load one file late.
+ */
+const ENTRY = "main.ts";
+/** A folder with this file is a room: from outside, only this file of it is imported. */
+const DOOR = "mod.ts";
+
 /** Not part of the product: may import all of it. */
 const OUTSIDE = ["tests", "bench"];
 
@@ -40,30 +66,57 @@ export type Sources = Record<string, string>;
 
 /** One line for each import that breaks a rule, and for each cycle. */
 export function findViolations(sources: Sources): string[] {
-  const graph = new Map(
-    Object.entries(sources).map(([file, text]) => [file, importsOf(file, text)]),
+  const doors = new Set(Object.keys(sources).filter((file) => basename(file) === DOOR));
+  const imports = Object.entries(sources).map(([file, text]) =>
+    [file, importsOf(file, text)] as const
   );
-  const wrong = [...graph].flatMap(([file, imports]) =>
-    imports.flatMap((target) => {
-      const why = refusal(file, target);
+  const wrong = imports.flatMap(([file, found]) =>
+    found.flatMap(({ target, late }) => {
+      const why = refusal(file, target) ?? (late ? undefined : pastDoor(file, target, doors));
       return why ? [`${file} imports ${target}: ${why}`] : [];
     })
   );
+  const graph = new Map(imports.map(([file, found]) => [file, found.map(({ target }) => target)]));
   return [...wrong, ...findCycles(graph)];
 }
 
+/** One import of a file of the project. */
+interface Import {
+  target: string;
+  /** `import(…)`, a type within an expression included. */
+  late: boolean;
+}
+
 /** The project's own files that a file imports, relative to the project. */
-function importsOf(file: string, text: string): string[] {
+function importsOf(file: string, text: string): Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
-  const found = code.matchAll(/\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+\.tsx?)["']/g);
-  return [...found].map(([, path = ""]) => normalize(join(dirname(file), path)));
+  const found = code.matchAll(
+    /\b(?:from|import)\s*(\()?\s*["'](\.{1,2}\/[^"']+\.tsx?)["']/g,
+  );
+  return [...found].map(([, paren, path = ""]) => ({
+    target: normalize(join(dirname(file), path)),
+    late: paren !== undefined,
+  }));
+}
+
+/** Which door an import goes past; nothing when it does not. */
+function pastDoor(file: string, target: string, doors: Set<string>): string | undefined {
+  if (file === ENTRY || basename(target) === DOOR || isOutside(file)) return undefined;
+  for (let room = dirname(target); room !== "."; room = dirname(room)) {
+    if (!doors.has(`${room}/${DOOR}`)) continue;
+    return within(file, room) ? undefined : `it goes past the door ${room}/${DOOR}`;
+  }
+}
+
+function isOutside(file: string): boolean {
+  return OUTSIDE.some((folder) => within(file, folder));
 }
 
 /** Why a file may not import another one; nothing when it may. */
 function refusal(file: string, target: string): string | undefined {
-  if (target === "main.ts" && !within(file, "tests")) return "nothing imports main.ts";
-  if (OUTSIDE.some((folder) => within(file, folder))) return undefined;
-  if (OUTSIDE.some((folder) => within(target, folder))) return "only tests and bench may";
+  if (target === ENTRY && !within(file, "tests")) return "nothing imports main.ts";
+  if (isOutside(file)) return undefined;
+  if (isOutside(target)) return "only tests and bench may";
   const part = Object.keys(NARROW).find((name) => within(file, name));
   if (part && !within(target, part)) {
     const allowed = NARROW[part] ?? [];

@@ -27,7 +27,7 @@ Deno.test("docs/concepts.md tells of every event", () => {
 Deno.test("AGENTS.md has the layers of dev/layers.ts", () => {
   const [, table = ""] = /^const LAYERS[^=]*= \[\n([\s\S]*?)^\];/m.exec(read("dev/layers.ts")) ??
     [];
-  const layers = [...table.matchAll(/"([\w.]+)"/g)].map(([, name]) => name!)
+  const layers = [...table.matchAll(/"([\w./]+)"/g)].map(([, name]) => name!)
     .filter((name) => existsSync(resolve(ROOT, name)));
   const rows = [...read("AGENTS.md").matchAll(/^\| (`[\w./]+`(?:, `[\w./]+`)*) +\| [^|]+\|$/gm)];
   const shown = rows.flatMap(([, names]) => names!.split(", ")).map((name) =>

@@ -1,4 +1,4 @@
-/** The node kinds there are. A new kind is one file here and one line in `kinds`. @module */
+/** The node kinds there are. A new kind is one file in `nodes/` and one line in `kinds`. @module */
 import {
   agent,
   type AgentEnv,

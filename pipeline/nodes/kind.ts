@@ -1,5 +1,6 @@
 /**
- * What a node kind is. A kind is one file in this folder plus one line in `mod.ts`: everything else
+ * What a node kind is. A kind is one file in this folder plus a line in `mod.ts` and one in
+ * `document/kinds.ts`: everything else
  * (schema, validation, interpreter) works from this description.
  *
  * @module

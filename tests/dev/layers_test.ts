@@ -5,10 +5,12 @@ import { findViolations, readSources } from "../../dev/layers.ts";
 Deno.test("findViolations() lets imports go down, also across several layers", () => {
   expect(findViolations({
     "main.ts": `import { a } from "./routes/app.ts"; import("./cli/mod.ts"); import "./config.ts";`,
-    "routes/app.ts": `import type { R } from "../pipeline/kernel/runs.ts";`,
+    "routes/app.ts": `import type { R } from "../pipeline/kernel/mod.ts";`,
+    "routes/mod.ts": `export * from "./app.ts";`,
+    "pipeline/kernel/mod.ts": `export type { R } from "./runs.ts";`,
     "pipeline/kernel/runs.ts": `import { E } from "../../errors.ts"; export * from "./x.ts";`,
-    "pipeline/kernel/x.ts": `import { s } from "../../store/kv.ts"; import { z } from "zod";`,
-    "pipeline/steps/agent.ts": `import { m } from "../../llm/model.ts"; import "../kernel/x.ts";`,
+    "pipeline/kernel/x.ts": `import { s } from "../../store/mod.ts"; import { z } from "zod";`,
+    "pipeline/nodes/agent.ts": `import { m } from "../../llm/mod.ts"; import "../kernel/mod.ts";`,
     "store/kv.ts": `/** import { x } from "../main.ts" */\n// import "../routes/app.ts"`,
     "tests/_mock/m.ts": `import "../../llm/model.ts";`,
     "tests/main_test.ts": `import "../main.ts"; import "./_mock/m.ts";`,
@@ -16,15 +18,36 @@ Deno.test("findViolations() lets imports go down, also across several layers", (
   })).toEqual([]);
 });
 
+Deno.test("findViolations() lets imports of other rooms go through their doors only", () => {
+  const doors = { "tools/mod.ts": "", "tools/http/mod.ts": "", "store/mod.ts": "" };
+  const past = (file: string, text: string) => findViolations({ ...doors, [file]: text });
+  expect(past("routes/a.ts", `import "../tools/mod.ts"; import "../tools/http/mod.ts";`)).toEqual(
+    [],
+  );
+  expect(past("routes/a.ts", `await import("../tools/tool.ts");`)).toEqual([]);
+  expect(past("tools/http/a.ts", `import "../tool.ts"; import "./b.ts";`)).toEqual([]);
+  expect(past("tools/a.ts", `import type { B } from "./http/b.ts";`)).toEqual([
+    "tools/a.ts imports tools/http/b.ts: it goes past the door tools/http/mod.ts",
+  ]);
+  expect(past("routes/a.ts", `export { b } from "../tools/b.ts";`)).toEqual([
+    "routes/a.ts imports tools/b.ts: it goes past the door tools/mod.ts",
+  ]);
+});
+
 const refused: [why: string, file: string, text: string][] = [
-  ["routes is above pipeline", "pipeline/graph/a.ts", `import "../../routes/app.ts";`],
+  ["routes is above pipeline", "pipeline/walk/a.ts", `import "../../routes/app.ts";`],
+  ["the service knows no HTTP", "service/a.ts", `import "../routes/a.ts";`],
+  ["commands call the service", "service/a.ts", `import "../cli/a.ts";`],
+  ["floors of the pipeline", "pipeline/nodes/a.ts", `import "../walk/a.ts";`],
+  ["features beside each other", "pipeline/recall/a.ts", `import "../catalog/a.ts";`],
+  ["no loose files in pipeline", "pipeline/a.ts", `import "../errors.ts";`],
   ["type-only imports count", "store/a.ts", `import type { A } from "../llm/model.ts";`],
   ["dynamic imports count", "store/a.ts", `await import("../llm/model.ts");`],
   ["exports count", "store/a.ts", `export { a } from "../llm/model.ts";`],
   ["inline types count", "store/a.ts", `type A = import("../llm/model.ts").A;`],
-  ["siblings", "knowledge/a.ts", `import "../llm/model.ts";`],
+  ["siblings", "knowledge/a.ts", `import "../tools/a.ts";`],
   ["the kernel knows no model", "pipeline/kernel/a.ts", `import "../../llm/model.ts";`],
-  ["the kernel knows no graph", "pipeline/kernel/a.ts", `import "../graph/a.ts";`],
+  ["the kernel knows no graph", "pipeline/kernel/a.ts", `import "../walk/a.ts";`],
   ["the kernel reads no config", "pipeline/kernel/a.ts", `import "../../config.ts";`],
   ["nothing imports main.ts", "cli/a.ts", `import "../main.ts";`],
   ["mocks are for tests", "llm/a.ts", `import "../tests/_mock/m.ts";`],
