@@ -27,6 +27,8 @@ export class ActiveRun {
   ended = false;
   /** True once it has left this process without having ended. */
   gone = false;
+  /** False: it begins after its first commit only. */
+  early = true;
   /** Version of its place, if this process gave it to the run. */
   placed?: string;
   /** A commit of it was refused: what it goes by has changed, so it has to be read again. */

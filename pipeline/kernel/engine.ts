@@ -96,6 +96,7 @@ class KernelEngine implements Engine {
   async open(): Promise<void> {
     const resumed = await this.recovery.sweep();
     if (resumed > 0) this.options.log.info("runs resumed", { runs: resumed });
+    await this.slots.open();
     this.accepting = true;
     await this.lookAround();
     const time = this.waker.keepTime(this.closing.signal);

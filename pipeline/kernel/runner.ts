@@ -192,7 +192,7 @@ export class Runner {
       run.journal.change(beginRun(run.record, this.options.store.worker));
     }
     // A resumed run says so on disk first: a crash in its first moments must be counted.
-    if (run.history.seq > 0) await run.journal.flush();
+    if (run.history.seq > 0 || !run.early) await run.journal.flush();
     const program = this.load(run.record);
     const result = await run.execution.advance(
       program instanceof Promise ? await program : program,
@@ -239,6 +239,7 @@ export class Runner {
     journal.change(endRun(record, result, at, seq));
     if (record.parent) this.tellParent(run, result);
     await journal.flush();
+    if (left?.had) this.options.slots.release(record, left.next);
     this.storeOk = true;
     run.ended = true;
     this.active.delete(run.name);

@@ -8,6 +8,8 @@
  * 2. Who gets in line rewrites every place, so that a holder that did not see it cannot end without
  *    noticing: its commit checks the version of its place.
  * 3. Turns are in the order of run ids.
+ * 4. A run that has a place for itself sees what the run before it left: until its first commit has
+ *    taken the place, it begins only where no other run can have it (see {@linkcode Slots.reserve}).
  *
  * @module
  */
@@ -37,15 +39,76 @@ export interface Places {
   free?: number;
 }
 
+/** Who has a place, as this process knows. */
+interface Holder {
+  run: string;
+  /** Decides whether a run that has begun gets the place; absent once that is on disk. */
+  settle?: () => Promise<void>;
+}
+
+/** What the end of a run changes. */
+export interface Leaving {
+  commit: Commit;
+  next?: string;
+  /** It had a place. */
+  had?: true;
+}
+
 /** Hands out places. */
 export class Slots {
   /** Keys that somebody got in line for since this process began. */
   private readonly wanted = new Set<string>();
+  /**
+   * Who has the only place of a key or is about to take it, as far as this process knows. One too
+   * many costs a look at the store, one too few would break invariant 4.
+   */
+  private readonly taken = new Map<string, Holder>();
 
   constructor(private readonly store: Store) {}
 
-  /** Reads the places of a key. */
+  /** Learns which places are taken. Before it nothing may be reserved. */
+  async open(): Promise<void> {
+    for await (const { key, value } of this.store.list<Place>({ prefix: keys.slots() })) {
+      this.taken.set(`${key[1]}/${key[2]}`, value);
+    }
+  }
+
+  /** True when this process knows of a run that has the only place of a key. */
+  isTaken(tenant: string, { key, limit }: Slot): boolean {
+    return limit === 1 && this.taken.has(`${tenant}/${key}`);
+  }
+
+  /**
+   * A new run is about to take a place.
+   *
+   * @returns whether it may begin before it has: no other run can end in it until then
+   */
+  reserve({ record: { id, tenant, slot }, journal }: ActiveRun): boolean {
+    if (!slot || slot.limit > 1) return true;
+    const isFree = this.store.isAlone && !this.isTaken(tenant, slot);
+    const holder: Holder = isFree ? { run: id, settle: () => journal.flush() } : { run: id };
+    this.taken.set(`${tenant}/${slot.key}`, holder);
+    const settled = () => holder.settle = undefined;
+    if (isFree) journal.begun.then(settled, settled);
+    return isFree;
+  }
+
+  /** True while a run has begun that does not have the place yet: no other one may take it. */
+  isEntering(tenant: string, { key }: Slot): boolean {
+    return this.taken.get(`${tenant}/${key}`)?.settle !== undefined;
+  }
+
+  /** The run has left its place to `next`, or to whoever comes. */
+  release({ id, tenant, slot }: RunRecord, next?: string): void {
+    const name = `${tenant}/${slot!.key}`;
+    if (this.taken.get(name)?.run !== id) return;
+    if (next) this.taken.set(name, { run: next });
+    else this.taken.delete(name);
+  }
+
+  /** Reads the places of a key, once it is decided whether a run that is entering has one. */
   async read(tenant: string, { key, limit }: Slot, most_turns: number): Promise<Places> {
+    await this.taken.get(`${tenant}/${key}`)?.settle?.().catch(() => {});
     const held: Versioned<Place>[] = [];
     for await (const place of this.store.list<Place>({ prefix: keys.slotsOf(tenant, key) })) {
       held.push(place);
@@ -97,7 +160,7 @@ export class Slots {
    * @param settled its first commit is on disk, or will be part of the one that ends it
    * @returns the commit, and the run whose turn it is now
    */
-  async leave(run: ActiveRun, settled = false): Promise<{ commit: Commit; next?: string }> {
+  async leave(run: ActiveRun, settled = false): Promise<Leaving> {
     const { tenant, id, slot } = run.record;
     const { key } = slot!;
     let { index } = slot!;
@@ -114,7 +177,7 @@ export class Slots {
     const name = `${tenant}/${key}`;
     if (run.placed && this.store.isAlone && !this.wanted.has(name)) {
       const checks = [{ key: place, versionstamp: run.placed }];
-      return { commit: { checks, mutations: [{ key: place, delete: true }] } };
+      return { commit: { checks, mutations: [{ key: place, delete: true }] }, had: true };
     }
     const [found] = await this.store.getMany<Place>([place]);
     const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
@@ -127,12 +190,12 @@ export class Slots {
     }
     if (!turn) {
       this.wanted.delete(name);
-      return { commit: { checks, mutations: [{ key: place, delete: true }] } };
+      return { commit: { checks, mutations: [{ key: place, delete: true }] }, had: true };
     }
     const next = turn.key.at(-1) as string;
     checks.push({ key: turn.key, versionstamp: turn.versionstamp });
     const mutations = [...promote(place, next), { key: turn.key, delete: true as const }];
-    return { commit: { checks, mutations }, next };
+    return { commit: { checks, mutations }, next, had: true };
   }
 
   /** Runs that were given a place and were not woken: their process died in that moment. */

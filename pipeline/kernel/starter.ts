@@ -98,9 +98,10 @@ export class Starter {
 
   /** Most runs find their place free: they are made without looking. */
   private async begin(request: StartRequest, beginning: Beginning): Promise<StartedRun> {
-    const { concurrency } = request;
-    const blind = !concurrency || concurrency.limit === 1 ? 0 : undefined;
-    const started = blind === 0 && await this.tryCreate(request, beginning, 0);
+    const { tenant, concurrency } = request;
+    const blind = !concurrency ||
+      concurrency.limit === 1 && !this.deps.slots.isTaken(tenant, concurrency);
+    const started = blind && await this.tryCreate(request, beginning, 0);
     return started || await this.takeTurn(request, concurrency!, beginning);
   }
 
@@ -138,6 +139,7 @@ export class Starter {
     const { key, limit, on_busy } = concurrency;
     while (true) {
       const places = await slots.read(tenant, { key, limit }, queue_limit + 1);
+      if (slots.isEntering(tenant, { key, limit })) continue;
       if (places.free !== undefined) {
         const started = await this.tryCreate(request, beginning, places.free);
         if (started) return started;
@@ -170,6 +172,7 @@ export class Starter {
     const run = new ActiveRun(record, historyOf(request, kept), runDeps);
     if (listener) watching.tell(run, listener);
     run.journal.change(createRun(record, store.worker, this.idempotency(request), known));
+    run.early = slots.reserve(run);
     if (record.slot) {
       run.journal.change(slots.take(record, record.slot, index));
       run.journal.begun.then((stamp) => run.placed = stamp, () => {});

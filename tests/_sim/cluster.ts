@@ -45,6 +45,8 @@ export class Cluster {
   constructor(
     readonly world: SimWorld,
     private readonly program: (process: SimProcess) => RunFunction,
+    /** Its processes follow each other: each one knows that those before it are dead. */
+    private readonly alone = false,
   ) {}
 
   /** Starts a process; its engine opens in virtual time. */
@@ -53,7 +55,8 @@ export class Cluster {
     const world = this.world.of(process);
     const kv = new SimKv(this.db, process, this.world, () => this.faults);
     const { now, sleep } = world.clock;
-    const store = new Store({ kv, worker: process.name, now, sleep, lease_ms: LEASE_MS });
+    const { alone } = this;
+    const store = new Store({ kv, worker: process.name, now, sleep, lease_ms: LEASE_MS, alone });
     const engine = createEngine({
       store,
       world,

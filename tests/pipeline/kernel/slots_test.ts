@@ -1,6 +1,7 @@
 /** Places among runs with one concurrency key, on a slow store. */
 import assert from "node:assert/strict";
-import { checkInvariants } from "../../_sim/invariants.ts";
+import { setJson } from "../../../store/mod.ts";
+import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { SimWorld } from "../../_sim/world.ts";
 import { request } from "./_harness.ts";
@@ -54,3 +55,67 @@ Deno.test("a run that begins while another's end is on its way is carried out on
   }
   assert(carriedOut > 800, `${carriedOut} runs`);
 });
+
+/** Below it each run of a key leaves its id with its end. */
+const LEFT = ["test", "t"];
+
+interface Counted {
+  db: Cluster["db"];
+  runs: string[];
+}
+
+/** Runs of one key that each count first how many were before them, and are counted with their end. */
+async function count(seed: number, kills: number, alone: boolean): Promise<Counted> {
+  const world = new SimWorld(seed);
+  const cluster: Cluster = new Cluster(world, (process) => async (ctx) => {
+    const pause = (ms: number) =>
+      new Promise<void>((done) => world.at(world.int(0, ms), process, done));
+    if (world.chance(0.3)) await pause(3);
+    const before = cluster.db.list({ prefix: LEFT, end: [...LEFT, ctx.run.id] }).length;
+    if (world.chance(0.3)) await pause(3);
+    if (world.chance(0.5)) await ctx.step("a", () => pause(20).then(() => 1));
+    ctx.change({ checks: [], mutations: setJson([...LEFT, ctx.run.id], before) });
+    return before;
+  }, alone);
+  const node = cluster.boot();
+  await world.run(400, () => node.open);
+  cluster.faults = { ...cluster.faults, latency_ms: [1, 3, 10][world.int(0, 3)]! };
+  const concurrency = { key: "k", limit: 1, on_busy: "enqueue" as const };
+  const runs: string[] = [];
+  /** A client asks again as soon as it has its answer. */
+  const client = async (requests: number): Promise<void> => {
+    for (let n = 0; n < requests; n++) {
+      const { engine } = cluster.nodes.find(({ open }) => open) ?? node;
+      const { run, result } = await engine.start(request(n, { concurrency }));
+      runs.push(run.id);
+      await result;
+    }
+  };
+  for (let n = 0; n < 3; n++) world.at(n, undefined, () => void client(6).catch(() => {}));
+  for (let n = 0; n < kills; n++) {
+    world.at(world.int(20, 200), undefined, () => {
+      const [alive] = cluster.nodes;
+      if (alive) cluster.crash(alive, world.int(10, 100));
+    });
+  }
+  const ended = () => runsOf(cluster.db).every(({ last_seq }) => last_seq !== undefined);
+  await world.run(2_000, () => false);
+  await world.run(60_000, ended);
+  return { db: cluster.db, runs };
+}
+
+for (const [kills, alone] of [[0, true], [2, true], [0, false], [2, false]] as const) {
+  const where = `with ${kills} kills, ${alone ? "in one process" : "beside other processes"}`;
+  Deno.test(`a run sees what the run before it in its place wrote, ${where}`, async () => {
+    let runs = 0;
+    for (let seed = 1; seed <= 200; seed++) {
+      const { db, runs: acknowledged } = await count(seed, kills, alone);
+      checkInvariants(db, acknowledged, []);
+      const read = runsOf(db).map(({ id }) => journalOf(db, id).at(-1))
+        .map((last) => last?.type === "run.completed" ? last.output : last?.type);
+      assert.deepEqual(read, read.map((_, index) => index), `seed ${seed}`);
+      runs += read.length;
+    }
+    assert(runs > 2_000 / (kills + 1), `${runs} runs`);
+  });
+}
