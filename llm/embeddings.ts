@@ -15,6 +15,8 @@ const BATCH = 64;
 const MAX_CHARS = 8_000;
 const MAX_ATTEMPTS = 4;
 const FIRST_DELAY_MS = 250;
+/** A longer wait is the caller's to decide about: it gets the error, which says how long. */
+const MAX_DELAY_MS = 10_000;
 const PROVIDER = "embeddings";
 
 /** Turns texts into vectors. */
@@ -100,8 +102,10 @@ async function persist<T>(
     } catch (thrown) {
       signal.throwIfAborted();
       const error = toOrchestratorError(thrown);
-      if (error.kind !== "retryable" || attempt === MAX_ATTEMPTS) throw error;
-      await sleep(Math.max(FIRST_DELAY_MS * 2 ** (attempt - 1), error.retry_after_ms ?? 0), signal);
+      const asked = error.retry_after_ms ?? 0;
+      const isLast = attempt === MAX_ATTEMPTS || asked > MAX_DELAY_MS;
+      if (error.kind !== "retryable" || isLast) throw error;
+      await sleep(Math.max(FIRST_DELAY_MS * 2 ** (attempt - 1), asked), signal);
     }
   }
 }
@@ -116,7 +120,9 @@ function inOrder(
   for (const { index, embedding } of data) vectors[index] = embedding;
   const size = vectors[0]?.length ?? 0;
   const complete = vectors.length === count && size > 0 &&
-    Array.from(vectors).every((vector) => vector?.length === size);
+    Array.from(vectors).every((vector) =>
+      Array.isArray(vector) && vector.length === size && vector.every(Number.isFinite)
+    );
   if (complete) return vectors;
   throw new OrchestratorError(
     "model_bad_output",

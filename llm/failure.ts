@@ -5,6 +5,7 @@
  * @module
  */
 import { type ErrorCode, OrchestratorError } from "../errors.ts";
+import { durationMs, retryAfterMs } from "../guard/mod.ts";
 import { readSocketError } from "./connection.ts";
 import type { Fetch } from "./transport.ts";
 
@@ -167,12 +168,12 @@ function toFault(body: any): Fault {
   if (typeof error === "string") return { message: error, tags: [] };
   const details = Array.isArray(error?.details) ? error.details : [];
   const tags = [error?.code, error?.type, error?.status, ...details.map((d: Tagged) => d?.reason)];
-  const delay = /^(\d+(?:\.\d+)?)s$/.exec(details.find((d: Tagged) => d?.retryDelay)?.retryDelay);
+  const delay = durationMs(details.find((d: Tagged) => d?.retryDelay)?.retryDelay);
   return {
     message: typeof error?.message === "string" ? error.message : "",
     tags: tags.filter((tag) => typeof tag === "string"),
     ...(typeof error?.code === "number" ? { status: error.code } : {}),
-    ...(delay ? { retry_after_ms: Math.ceil(Number(delay[1]) * 1000) } : {}),
+    ...(delay === undefined ? {} : { retry_after_ms: delay }),
   };
 }
 
@@ -264,8 +265,7 @@ function failed(
   why: string,
   { advice, ...options }: { retry_after_ms?: number; cause?: unknown; advice?: string } = {},
 ): OrchestratorError {
-  const spent = code === "model_rate_limited" && !retryable;
-  const next = advice ?? (spent ? "Check the account's plan and billing." : ADVICE[code]);
+  const next = advice ?? adviceFor(code, retryable, options.retry_after_ms);
   return new OrchestratorError(
     code,
     `Cannot get an answer from ${call.provider}/${call.model}: ${why}. ${next}`,
@@ -277,18 +277,14 @@ function failed(
   );
 }
 
+function adviceFor(code: ErrorCode, retryable: boolean, wait?: number): string | undefined {
+  if (wait) return `Try again in ${Math.ceil(wait / 1000)} s.`;
+  const spent = code === "model_rate_limited" && !retryable;
+  return spent ? "Check the account's plan and billing." : ADVICE[code];
+}
+
 function clean(message: string, secrets: string[]): string {
   let text = message;
   for (const secret of secrets) if (secret) text = text.replaceAll(secret, "[key]");
   return text.replace(/\s+/g, " ").trim().slice(0, MAX_DETAIL_CHARS).replace(/\.$/, "");
-}
-
-/** `retry-after-ms`, or `Retry-After` in seconds or as a date. */
-function retryAfterMs(headers: Headers): number | undefined {
-  const ms = headers.get("retry-after-ms");
-  if (ms && Number(ms) >= 0) return Math.ceil(Number(ms));
-  const after = headers.get("retry-after");
-  if (!after) return undefined;
-  const wait = /^\d+(\.\d+)?$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
-  return Number.isNaN(wait) ? undefined : Math.max(0, Math.ceil(wait));
 }

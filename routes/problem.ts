@@ -162,11 +162,13 @@ export function onError(log: Log): (error: unknown, c: Context<AppEnv>) => Respo
   };
 }
 
+const UNCONFIGURED: ErrorCode[] = ["tool_unconfigured", "model_not_configured"];
+
 function retryAfterSeconds(error: OrchestratorError, status: number): number | undefined {
   if (error.retry_after_ms !== undefined) {
     return Math.max(1, Math.ceil(error.retry_after_ms / 1000));
   }
   // A setting that is missing is not there a second later.
-  if (error.code === "tool_unconfigured") return undefined;
+  if (UNCONFIGURED.includes(error.code)) return undefined;
   return status === 429 || status === 503 ? 1 : undefined;
 }

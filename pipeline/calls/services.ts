@@ -5,6 +5,7 @@
  * @module
  */
 import { OrchestratorError, sentence } from "../../errors.ts";
+import { retryAfterMs } from "../../guard/mod.ts";
 import type { Json, RunInfo, StepScope } from "../kernel/mod.ts";
 
 /** The most that is read of a response, in bytes. */
@@ -132,7 +133,7 @@ const RETRYABLE = new Set([408, 425, 429]);
 
 function refused(name: string, { status, headers }: Response, text: string): OrchestratorError {
   const kind = status >= 500 || RETRYABLE.has(status) ? "retryable" : "terminal";
-  const retry_after_ms = retryAfter(headers.get("retry-after"));
+  const retry_after_ms = retryAfterMs(headers);
   const why = status < 400
     ? `it redirects (${status}); configure the address that it redirects to`
     : `it answered ${status}`;
@@ -140,14 +141,6 @@ function refused(name: string, { status, headers }: Response, text: string): Orc
     ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
     details: { service: name, status, ...(text ? { body: text.slice(0, MAX_DETAIL_CHARS) } : {}) },
   });
-}
-
-/** Seconds or an HTTP date; nothing when it is neither. */
-function retryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 /** The code of a failed connection says more than its message, which may hold addresses. */

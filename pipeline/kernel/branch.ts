@@ -351,10 +351,16 @@ export class Branch implements RunContext {
     return error;
   }
 
-  /** A pause between attempts. */
+  /** A pause between attempts. Time that is spent before its end is noticed then, not afterwards. */
   private async rest(step: string, until: number): Promise<void> {
     const { execution } = this;
-    while (execution.world.clock.now() < until) await execution.park(this, { step, until });
+    const { clock } = execution.world;
+    const isSpent = () => execution.spending.ends <= clock.now();
+    while (clock.now() < until) {
+      if (isSpent()) await execution.pass(this, step, true);
+      const wake = isSpent() ? until : Math.min(until, execution.spending.ends);
+      await execution.park(this, { step, until: wake });
+    }
   }
 
   /** A branch inside this one that can be stopped by itself. */

@@ -77,6 +77,8 @@ export class Execution {
   private readonly used = new Set<string>();
   private readonly parked = new Set<Parked>();
   private readonly deadlines = new Map<string, number>();
+  /** How often each step has asked for more. */
+  private readonly raised = new Map<string, number>();
   /** What calls off each timer. */
   private readonly naps = new Set<AbortController>();
   /** Branches that do not wait for branches of their own. */
@@ -247,9 +249,11 @@ export class Execution {
   async pass(branch: RunContext, key: string, calls: boolean): Promise<void> {
     while (this.paused) await this.park(branch, { step: key, gated: true });
     if (!calls) return;
-    for (let n = 1;; n++) {
+    while (true) {
+      const n = (this.raised.get(key) ?? 0) + 1;
       const over = this.spending.exceeded(n === 1 ? `${key}/budget` : `${key}/budget#${n}`);
       if (!over) return;
+      this.raised.set(key, n);
       const { budget, limit, spent } = over;
       this.emit({ type: "budget.exceeded", step: over.key, budget, limit, spent });
       if (!this.deps.gate) throw overBudget(over);

@@ -31,7 +31,8 @@ export function retryPolicy(retry: Retry | undefined, error: OrchestratorError) 
  * The pause before the next attempt, in milliseconds, or `undefined` when there is none.
  *
  * Exponential backoff; "full" jitter draws from [0, pause) as in Marc Brooker, "Exponential Backoff
- * And Jitter" (AWS Architecture Blog, 2015). A `retry_after_ms` of the error is a lower bound.
+ * And Jitter" (AWS Architecture Blog, 2015). A `retry_after_ms` of the error is a lower bound. A
+ * longer one than the policy's longest pause is not waited for: the error tells the client the time.
  *
  * @param attempt the attempt that failed, 1 for the first
  */
@@ -43,8 +44,10 @@ export function retryDelay(
 ): number | undefined {
   const policy = retryPolicy(retry, error);
   if (!policy || attempt >= policy.max_attempts) return undefined;
+  const asked = error.retry_after_ms ?? 0;
+  if (!(asked <= policy.max_delay_ms)) return undefined;
   const pause = policy.interval_ms * policy.backoff_rate ** (attempt - 1);
   const capped = Math.min(pause, policy.max_delay_ms);
   const jittered = policy.jitter === "full" ? capped * random() : capped;
-  return Math.round(Math.max(jittered, error.retry_after_ms ?? 0));
+  return Math.round(Math.max(jittered, asked));
 }

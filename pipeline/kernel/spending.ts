@@ -58,6 +58,11 @@ export class Spending {
     this.limits = { ...this.limits, ...limits };
   }
 
+  /** When its time is spent, in milliseconds since the epoch; `Infinity` without such a limit. */
+  get ends(): number {
+    return Date.parse(this.run.created_at) + (this.limits?.seconds ?? Infinity) * 1000;
+  }
+
   /** What is left, for a run within the run. */
   get remaining(): RunBudget | undefined {
     if (!this.limits) return undefined;

@@ -6,6 +6,7 @@ import {
   type RunFunction,
   type StepScope,
 } from "../../pipeline/kernel/mod.ts";
+import type { BudgetGate } from "../../pipeline/kernel/spending.ts";
 import { Store } from "../../store/mod.ts";
 import { type Faults, NO_FAULTS, SimDatabase, SimKv } from "./kv.ts";
 import { SimProcess, type SimWorld } from "./world.ts";
@@ -47,6 +48,7 @@ export class Cluster {
     private readonly program: (process: SimProcess) => RunFunction,
     /** Its processes follow each other: each one knows that those before it are dead. */
     private readonly alone = false,
+    private readonly gate?: BudgetGate,
   ) {}
 
   /** Starts a process; its engine opens in virtual time. */
@@ -72,6 +74,7 @@ export class Cluster {
       lease_ms: LEASE_MS,
       sweep_ms: SWEEP_MS,
       onFenced: () => this.replace(node),
+      ...(this.gate && { gate: this.gate }),
     });
     const node: Node = { process, engine, kv, open: false };
     this.nodes.push(node);

@@ -64,6 +64,15 @@ Deno.test("embed() tries again what may pass, and waits as long as it is told", 
   expect(it.pauses).toEqual([250, 2_000]);
 });
 
+Deno.test("embed() leaves a long wait to its caller", async () => {
+  await using it = serve(refuse(429, { "retry-after": "86400" }), vectors);
+  await expect(it.embedder.embed(["abc"], NEVER)).rejects.toMatchObject({
+    code: "model_rate_limited",
+    retry_after_ms: 86_400_000,
+  });
+  expect([it.requests.length, it.pauses]).toEqual([1, []]);
+});
+
 Deno.test("embed() gives up what does not pass, and never tells the key", async () => {
   await using down = serve(refuse(500));
   await expect(down.embedder.embed(["a"], NEVER)).rejects.toMatchObject({
@@ -85,6 +94,12 @@ Deno.test("embed() refuses vectors that are missing or of several lengths", asyn
   });
   const uneven = () =>
     Response.json({ data: [{ index: 0, embedding: [1] }, { index: 1, embedding: [1, 2] }] });
+  for (const embedding of [["1"], [null], [NaN], "AAAA", { 0: 1, length: 1 }]) {
+    await using odd = serve(() => Response.json({ data: [{ index: 0, embedding }] }));
+    await expect(odd.embedder.embed(["a"], NEVER)).rejects.toMatchObject({
+      code: "model_bad_output",
+    });
+  }
   await using mixed = serve(uneven);
   await expect(mixed.embedder.embed(["a", "b"], NEVER)).rejects.toMatchObject({
     code: "model_bad_output",

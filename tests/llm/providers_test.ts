@@ -125,6 +125,18 @@ for (const provider of PROVIDERS) {
     });
   });
 
+  test(`${name} says when to try again, whatever clock the server has`, () => {
+    const headers = {
+      date: "Thu, 01 Jan 2099 12:00:00 GMT",
+      "retry-after": "Thu, 01 Jan 2099 12:00:03 GMT",
+    };
+    return withProvider(provider, [{ status: 429, headers }], async (client) => {
+      const error = await expectError(ask(client), "model_rate_limited", "retryable");
+      expect(error.retry_after_ms).toBe(3_000);
+      expect(error.message).toMatch(/Try again in 3 s\.$/);
+    });
+  });
+
   test(`${name} cuts its key out of what the provider says`, () => {
     const error = { error: { message: `bad field near ${KEY} here` } };
     return withProvider(provider, [{ status: 400, error }], async (client) => {

@@ -44,4 +44,5 @@ Deno.test("Retry-After is there for 429 and 503 that pass, elsewhere when it is 
   expect(retry("model_rate_limited", 1500)).toBe(2);
   expect(retry("not_found")).toBeUndefined();
   expect(retry("tool_unconfigured")).toBeUndefined();
+  expect(retry("model_not_configured")).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 /** The answer in what agents send back over plain HTTP. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
-import type { EgressResponse } from "../../guard/mod.ts";
+import { type EgressResponse, retryAfterMs } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
 
 /** Where agents put their answers, in the order in which they are looked for. */
@@ -53,11 +53,10 @@ export function mustSucceed(name: string, { status, headers, body }: EgressRespo
     `Cannot get an answer of ${name}: ${
       sentence(`it answers ${status}${said && `: ${said}`}`)
     } ${advice}`,
-    { kind: retryable ? "retryable" : "terminal", ...retryAfter(headers), details: { status } },
+    {
+      kind: retryable ? "retryable" : "terminal",
+      retry_after_ms: retryAfterMs(headers),
+      details: { status },
+    },
   );
-}
-
-function retryAfter(headers: Headers): { retry_after_ms?: number } {
-  const seconds = headers.get("retry-after") ?? "";
-  return /^\d{1,6}$/.test(seconds) ? { retry_after_ms: Number(seconds) * 1000 } : {};
 }

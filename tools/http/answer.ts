@@ -1,6 +1,6 @@
 /** What HTTP tools make of a response. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { EgressResponse } from "../../guard/mod.ts";
+import { type EgressResponse, retryAfterMs } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
 import type { ToolScope } from "../tool.ts";
 import { redact } from "./secrets.ts";
@@ -66,7 +66,7 @@ export function statusFailure(
   const { status, headers } = response;
   const retryable = status >= 500 || RETRYABLE.has(status);
   const body = redact(decodeText(response), secrets).slice(0, MAX_DETAIL_CHARS);
-  const retry_after_ms = retryAfter(headers.get("retry-after"));
+  const retry_after_ms = retryAfterMs(headers);
   return new OrchestratorError(
     "tool_failed",
     `Cannot call ${tool}: the server answered ${status}. ` +
@@ -82,12 +82,4 @@ export function statusFailure(
 function fileName({ url }: EgressResponse): string {
   const last = new URL(url).pathname.split("/").at(-1) ?? "";
   return last.replace(/[^\w.-]+/g, "_").slice(0, 100) || "download";
-}
-
-/** Seconds or an HTTP date; nothing when it is neither. */
-function retryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }

@@ -76,6 +76,45 @@ Deno.test("a pause is never shorter than what the other side asked for", async (
   assert(world.now - started >= 30_000);
 });
 
+Deno.test("a pause that would be longer than the longest one is not waited for", async () => {
+  for (const asked of [60_001, 86_400_000, Number.MAX_VALUE, Infinity, NaN]) {
+    const { world, node } = await oneNode((ctx) =>
+      ctx.step("a", () => Promise.reject(flaky(asked)), { retry: { max_attempts: 5 } })
+    );
+    const { result } = await settle(world, node().engine.start(request()));
+    const end = await settle(world, result, 1_000);
+    assert.equal(end.status === "failed" && end.error.code, "model_unavailable");
+    assert.equal(end.status === "failed" && end.error.retry_after_ms, asked);
+  }
+});
+
+Deno.test("a budget of time that is spent during a pause ends the run then", async () => {
+  const { world, node } = await oneNode((ctx) =>
+    ctx.step("a", () => Promise.reject(flaky(50_000)), {})
+  );
+  const started = world.now;
+  const budget = { seconds: 8.2 };
+  const { result } = await settle(world, node().engine.start(request({}, { budget })));
+  const end = await settle(world, result);
+  assert.equal(end.status === "failed" && end.error.code, "budget_exceeded");
+  assert(world.now - started < 9_000);
+});
+
+Deno.test("a time limit of what is around a pause holds", async () => {
+  const { world, node } = await oneNode((ctx) =>
+    ctx.group(
+      "g",
+      (within) => within.step("a", () => Promise.reject(flaky(50_000)), {}),
+      { timeout_ms: 2_000 },
+    )
+  );
+  const started = world.now;
+  const { result } = await settle(world, node().engine.start(request()));
+  const end = await settle(world, result);
+  assert.equal(end.status === "failed" && end.error.code, "step_timeout");
+  assert(world.now - started < 4_000);
+});
+
 Deno.test("a run fails with the error of its step when the attempts are used up", async () => {
   const { world, cluster, node } = await oneNode((ctx) =>
     ctx.step("a", () => Promise.reject(flaky()), { retry: { max_attempts: 2 } })

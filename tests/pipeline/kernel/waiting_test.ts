@@ -6,7 +6,7 @@ import { Cluster, type Node } from "../../_sim/cluster.ts";
 import { NO_FAULTS } from "../../_sim/kv.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { hang, oneNode, request, settle } from "./_harness.ts";
+import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
 
 const statusOf = (cluster: Cluster) => runsOf(cluster.db)[0]?.status;
 const outputOf = (cluster: Cluster, run: string) => {
@@ -371,6 +371,32 @@ Deno.test("a run stops before the call that its budget does not cover", async ()
     assert(journalOf(cluster.db, run.id).some(({ type }) => type === "budget.exceeded"));
     checkInvariants(cluster.db, [run.id], cluster.calls);
   }
+});
+
+Deno.test("a step that is tried again may ask for more each time", async () => {
+  const world = new SimWorld(1);
+  const asked: string[] = [];
+  const cluster = new Cluster(
+    world,
+    () => (ctx) =>
+      ctx.step("a", ({ attempt }) => {
+        if (attempt < 3) throw flaky();
+        return attempt;
+      }),
+    false,
+    async (ctx, { key, limit }) => {
+      asked.push(key);
+      return { steps: await ctx.step(`${key}/ask`, () => limit + 1, { effect: "none" }) };
+    },
+  );
+  cluster.boot();
+  await world.run(5000, () => cluster.nodes[0]!.open);
+  const { engine } = cluster.nodes[0]!;
+  const budget = { steps: 1, on_exceeded: "approval" as const };
+  const { result } = await settle(world, engine.start(request({}, { budget })));
+  const end = await settle(world, result);
+  assert.equal(end.status === "completed" && end.output, 3);
+  assert.deepEqual(asked, ["a/budget", "a/budget#2"]);
 });
 
 const slow: (world: SimWorld) => RunFunction = (world) => async (ctx) => {
