@@ -9,6 +9,7 @@
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { sentence } from "../errors.ts";
 import { PYODIDE_FOLDER, pyodideFolder, PYTHON_SCRIPT } from "../tools/sandbox/mod.ts";
 import { pack, type Packer, packModules, type RunDeno } from "./pack.ts";
 import { stored } from "./zip.ts";
@@ -69,7 +70,11 @@ export interface CompileOptions {
   deno?: string[];
 }
 
-/** Builds the executable and returns its path. @throws Error when a step fails */
+/**
+ * Builds the executable and returns its path.
+ *
+ * @throws Error when a step fails, or when the result does not start
+ */
 export async function compile(options: CompileOptions): Promise<string> {
   const { project, entry = "main.ts", output = "dist/orchestrator" } = options;
   const { scripts = SCRIPTS, deno: command = [Deno.execPath()] } = options;
@@ -99,7 +104,30 @@ export async function compile(options: CompileOptions): Promise<string> {
     ...[...folders, ...packed].flatMap((path) => ["--include", path]),
     ...["-o", target, `${basename(entry, ".ts")}.js`],
   ]);
+  await startOnce(target);
   return target;
+}
+
+/**
+ * Starts what was built: `deno compile` takes a runtime of any version or machine (`DENORT_BIN`), and
+ * only a start shows that the two do not fit. What does not start is removed.
+ */
+async function startOnce(target: string): Promise<void> {
+  const decoder = new TextDecoder();
+  const reason = await new Deno.Command(target, { args: ["--help"], env: { NO_COLOR: "1" } })
+    .output().then(
+      ({ success, stderr }) => success ? undefined : decoder.decode(stderr).trim().split("\n")[0],
+      (error: Error) => error.message,
+    );
+  if (reason === undefined) return;
+  rmSync(target);
+  const runtime = Deno.env.get("DENORT_BIN");
+  throw new Error(
+    sentence(`Cannot compile: the executable does not start: ${reason || "no reason is printed"}`) +
+      (runtime
+        ? ` DENORT_BIN (${runtime}) must be the denort of the same version as the compiling deno.`
+        : " Delete the cache of deno and compile again."),
+  );
 }
 
 /** Bundles modules into a folder: what is imported late is in files of its own, and packed. */

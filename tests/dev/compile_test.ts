@@ -96,6 +96,29 @@ Deno.test({
   },
 });
 
+Deno.test("compile() fails with the reason when what it built does not start", async () => {
+  const project = await sampleProject();
+  try {
+    // A deno that bundles as ever and compiles to a program that cannot start.
+    const fake = join(project, "deno.sh");
+    await Deno.writeTextFile(
+      fake,
+      `[ "$1" = compile ] || exec "${Deno.execPath()}" "$@"
+while [ "$1" != -o ]; do shift; done
+printf '#!/bin/sh\\necho "error: Could not find standalone binary section" >&2; exit 1' > "$2"
+chmod +x "$2"
+`,
+    );
+    const built = compile({ project, scripts: [], deno: ["sh", fake] });
+    await expect(built).rejects.toThrow(
+      /does not start: error: Could not find standalone binary section\. /,
+    );
+    await expect(Deno.stat(join(project, "dist/orchestrator"))).rejects.toThrow();
+  } finally {
+    await Deno.remove(project, { recursive: true });
+  }
+});
+
 Deno.test("compile() says which command failed", async () => {
   const project = await sampleProject();
   try {
