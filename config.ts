@@ -4,11 +4,17 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { parseEnv } from "node:util";
-import { type ExternalConfig, readExternal } from "./config/external.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type DocumentsConfig, readDocuments } from "./config/documents.ts";
+import {
+  type Env,
+  type Environment,
+  homeFolder,
+  readEnvironment,
+  readIfThere,
+} from "./config/environment.ts";
+import { type ExternalConfig, readExternal } from "./config/external.ts";
 import { type ModelsConfig, readModels } from "./config/models.ts";
 import { readTools, type ToolsConfig } from "./config/tools.ts";
 import {
@@ -22,14 +28,12 @@ import {
 import { type Issue, OrchestratorError, sentence } from "./errors.ts";
 
 export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./config/external.ts";
+export type { Env, EnvFile, Environment } from "./config/environment.ts";
 export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
 export type { DocumentsConfig, EmbeddingConfig } from "./config/documents.ts";
 export type { LogLevel, ProviderName } from "./config/variables.ts";
 export type { ToolsConfig } from "./config/tools.ts";
 export { Secret } from "./config/secret.ts";
-
-/** Environment variables by name. */
-export type Env = Record<string, string | undefined>;
 
 /** What a running service is set to. Deeply frozen; secrets do not show when it is printed. */
 export interface Config {
@@ -85,7 +89,12 @@ export function isDeployed(env: Env = Deno.env.toObject()): boolean {
 
 /** Reads the process's environment, completed by `.env` and `$ORCHESTRATOR_HOME/.env`. */
 export function loadEnv(): Env {
-  return completeEnv(Deno.env.toObject(), Deno.cwd());
+  return loadEnvironment().env;
+}
+
+/** As {@linkcode loadEnv}, with where it is from. */
+export function loadEnvironment(): Environment {
+  return readEnvironment(Deno.env.toObject(), Deno.cwd());
 }
 
 /**
@@ -95,22 +104,6 @@ export function loadEnv(): Env {
  */
 export function loadConfig(): Config {
   return readConfig(loadEnv());
-}
-
-/** Adds what `.env` in `cwd`, then the one in the home folder set and `env` does not. */
-export function completeEnv(env: Env, cwd: string): Env {
-  const local = { ...readEnvFile(join(cwd, ".env")), ...env };
-  return { ...readEnvFile(join(homeFolder(local), ".env")), ...local };
-}
-
-function readEnvFile(path: string): Env {
-  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
-}
-
-/** A machine account may have no home folder: the working directory serves then. */
-function homeFolder(env: Env): string {
-  const user = env.HOME?.trim() || env.USERPROFILE?.trim() || ".";
-  return resolve(env.ORCHESTRATOR_HOME?.trim() || join(user, ".orchestrator"));
 }
 
 /**
@@ -125,7 +118,7 @@ export function readConfig(env: Env): Config {
   const external = readExternal(values, {
     env,
     home: homeFolder(env),
-    readFile: (path) => existsSync(path) ? readFileSync(path, "utf8") : undefined,
+    readFile: readIfThere,
   });
   // A malformed variable counts as not set in what follows: only its own issue is worth telling.
   const told = new Set(malformed.map(({ location }) => location));
@@ -135,6 +128,7 @@ export function readConfig(env: Env): Config {
     ...models.issues,
     ...documents.issues,
     ...refusedHost(values.HOST),
+    ...refusedAuthentication(values.AUTH_ENABLED),
     ...refusedRetention(values),
     ...external.issues,
     ...tools.issues,
@@ -186,6 +180,17 @@ function refusedHost(host: string): Issue[] {
     message: `must be a loopback address, but is ${JSON.stringify(host)}: authentication is not ` +
       "available yet, so nobody else may reach the port. Leave HOST=127.0.0.1, put a reverse proxy " +
       "that authenticates (Caddy, nginx, Traefik) in front and set ORCHESTRATOR_BASE_URL to its address",
+  }];
+}
+
+/** A server that is believed to authenticate and does not is worse than one that does not start. */
+function refusedAuthentication(enabled: boolean): Issue[] {
+  if (!enabled) return [];
+  return [{
+    location: "AUTH_ENABLED",
+    message: "cannot be true yet: authentication is not available, and every caller that reaches " +
+      "the port may do everything. Remove it, keep HOST on a loopback address and put a reverse " +
+      "proxy that authenticates (Caddy, nginx, Traefik) in front",
   }];
 }
 

@@ -7,12 +7,12 @@
 import type { Command } from "commander";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Config, type Env, readConfig } from "../config.ts";
+import { type Config, type Env, type Environment, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { diagnose } from "../llm/mod.ts";
 import { lockDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
-import { misspellings, placeholders } from "./suspicions.ts";
+import { environmentIssues, placeholders } from "./suspicions.ts";
 
 /** What a check found: `info` is worth knowing, `warning` worth a look, a `problem` fails the check. */
 export interface CheckLine {
@@ -43,7 +43,7 @@ export function addCheck(program: Command, io: CommandIo, deps: CheckDeps): void
     .option("--online", "ask the model provider, too")
     .option("--json", "print JSON")
     .action(async (options: { online?: boolean; json?: boolean }) => {
-      const lines = await checkConfig(io.env(), deps, options);
+      const lines = await checkConfig(io.environment(), deps, options);
       io.write(options.json ? `${JSON.stringify(lines, null, 2)}\n` : formatCheck(lines, io.color));
       if (lines.some(({ state }) => state === "problem")) io.fail();
     });
@@ -51,12 +51,13 @@ export function addCheck(program: Command, io: CommandIo, deps: CheckDeps): void
 
 /** Checks an environment, and asks the provider when `online`. */
 export async function checkConfig(
-  env: Env,
+  environment: Environment,
   deps: CheckDeps,
   options: { online?: boolean } = {},
 ): Promise<CheckLine[]> {
+  const { env } = environment;
   const suspicions = [
-    ...misspellings(env).map((issue) => line("warning", issue)),
+    ...environmentIssues(environment).map((issue) => line("warning", issue)),
     ...placeholders(env).map((issue) => line("problem", issue)),
   ];
   const config = tryReadConfig(env);

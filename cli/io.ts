@@ -1,9 +1,9 @@
 /** What the commands need from their process. */
-import type { Env } from "../config.ts";
+import type { Environment } from "../config.ts";
 
 /** The process, as a command sees it. */
 export interface CommandIo {
-  env(): Env;
+  environment(): Environment;
   /** Writes to standard output. */
   write(text: string): void;
   /** Makes the process end with exit code 1. */

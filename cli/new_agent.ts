@@ -17,7 +17,11 @@ export function addNewAgent(program: Command, io: CommandIo): void {
     .description("write an agent's profile and prompt to start from")
     .option("--force", "replace files that exist")
     .action(async (name: string, { force = false }: { force?: boolean }) => {
-      const [profile, prompt] = await createAgent(readConfig(io.env()).home, name, force);
+      const [profile, prompt] = await createAgent(
+        readConfig(io.environment().env).home,
+        name,
+        force,
+      );
       io.write(
         `Wrote ${profile}\n  and ${prompt}\n\nNext:\n` +
           "  1. Say in the profile what the agent is for, and in the prompt what it is asked.\n" +

@@ -1,6 +1,13 @@
 /** The command line, and what Deno Deploy serves instead of it. @module */
 import { Command } from "commander";
-import { type Config, isDeployed, loadConfig, loadEnv, readConfig } from "../config.ts";
+import {
+  type Config,
+  isDeployed,
+  loadConfig,
+  loadEnv,
+  loadEnvironment,
+  readConfig,
+} from "../config.ts";
 import { toOrchestratorError } from "../errors.ts";
 import type { Orchestrator, OrchestratorOptions } from "../orchestrator.ts";
 import { createStreamLogger, type Logger } from "../telemetry/mod.ts";
@@ -9,6 +16,7 @@ import { addCheck } from "./check.ts";
 import { addNewAgent } from "./new_agent.ts";
 import { addRun } from "./run.ts";
 import { addServe } from "./serve.ts";
+import { environmentIssues } from "./suspicions.ts";
 import { surviveUncaught } from "./uncaught.ts";
 
 const encoder = new TextEncoder();
@@ -40,13 +48,14 @@ function commandLine(): Command {
     .showHelpAfterError("Try --help.")
     .hook("postAction", () => void (code && Deno.exit(code)));
   const io = {
-    env: loadEnv,
+    environment: loadEnvironment,
     write,
     fail: () => void (code = 1),
     color: Deno.stdout.isTerminal() && !Deno.noColor,
   };
   addServe(program, {
     config: (variables) => readConfig({ ...loadEnv(), ...variables }),
+    suspicions: () => environmentIssues(loadEnvironment()),
     log: (config) => createStreamLogger(config.log, Deno.stdout),
     create,
     exit: Deno.exit,

@@ -1,7 +1,7 @@
 /** `orchestrator serve`: listens until it is told to stop, then drains. @module */
 import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
-import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
+import { type Issue, OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import { unknownName } from "../json/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/mod.ts";
@@ -15,6 +15,8 @@ const CLOSE_MS = 1_000;
 export interface ServeDeps {
   /** The configuration, with these variables set. */
   config(variables: Env): Config;
+  /** What is likely a mistake in the environment; it is logged. */
+  suspicions?(): Issue[];
   log(config: Config): Logger;
   create(options: { config: Config; log: Logger; onFenced: () => void }): Promise<Orchestrator>;
   /** Ends the process. */
@@ -42,6 +44,9 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   const config = configure(deps, variables);
   const log = deps.log(config);
   using _ = surviveUncaught(log);
+  for (const { location, message } of deps.suspicions?.() ?? []) {
+    log.warn("a setting has no effect", { setting: location, issue: message });
+  }
   const stopping = Promise.withResolvers<number>();
   const onFenced = () => stopping.resolve(1);
   const service = await deps.create({ config, log, onFenced });

@@ -1,5 +1,6 @@
 /** What is well formed in an environment, yet hardly meant. */
-import type { Env } from "../config.ts";
+import type { Env, EnvFile, Environment } from "../config.ts";
+import { SECRET_PREFIX } from "../config/tools.ts";
 import { describeVariable, VARIABLE_NAMES } from "../config/variables.ts";
 import type { Issue } from "../errors.ts";
 import { editDistance } from "../json/mod.ts";
@@ -37,4 +38,58 @@ export function misspellings(env: Env): Issue[] {
 /** Short names have neighbours that belong to others: `HOST` and `POST`. */
 function isNear(name: string, known: string): boolean {
   return known.length >= 8 && editDistance(name.toUpperCase(), known) <= 2;
+}
+
+/** What is likely a mistake in an environment and its files, although it can be read. */
+export function environmentIssues(environment: Environment): Issue[] {
+  const misspelt = misspellings(environment.env);
+  const reported = new Set(misspelt.map(({ location }) => location));
+  const further = [...unsupported(environment.env), ...unknown(environment)];
+  return [
+    ...environment.files.flatMap(malformedLines),
+    ...misspelt,
+    ...further.filter(({ location }) => !reported.has(location)),
+  ];
+}
+
+function malformedLines({ path, malformed }: EnvFile): Issue[] {
+  return malformed.map((line) => ({
+    location: `${path} line ${line}`,
+    message: "has no `=` and is ignored: write NAME=value, or begin a comment with #",
+  }));
+}
+
+/** Variables that comparable services read, and what this one has instead. */
+const UNSUPPORTED: [names: RegExp, instead: string][] = [
+  [/^REDIS_(URL|HOST)$/, "memory and caches are kept in the store of ORCHESTRATOR_HOME"],
+  [/^POSTGRES_(DSN|HOST|USER|PASSWORD|DB)$/, "data is kept in the store of ORCHESTRATOR_HOME"],
+  [/^(USE_RABBITMQ|RABBITMQ_(HOST|USER|PASSWORD))$/, "the server itself queues and executes runs"],
+  [/^(OTEL_EXPORTER_OTLP_ENDPOINT|LANGFUSE_\w+)$/, "no traces are exported; see the log"],
+];
+
+function unsupported(env: Env): Issue[] {
+  return Object.entries(env).flatMap(([name, value]) => {
+    const [, instead] = UNSUPPORTED.find(([names]) => names.test(name)) ?? [];
+    if (!instead || !value?.trim() || /^(false|0|no|off)$/i.test(value.trim())) return [];
+    return [{ location: name, message: `is not supported yet and has no effect: ${instead}` }];
+  });
+}
+
+/** The home folder's file is for this program alone, so that every name in it should be known. */
+function unknown({ env, files, home_file, named }: Environment): Issue[] {
+  const file = files.find(({ path }) => path === home_file);
+  const names = Object.keys(file?.variables ?? {}).filter((name) => !isKnown(name));
+  const used = names.length > 0 ? named() : new Set<string>();
+  return names
+    .filter((name) => !used.has(name) && unsupported({ [name]: env[name] }).length === 0)
+    .map((name) => ({
+      location: name,
+      message: `in ${home_file} is not a variable of this program and has no effect: correct its ` +
+        "name, or remove it",
+    }));
+}
+
+function isKnown(name: string): boolean {
+  return (VARIABLE_NAMES as string[]).includes(name) || name.startsWith(SECRET_PREFIX) ||
+    /^(https?|all|no)_proxy$/i.test(name);
 }

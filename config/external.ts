@@ -70,6 +70,20 @@ export interface ExternalSources {
   readFile: (path: string) => string | undefined;
 }
 
+const MCP_FILE = "mcp.yaml";
+const AGENTS_FILE = "external_agents.yaml";
+
+/** The names that secret fields refer to as `${NAME}`. */
+export function namedVariables({ env, home, readFile }: ExternalSources): Set<string> {
+  const files = [MCP_FILE, AGENTS_FILE].map((file) => readFile(join(home, file)));
+  const texts = [env.MCP_SERVERS, env.EXTERNAL_AGENTS, ...files];
+  return new Set(
+    texts.flatMap((text = "") => [...text.matchAll(REFERENCE)].map(([, name]) => name!)),
+  );
+}
+
+const REFERENCE = /\$\{(\w+)\}/g;
+
 const NAME = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, {
   error: "must be 1 to 32 lower-case letters, digits and `_`, a letter first",
 });
@@ -116,12 +130,12 @@ export function readExternal(
   const tell = (location: string, message: string) => issues.push({ location, message });
   const reveal = (location: string) => (text: string) =>
     resolved(text, sources.env, location, tell);
-  const servers = entries(MCP_SERVER, "MCP_SERVERS", values.MCP_SERVERS, "mcp.yaml", sources, tell);
+  const servers = entries(MCP_SERVER, "MCP_SERVERS", values.MCP_SERVERS, MCP_FILE, sources, tell);
   const agents = entries(
     AGENT,
     "EXTERNAL_AGENTS",
     values.EXTERNAL_AGENTS,
-    "external_agents.yaml",
+    AGENTS_FILE,
     sources,
     tell,
   );
@@ -197,7 +211,7 @@ function secrets(texts: Record<string, string>, reveal: (text: string) => Secret
 
 /** `${NAME}` stands for a variable, so that files need not hold secrets. */
 function resolved(text: string, env: ExternalSources["env"], location: string, tell: Tell): Secret {
-  return new Secret(text.replace(/\$\{(\w+)\}/g, (_whole, name: string) => {
+  return new Secret(text.replace(REFERENCE, (_whole, name: string) => {
     const value = env[name]?.trim();
     if (!value) tell(location, `names the variable ${name}, which is not set`);
     return value ?? "";

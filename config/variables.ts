@@ -50,6 +50,9 @@ const oneOf = <const T extends Record<string, string>>(words: T) =>
     .transform((value) => words[value] as T[keyof T])
     .meta({ type: `one of ${Object.keys(words).join(", ")}` });
 
+const flag = oneOf({ true: "true", false: "false" }).transform((value) => value === "true")
+  .meta({ type: "`true` or `false`" });
+
 const listOf = (item: z.ZodType<string, string>, type: string) =>
   z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))
     .pipe(z.array(item)).meta({ type: `a comma-separated list of ${type}` });
@@ -189,6 +192,13 @@ export const VARIABLES = z.object({
     description:
       "Where clients reach the service, for instance through a reverse proxy. Its host and origin are then allowed.",
     example: "http://localhost:8000",
+  }),
+  AUTH_ENABLED: required(flag, {
+    group: server,
+    default: "false",
+    description:
+      "Whether callers have to authenticate. Not available yet: with `true` the service refuses to start.",
+    example: "false",
   }),
   ALLOWED_HOSTS: required(listOf(host, "host names"), {
     group: server,

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { join } from "node:path";
-import { completeEnv, type Env, loadEnv, readConfig } from "../config.ts";
+import { type Env, loadEnv, readConfig } from "../config.ts";
+import { readEnvironment } from "../config/environment.ts";
 import { Secret } from "../config/secret.ts";
 import { type Issue, OrchestratorError } from "../errors.ts";
 
@@ -296,7 +297,7 @@ Deno.test("readConfig() reads prices inline or from a file", async () => {
   }
 });
 
-Deno.test("completeEnv() reads .env, then the home folder's, and overrides nothing", async () => {
+Deno.test("readEnvironment() reads .env, then the home folder's, and overrides nothing", async () => {
   const cwd = await Deno.makeTempDir();
   try {
     const home = join(cwd, "home");
@@ -306,7 +307,7 @@ Deno.test("completeEnv() reads .env, then the home folder's, and overrides nothi
       `PORT=1\nHOST=localhost\nORCHESTRATOR_HOME=${home}\n`,
     );
     await Deno.writeTextFile(join(home, ".env"), "PORT=2\nHOST=::1\nOPENAI_API_KEY='a key'\n");
-    const env = completeEnv({ PORT: "3" }, cwd);
+    const { env } = readEnvironment({ PORT: "3" }, cwd);
     expect(env).toEqual({
       PORT: "3",
       HOST: "localhost",
@@ -315,6 +316,64 @@ Deno.test("completeEnv() reads .env, then the home folder's, and overrides nothi
     });
   } finally {
     await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("readEnvironment() finds the lines that set nothing, and reads the others", async () => {
+  const cwd = await Deno.makeTempDir();
+  try {
+    const lines = [
+      "\ufeffPORT=1",
+      "OPENAI_API_KEY: sk-1",
+      "# a comment",
+      "   # another",
+      "",
+      "export HOST = localhost # says where",
+      'A="begins here',
+      "continues",
+      'ends # here" and is over',
+      "B='it''s",
+      "not closed\r",
+      "C=`",
+      "D",
+      "` ",
+      'E="never closed',
+      "last",
+    ];
+    await Deno.writeTextFile(join(cwd, ".env"), lines.join("\n"));
+    const { env, files, home_file } = readEnvironment({ ORCHESTRATOR_HOME: cwd }, cwd);
+    expect(files.map(({ path, malformed }) => [path, malformed])).toEqual([
+      [join(cwd, ".env"), [2, 11, 16]],
+    ]);
+    expect(home_file).toBe(join(cwd, ".env"));
+    expect(env).toMatchObject({ PORT: "1", HOST: "localhost", C: "\nD\n" });
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+Deno.test("readEnvironment() knows which variables the user's settings refer to", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    const text = '- { name: crm, url: "https://crm.example", headers: { X-Key: "${CRM_KEY}" } }\n';
+    await Deno.writeTextFile(join(home, "mcp.yaml"), text);
+    const EXTERNAL_AGENTS = '[{"name":"a","url":"http://x.example","auth_token":"${A_TOKEN}"}]';
+    const { named } = readEnvironment({ ORCHESTRATOR_HOME: home, EXTERNAL_AGENTS }, home);
+    expect([...named()].sort()).toEqual(["A_TOKEN", "CRM_KEY"]);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
+Deno.test("readConfig() refuses AUTH_ENABLED, whatever else it is than off", () => {
+  expect(issuesOf({ AUTH_ENABLED: "false" })).toEqual([]);
+  expect(issuesOf({ AUTH_ENABLED: "" })).toEqual([]);
+  for (const value of ["true", "TRUE", " true "]) {
+    expect(issueOf({ AUTH_ENABLED: value }, "AUTH_ENABLED")[0])
+      .toMatch(/^cannot be true yet: authentication is not available/);
+  }
+  for (const value of ["1", "yes", "ture"]) {
+    expect(issueOf({ AUTH_ENABLED: value }, "AUTH_ENABLED")[0]).toContain("`true` or `false`");
   }
 });
 

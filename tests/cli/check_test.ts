@@ -5,6 +5,7 @@ import { addCheck, type CheckDeps, type CheckLine, type CommandIo } from "../../
 import { checkConfig, formatCheck } from "../../cli/check.ts";
 import type { Config, Env } from "../../config.ts";
 import { type ErrorCode, OrchestratorError } from "../../errors.ts";
+import { environmentOf } from "./_environment.ts";
 import { lockDirectory } from "../../store/lock.ts";
 
 async function inHome(test: (home: string) => Promise<void>): Promise<void> {
@@ -26,12 +27,15 @@ const failing = (code: ErrorCode): CheckDeps => ({
   ping: () => Promise.reject(new OrchestratorError(code, `Cannot ask: ${code}.`)),
 });
 
+const check = (env: Env, deps: CheckDeps, options?: { online?: boolean }) =>
+  checkConfig(environmentOf(env), deps, options);
+
 const find = (lines: CheckLine[], subject: string) =>
   lines.filter((line) => line.subject === subject).map(({ state, message }) => [state, message]);
 
 Deno.test("checkConfig() of a fresh machine finds nothing to mend", () =>
   inHome(async (home) => {
-    const lines = await checkConfig({ ORCHESTRATOR_HOME: join(home, "new") }, fine);
+    const lines = await check({ ORCHESTRATOR_HOME: join(home, "new") }, fine);
     expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
       ["ok", "variables"],
       ["ok", join(home, "new")],
@@ -44,7 +48,7 @@ Deno.test("checkConfig() of a fresh machine finds nothing to mend", () =>
 
 Deno.test("checkConfig() tells every malformed, misspelt or untouched variable", async () => {
   const env = { PORT: "x", LLM_PROVDIER: "openai", OPENAI_API_KEY: "your-key-here", HOST: "::" };
-  const lines = await checkConfig(env, fine);
+  const lines = await check(env, fine);
   expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
     ["warning", "LLM_PROVDIER"],
     ["problem", "OPENAI_API_KEY"],
@@ -59,7 +63,7 @@ Deno.test("checkConfig() reports a running server and stays out of its way", () 
     await Deno.mkdir(data);
     const lock = await lockDirectory(data);
     try {
-      const lines = await checkConfig({ ORCHESTRATOR_HOME: home }, fine);
+      const lines = await check({ ORCHESTRATOR_HOME: home }, fine);
       expect(find(lines, data)).toEqual([["info", "is in use: a server is running"]]);
     } finally {
       lock.release();
@@ -71,7 +75,7 @@ Deno.test("checkConfig() reports a home folder that cannot be made", () =>
     const path = join(home, "file");
     await Deno.writeTextFile(path, "");
     const [[state, message] = []] = find(
-      await checkConfig({ ORCHESTRATOR_HOME: path }, fine),
+      await check({ ORCHESTRATOR_HOME: path }, fine),
       path,
     );
     expect(state).toBe("problem");
@@ -83,7 +87,7 @@ Deno.test("checkConfig() reports what is wrong with definitions", () =>
     const issue = { location: "agents/x.md line 3", message: "is wrong" };
     const odd = { location: "agents/y.md line 4", message: "is odd" };
     const definitions = () => Promise.resolve({ problems: [issue], warnings: [odd] });
-    const lines = await checkConfig({ ORCHESTRATOR_HOME: home }, { ...fine, definitions });
+    const lines = await check({ ORCHESTRATOR_HOME: home }, { ...fine, definitions });
     expect(find(lines, "definitions")).toEqual([]);
     expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
     expect(find(lines, odd.location)).toEqual([["warning", "is odd"]]);
@@ -96,10 +100,10 @@ Deno.test("checkConfig() reports mistakes in definitions besides those of variab
       Promise.resolve({ problems: config.home === home ? [issue] : [], warnings: [] });
     for (const wrong of [{ PORT: "x" }, { LLM_PROVIDER: "openai" }, { LLM_API_KEY: "k" }]) {
       const env = { ORCHESTRATOR_HOME: home, ...wrong };
-      const lines = await checkConfig(env, { ...fine, definitions });
+      const lines = await check(env, { ...fine, definitions });
       expect(lines.length).toBe(2);
       expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
-      expect((await checkConfig(env, fine)).length).toBe(1);
+      expect((await check(env, fine)).length).toBe(1);
     }
   }));
 
@@ -108,7 +112,7 @@ Deno.test("checkConfig() reports programs of MCP servers that are not allowed", 
     const MCP_SERVERS = '[{"name":"files","command":"npx","args":["-y","files"]}]';
     const said = async (MCP_ALLOWED_COMMANDS?: string) => {
       const env = { ORCHESTRATOR_HOME: home, MCP_SERVERS, MCP_ALLOWED_COMMANDS };
-      return find(await checkConfig(env, fine), "MCP_ALLOWED_COMMANDS");
+      return find(await check(env, fine), "MCP_ALLOWED_COMMANDS");
     };
     const message = 'does not name "npx -y files", which the MCP server files needs: ' +
       "add it if you trust it";
@@ -119,10 +123,10 @@ Deno.test("checkConfig() reports programs of MCP servers that are not allowed", 
 Deno.test("checkConfig() warns of a default model that nobody asks", () =>
   inHome(async (home) => {
     const env = { ORCHESTRATOR_HOME: home, LLM_DEFAULT_MODEL: "gpt-5-mini" };
-    const [[state, message] = []] = find(await checkConfig(env, fine), "LLM_DEFAULT_MODEL");
+    const [[state, message] = []] = find(await check(env, fine), "LLM_DEFAULT_MODEL");
     expect(state).toBe("warning");
     expect(message).toContain("is gpt-5-mini, but the built-in offline model answers: set a key");
-    const keyed = await checkConfig({ ...env, OPENAI_API_KEY: "k" }, fine);
+    const keyed = await check({ ...env, OPENAI_API_KEY: "k" }, fine);
     expect(find(keyed, "LLM_DEFAULT_MODEL")).toEqual([]);
   }));
 
@@ -134,7 +138,7 @@ Deno.test("checkConfig() says where prompts and keys go", () =>
       LLM_DEFAULT_MODEL: "m",
       OPENAI_API_KEY: "k",
     };
-    const lines = await checkConfig(env, fine);
+    const lines = await check(env, fine);
     expect(find(lines, "model")).toEqual([
       ["ok", "openai-compatible/m at https://gw.example/v1, chosen by LLM_BASE_URL"],
     ]);
@@ -145,11 +149,11 @@ Deno.test("checkConfig() says where prompts and keys go", () =>
 
 Deno.test("checkConfig() needs no folder on Deno Deploy", async () => {
   const env = { ORCHESTRATOR_HOME: "/proc/nowhere", DENO_DEPLOYMENT_ID: "x" };
-  expect((await checkConfig(env, fine)).some(({ state }) => state === "problem")).toBe(false);
+  expect((await check(env, fine)).some(({ state }) => state === "problem")).toBe(false);
 });
 
 const online = (home: string, env: Env, deps: CheckDeps) =>
-  checkConfig({ ORCHESTRATOR_HOME: home, ...env }, deps, { online: true });
+  check({ ORCHESTRATOR_HOME: home, ...env }, deps, { online: true });
 
 Deno.test("checkConfig() online tells how the provider answers", () =>
   inHome(async (home) => {
@@ -190,7 +194,7 @@ Deno.test("checkConfig() online explains each kind of failure", () =>
 async function runCheck(env: Env, ...args: string[]) {
   let [text, failed] = ["", false];
   const io: CommandIo = {
-    env: () => env,
+    environment: () => environmentOf(env),
     write: (part) => text += part,
     fail: () => failed = true,
     color: false,

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { expect } from "expect";
+import { environmentOf } from "./_environment.ts";
 import { join } from "node:path";
 import { addNewAgent, type CommandIo } from "../../cli/mod.ts";
 import { createAgent } from "../../cli/new_agent.ts";
@@ -19,7 +20,7 @@ Deno.test("new-agent writes a profile that loads and a prompt that renders", () 
   inHome(async (home) => {
     const written: string[] = [];
     const io: CommandIo = {
-      env: () => ({ ORCHESTRATOR_HOME: home }),
+      environment: () => environmentOf({ ORCHESTRATOR_HOME: home }),
       write: (text) => written.push(text),
       fail: () => {},
       color: false,

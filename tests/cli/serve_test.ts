@@ -39,6 +39,18 @@ Deno.test("what is wrong with a variable is told of the variable", async () => {
     .toThrow(/in the environment or in \.env\.\n- RUN_CONCURRENCY/);
 });
 
+Deno.test("what is likely a mistake in the environment is logged before the server starts", async () => {
+  const logged: unknown[] = [];
+  const log = { warn: (message: string, fields: unknown) => logged.push([message, fields]) };
+  const suspicions = () => [{ location: "REDIS_URL", message: "is not supported yet" }];
+  const create = () => Promise.reject(new Error("not now"));
+  const started = serve({ ...deps, suspicions, create, log: () => log as never });
+  await expect(started).rejects.toThrow("not now");
+  expect(logged).toEqual([
+    ["a setting has no effect", { setting: "REDIS_URL", issue: "is not supported yet" }],
+  ]);
+});
+
 Deno.test("a command that there is not gets a suggestion", async () => {
   const { said, parse } = program();
   await expect(parse("sevre")).rejects.toThrow();
