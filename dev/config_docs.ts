@@ -34,6 +34,10 @@ Everything is set by environment variables. \`.env\` in the working directory co
 \`.env\` in \`ORCHESTRATOR_HOME\` completes both; a file never replaces a variable that is set. A blank
 value counts as not set. \`orchestrator check\` tells what is wrong and how to mend it.
 
+\`check\` and the log of a starting server also report what has no effect: lines of a \`.env\` file without
+\`=\`, unknown names in \`ORCHESTRATOR_HOME/.env\`, and variables that are not supported yet, such as
+\`REDIS_URL\`. \`AUTH_ENABLED=true\` is refused until there is authentication.
+
 Without any of them the service listens on <http://127.0.0.1:8000> and answers with the built-in
 offline model.
 `;
