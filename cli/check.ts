@@ -25,13 +25,14 @@ export interface CheckLine {
 /** The parts of a check that other modules do. Both get a valid config. */
 export interface CheckDeps {
   /**
-   * What is wrong with agents, prompts, pipelines and tools, and what is likely a mistake.
+   * What is wrong with agents, prompts, pipelines and tools, what is likely a mistake, and what
+   * replaces a built-in definition.
    * `models: false` leaves out whether the agents' models are configured.
    */
   definitions(
     config: Config,
     options?: { models?: boolean },
-  ): Promise<{ problems: Issue[]; warnings: Issue[] }>;
+  ): Promise<{ problems: Issue[]; warnings: Issue[]; overrides: Issue[] }>;
   /** Asks the chosen provider for its models. Throws `model_*` errors. */
   ping(config: Config): Promise<{ latency_ms: number; models: string[] }>;
 }
@@ -155,12 +156,13 @@ async function checkDefinitions(
   deps: CheckDeps,
   options?: { models?: boolean },
 ): Promise<CheckLine[]> {
-  const { problems, warnings } = await deps.definitions(config, options);
+  const { problems, warnings, overrides } = await deps.definitions(config, options);
   const parse = { subject: "definitions", message: "agents, prompts and pipelines parse" };
   return [
     ...(problems.length === 0 ? [{ state: "ok" as const, ...parse }] : []),
     ...problems.map((issue) => line("problem", issue)),
     ...warnings.map((issue) => line("warning", issue)),
+    ...overrides.map((issue) => line("info", issue)),
   ];
 }
 

@@ -9,6 +9,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readConfig } from "../config.ts";
 import { OrchestratorError } from "../errors.ts";
+import { root } from "../resources.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Adds the command `new-agent` to the program. */
@@ -16,53 +17,87 @@ export function addNewAgent(program: Command, io: CommandIo): void {
   program.command("new-agent <name>")
     .description("write an agent's profile and prompt to start from")
     .option("--force", "replace files that exist")
-    .action(async (name: string, { force = false }: { force?: boolean }) => {
-      const [profile, prompt] = await createAgent(
-        readConfig(io.environment().env).home,
-        name,
-        force,
-      );
-      io.write(
-        `Wrote ${profile}\n  and ${prompt}\n\nNext:\n` +
-          "  1. Say in the profile what the agent is for, and in the prompt what it is asked.\n" +
-          `  2. Name it in a pipeline: { agent: ${name} }\n` +
-          "  3. Run `orchestrator check`.\n",
-      );
+    .option("--override", "allow the name of a built-in agent, which the new one replaces")
+    .action(async (name: string, allowed: Allowed) => {
+      const { home } = readConfig(io.environment().env);
+      const [profile, prompt] = await createAgent(home, name, allowed);
+      io.write(`Wrote ${profile}\n  and ${prompt}\n\n${nextSteps(home, name)}`);
     });
+}
+
+function nextSteps(home: string, name: string): string {
+  const pipeline = join(home, "pipelines", `${name}.yaml`);
+  return `Next:
+  1. Describe in the profile what the agent is for, and in the prompt what it is asked.
+  2. Use it in a pipeline, for instance ${pipeline}:
+
+       name: ${name}
+       version: 1
+       start: answer
+       nodes:
+         answer: { agent: ${name} }
+
+  3. Run \`orchestrator check\`, then \`orchestrator run ${name} --input "Hello"\`.
+`;
+}
+
+/** What may be replaced. */
+interface Allowed {
+  /** Files that exist. */
+  force?: boolean;
+  /** Agents and prompts that came with the program. */
+  override?: boolean;
 }
 
 /**
  * Writes `agents/<name>.md` and `prompts/<name>.md` below `home` and returns their paths.
  *
- * @throws `invalid_request` for a bad name, `conflict` when a file exists and `force` is off
+ * @throws `invalid_request` for a bad name, `conflict` when something would be replaced that is not
+ *   allowed to be
  */
 export async function createAgent(
   home: string,
   name: string,
-  force = false,
+  { force = false, override = false }: Allowed = {},
 ): Promise<[profile: string, prompt: string]> {
   if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) {
     throw new OrchestratorError(
       "invalid_request",
       `Cannot name an agent ${
         JSON.stringify(name)
-      }: a name begins with a small letter and goes on ` +
-        "with small letters, digits, - and _, 63 in all. Choose another name.",
+      }: a name has 1 to 63 lower-case letters, digits, ` +
+        "`-` and `_`, and begins with a letter. Choose another name.",
     );
   }
-  const profile = join(home, "agents", `${name}.md`);
-  const prompt = join(home, "prompts", `${name}.md`);
-  const existing = [profile, prompt].find((path) => existsSync(path));
+  if (!override && filesOf(root, name).some(existsSync)) {
+    throw new OrchestratorError(
+      "conflict",
+      `Cannot create the agent ${name}: a built-in one has this name, and yours would replace it in ` +
+        "every pipeline. Choose another name, or add --override to replace it.",
+    );
+  }
+  const files = filesOf(home, name);
+  const existing = files.find(existsSync);
   if (existing && !force) {
     throw new OrchestratorError(
       "conflict",
       `Cannot write ${existing}: it exists. Choose another name, or add --force to replace it.`,
     );
   }
+  await writeFiles(home, files, [profileOf(name), PROMPT]);
+  return files;
+}
+
+/** Where an agent's profile and prompt are. */
+function filesOf(folder: string, name: string): [profile: string, prompt: string] {
+  return [join(folder, "agents", `${name}.md`), join(folder, "prompts", `${name}.md`)];
+}
+
+async function writeFiles(home: string, paths: string[], texts: string[]): Promise<void> {
   try {
-    for (const [path, text] of [[profile, profileOf(name)], [prompt, PROMPT]] as const) {
+    for (const [at, path] of paths.entries()) {
       await mkdir(join(path, ".."), { recursive: true });
-      await writeFile(path, text);
+      await writeFile(path, texts[at]!);
     }
   } catch (cause) {
     throw new OrchestratorError(
@@ -73,7 +108,6 @@ export async function createAgent(
       { cause },
     );
   }
-  return [profile, prompt];
 }
 
 const profileOf = (name: string) =>
@@ -96,7 +130,7 @@ You are the ${name} agent. Do what you are asked, base it on what you are given,
 something you need is missing.
 `;
 
-const PROMPT = `{{ ask }}
+const PROMPT = `{% if ask %}{{ ask }}{% else %}{{ input | json: 2 }}{% endif %}
 {% if documents %}
 Documents:
 {% for document in documents %}

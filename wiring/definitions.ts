@@ -14,6 +14,7 @@ import {
   createCatalog,
   DefinitionFiles,
   hasOwnDefinitions,
+  overriddenDefinitions,
   type StoredPipelines,
   unreadDefinitions,
 } from "../pipeline/catalog/mod.ts";
@@ -45,10 +46,11 @@ export function builtInTasks(services: Services): Tasks {
 /** Those that are made with what the service remembers and has installed. */
 export const MADE = ["capabilities", "keep_summary", "read_conversation", "remember"] as const;
 
-/** What a home folder's definitions cannot work with, and what is hardly meant. */
+/** What is wrong with a home folder's definitions, what is likely a mistake, and what they replace. */
 export interface DefinitionFindings {
   problems: Issue[];
   warnings: Issue[];
+  overrides: Issue[];
 }
 
 /**
@@ -76,6 +78,7 @@ export async function definitionFindings(
   return {
     problems: [...issues, ...unconfigured, ...toolFileIssues(config)],
     warnings: [...await unreadDefinitions(roots), ...await agentWarnings(agents, config)],
+    overrides: await overriddenDefinitions(roots),
   };
 }
 

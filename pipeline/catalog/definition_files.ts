@@ -30,6 +30,20 @@ export async function unreadDefinitions(roots: DefinitionRoots): Promise<Issue[]
   return (await Promise.all(found)).flat();
 }
 
+/** The user's files that replace a built-in definition of the same name. */
+export async function overriddenDefinitions(roots: DefinitionRoots): Promise<Issue[]> {
+  const found = KINDS.map(async (kind) => {
+    const replaced = await listFiles(roots[kind].slice(0, 1), EXTENSIONS[kind]);
+    return [...await listFiles(roots[kind].slice(1), EXTENSIONS[kind])]
+      .filter(([name]) => replaced.has(name))
+      .map(([name, location]) => ({
+        location,
+        message: `replaces the built-in ${kind.slice(0, -1)} ${name}`,
+      }));
+  });
+  return (await Promise.all(found)).flat();
+}
+
 /** True when the user has written, or overridden, any. */
 export async function hasOwnDefinitions(roots: DefinitionRoots): Promise<boolean> {
   const own = KINDS.map((kind) => listFiles(roots[kind].slice(1), EXTENSIONS[kind]));

@@ -6,7 +6,12 @@ export {
   type PipelineVersion,
 } from "./authoring.ts";
 export { type Catalog, createCatalog } from "./catalog.ts";
-export { DefinitionFiles, hasOwnDefinitions, unreadDefinitions } from "./definition_files.ts";
+export {
+  DefinitionFiles,
+  hasOwnDefinitions,
+  overriddenDefinitions,
+  unreadDefinitions,
+} from "./definition_files.ts";
 export type { CatalogEntry } from "./resolver.ts";
 export { createSchedules, type Schedules } from "./schedules.ts";
 export { createStoredPipelines, type StoredPipelines } from "./stored_pipelines.ts";

@@ -62,12 +62,22 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
     const options = stepLimits(node);
     const run = async (ctx: RunContext, key: string, scope: Scope): Promise<Json> => {
       const messages = conversation(scope.input);
-      const value = await input(scope) ?? null;
+      const given = await input(scope) ?? null;
+      const value = node.with === undefined ? withAsk(given, messages) : given;
       return runAgent(ctx, { key, agent: prepared, input: value, messages, ...options }, env);
     };
     return { run, next: () => node.next };
   },
 };
+
+/** The input of a node without `with`: `ask` is the user's last message, unless it has another one. */
+function withAsk(input: Json, messages: ConversationMessage[]): Json {
+  const ask = messages.findLast(({ role }) => role === "user")?.content;
+  if (ask === undefined || typeof input !== "object" || input === null || Array.isArray(input)) {
+    return input;
+  }
+  return { ask, ...input };
+}
 
 /** The messages of a chat request: `messages` of the run's input, as far as they are texts. */
 export function conversation(input: Json): ConversationMessage[] {

@@ -18,7 +18,7 @@ async function inHome(test: (home: string) => Promise<void>): Promise<void> {
 }
 
 const fine: CheckDeps = {
-  definitions: () => Promise.resolve({ problems: [], warnings: [] }),
+  definitions: () => Promise.resolve({ problems: [], warnings: [], overrides: [] }),
   ping: () => Promise.resolve({ latency_ms: 12.4, models: ["gpt-5-mini", "gpt-x"] }),
 };
 
@@ -85,19 +85,26 @@ Deno.test("checkConfig() reports a home folder that cannot be made", () =>
 Deno.test("checkConfig() reports what is wrong with definitions", () =>
   inHome(async (home) => {
     const issue = { location: "agents/x.md line 3", message: "is wrong" };
+    const own = { location: "agents/planner.md", message: "replaces the built-in agent planner" };
     const odd = { location: "agents/y.md line 4", message: "is odd" };
-    const definitions = () => Promise.resolve({ problems: [issue], warnings: [odd] });
+    const definitions = () =>
+      Promise.resolve({ problems: [issue], warnings: [odd], overrides: [own] });
     const lines = await check({ ORCHESTRATOR_HOME: home }, { ...fine, definitions });
     expect(find(lines, "definitions")).toEqual([]);
     expect(find(lines, issue.location)).toEqual([["problem", "is wrong"]]);
     expect(find(lines, odd.location)).toEqual([["warning", "is odd"]]);
+    expect(find(lines, own.location)).toEqual([["info", own.message]]);
   }));
 
 Deno.test("checkConfig() reports mistakes in definitions besides those of variables", () =>
   inHome(async (home) => {
     const issue = { location: "agents/x.md line 3", message: "is wrong" };
     const definitions = (config: Config) =>
-      Promise.resolve({ problems: config.home === home ? [issue] : [], warnings: [] });
+      Promise.resolve({
+        problems: config.home === home ? [issue] : [],
+        warnings: [],
+        overrides: [],
+      });
     for (const wrong of [{ PORT: "x" }, { LLM_PROVIDER: "openai" }, { LLM_API_KEY: "k" }]) {
       const env = { ORCHESTRATOR_HOME: home, ...wrong };
       const lines = await check(env, { ...fine, definitions });

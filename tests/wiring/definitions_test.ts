@@ -105,6 +105,23 @@ async function warned(lines: string[], env: Env = {}, files: Record<string, stri
   return found;
 }
 
+Deno.test("definitionFindings() lists what replaces a built-in definition", () =>
+  inHome({
+    "agents/planner.md": agent(),
+    "agents/mine.md": agent(),
+    "prompts/planner.md": "{{ ask }}",
+    "pipelines/compose.yaml": GOOD.replace("oops", "compose"),
+    "pipelines/oops.yaml": GOOD,
+  }, async (home, config) => {
+    const { overrides } = await definitionFindings(config);
+    expect(overrides.map(({ location, message }) => [location.slice(home.length + 1), message]))
+      .toEqual([
+        ["pipelines/compose.yaml", "replaces the built-in pipeline compose"],
+        ["agents/planner.md", "replaces the built-in agent planner"],
+        ["prompts/planner.md", "replaces the built-in prompt planner"],
+      ]);
+  }));
+
 Deno.test("definitionFindings() warns of misspelt tools and fields of an agent", async () => {
   const goes = "Unless it is registered over the API, the agent goes without it";
   expect(await warned(["capabilties: [x]", "temperatur: 1", "color: red", "hooks: {}"])).toEqual([

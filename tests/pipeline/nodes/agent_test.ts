@@ -72,6 +72,19 @@ Deno.test("agent without `with` gets the run's input and the outputs so far", as
   expect(request.messages.at(-1)!.content).toBe("Greet Bo!");
 });
 
+Deno.test("agent without `with` is asked the user's last message, unless the input asks something", async () => {
+  const messages = [
+    { role: "user", content: "first" },
+    { role: "assistant", content: "yes?" },
+    { role: "user", content: "last" },
+  ];
+  const input = async (node: object, input: Json) => (await run(node, input)).request.input;
+  expect(await input({}, { messages })).toEqual({ ask: "last", messages, first: "!" });
+  expect(await input({}, { messages, ask: "mine" })).toMatchObject({ ask: "mine" });
+  expect(await input({}, { name: "Bo" })).toEqual({ name: "Bo", first: "!" });
+  expect(await input({ with: { name: "Bo" } }, { messages })).toEqual({ name: "Bo" });
+});
+
 Deno.test("agent hands its node's limits to its model calls", async () => {
   const { ctx } = await run({ timeout_seconds: 3, retry: { max_attempts: 2 } }, null);
   expect(ctx.steps[0]!.options).toEqual({
