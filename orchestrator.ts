@@ -84,7 +84,7 @@ export interface OrchestratorOptions {
  */
 export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const { config, log } = options;
-  const { store, close } = await (options.opening ?? configuredStore(config));
+  const { store, flight, close } = await (options.opening ?? configuredStore(config));
   const world = realWorld(store.after);
   const models = watchModels(configuredModels(config), world.clock.now);
   const conversations = createConversations(store);
@@ -151,6 +151,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const prepare = preparing(catalog, programs);
   const engine: Engine = createEngine({
     store,
+    flight,
     world,
     log,
     programs: (run) => programs.run(run.version) ?? catalog.program(run.version),

@@ -8,6 +8,7 @@ import { Committer, type CommitterOptions, latestOf, parseLease } from "./commit
 import { openDenoKv } from "./deno_kv.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
+import { type FlightFile, openFlightFile } from "./flight.ts";
 import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { readJson, setJson } from "./values.ts";
 
@@ -140,6 +141,8 @@ export class Store {
 /** An open store with what must be closed after it. */
 export interface OpenStore {
   store: Store;
+  /** Only a data directory has one. */
+  flight?: FlightFile;
   close(): Promise<void>;
 }
 
@@ -155,21 +158,24 @@ export async function openStore(
 ): Promise<OpenStore> {
   const local = directory !== undefined && directory !== ":memory:";
   let lock: DirectoryLock | undefined;
+  let flight: FlightFile | undefined;
   if (local) {
     await makeDirectory(directory);
     lock = await lockDirectory(directory);
+    flight = await openFlightFile(directory, options.worker);
   }
   const path = local ? `${directory}/store.kv` : directory;
   let kv: Kv | undefined;
   const close = async () => {
     await kv?.close();
+    flight?.close();
     lock?.release();
   };
   try {
     kv = await openDenoKv(path);
     const store = new Store({ ...options, kv, alone: local });
     await store.open();
-    return { store, close };
+    return { store, flight, close };
   } catch (error) {
     await close();
     throw local ? unusable(path!, error) : error;

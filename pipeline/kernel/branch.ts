@@ -251,6 +251,7 @@ export class Branch implements RunContext {
     const { clock, random } = execution.world;
     this.signal.throwIfAborted();
     if (options.effect !== "none") await this.barrier(key, n, options.kind);
+    if (execution.beforeControl) await execution.beforeControl();
     const began = clock.now();
     execution.running++;
     try {
@@ -258,6 +259,7 @@ export class Branch implements RunContext {
       execution.feed.settle(key);
       const usage = options.usage?.(output ?? null);
       this.complete(key, output ?? null, { began, kind: options.kind, attempt: n, usage });
+      if (execution.beforeControl) await execution.beforeControl();
       return { output };
     } catch (thrown) {
       this.interrupted(key);
@@ -267,8 +269,9 @@ export class Branch implements RunContext {
       const delay = retryDelay(retry, n, error, random);
       const at = delay === undefined ? undefined : clock.now() + delay;
       this.fail(key, n, error, at);
-      if (at === undefined) throw error;
-      return { retry_at: at };
+      if (at !== undefined) return { retry_at: at };
+      if (execution.beforeControl) await execution.beforeControl();
+      throw error;
     } finally {
       execution.running--;
     }

@@ -36,9 +36,12 @@ import type {
 import { shuttingDown } from "./shutting_down.ts";
 import { Slots } from "./slots.ts";
 import { Starter } from "./starter.ts";
+import type { FlightRecorder } from "./suspects.ts";
 import { type InboxMessage, redriveRun, releaseRun, sendMessage } from "./transitions.ts";
 import { Waker } from "./waker.ts";
 import { Watching } from "./watching.ts";
+
+const NO_FLIGHT: FlightRecorder = { note: () => {}, lastOf: () => undefined };
 
 /** Makes an engine. Call `open` before anything else. */
 export function createEngine(options: EngineOptions): Engine {
@@ -59,15 +62,15 @@ class KernelEngine implements Engine {
   private watch?: Promise<void>;
 
   constructor(private readonly options: EngineOptions) {
-    const { store, world, gate, log } = options;
+    const { store, world, gate, log, flight = NO_FLIGHT } = options;
     const slots = this.slots = new Slots(store);
     const reader = this.reader = new Reader(store);
-    const runner = this.runner = new Runner({ ...options, slots });
+    const runner = this.runner = new Runner({ ...options, slots, flight });
     const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
     const runDeps = this.runDeps = { store, world, gate, ring };
     const inbox = this.inbox = new Inbox({ store, reader, runner });
     const waker = this.waker = new Waker({ ...options, reader, runner, inbox, slots, runDeps });
-    this.recovery = new Recovery({ ...options, reader, runner, waker });
+    this.recovery = new Recovery({ ...options, reader, runner, waker, flight });
     const watching = new Watching({
       log,
       closing: this.closing.signal,

@@ -20,7 +20,13 @@ export type EventBody =
     input: Json;
     conversation_id?: string;
   }
-  | { type: "run.resumed"; reason: ResumeReason; worker: string }
+  | {
+    type: "run.resumed";
+    reason: ResumeReason;
+    worker: string;
+    /** It had control of its process when that died, and not for the first time. */
+    suspect?: true;
+  }
   /** Every branch waits: the run has left memory until one of these comes. */
   | { type: "run.waiting"; for: WaitingFor[] }
   | { type: "run.paused"; reason?: string }

@@ -85,6 +85,8 @@ export class Execution {
   branches = 1;
   /** Steps that run now. */
   running = 0;
+  /** Set while the run may end the process: resolves when its code may have control. */
+  beforeControl?: () => Promise<void>;
   /** Runs within this one that it waits for; what is left of them when it ends is cancelled. */
   readonly children = new Set<string>();
   readonly spending: Spending;

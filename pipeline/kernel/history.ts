@@ -47,6 +47,8 @@ export interface History {
   cancelling?: { reason?: string };
   /** How often the run was resumed after a crash since it last got anywhere. */
   crashes: number;
+  /** It had control of its process when that died. */
+  isToBlame: boolean;
 }
 
 /** A history without events. */
@@ -62,6 +64,7 @@ export function emptyHistory(input: Json): History {
     raised: {},
     paused: false,
     crashes: 0,
+    isToBlame: false,
   };
 }
 
@@ -87,6 +90,7 @@ function apply(history: History, event: JournalEvent): void {
       break;
     case "run.resumed":
       if (event.reason === "crashed") history.crashes++;
+      if (event.suspect) history.isToBlame = true;
       if (event.reason === "redriven") forgetFailures(history);
       if (event.reason === "unpaused") history.paused = false;
       break;
@@ -138,6 +142,7 @@ function apply(history: History, event: JournalEvent): void {
 /** Steps that failed for good may be tried again, as if they had never begun. */
 export function forgetFailures(history: History): History {
   history.crashes = 0;
+  history.isToBlame = false;
   history.cancelling = undefined;
   for (const [key, step] of history.steps) {
     if (step.failed && !step.failed.retry_at) history.steps.delete(key);

@@ -27,6 +27,7 @@ export {
   type WaitingFor,
 } from "./events.ts";
 export type { EngineOptions } from "./options.ts";
+export type { FlightRecorder } from "./suspects.ts";
 export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
 export { retryDelay } from "./retry.ts";
 export type { KernelLog, Programs } from "./runner.ts";

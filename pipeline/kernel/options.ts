@@ -1,8 +1,11 @@
 import type { BudgetGate } from "./spending.ts";
 import type { RunnerOptions } from "./runner.ts";
+import type { FlightRecorder } from "./suspects.ts";
 
 /** What an engine needs. */
-export interface EngineOptions extends Omit<RunnerOptions, "slots"> {
+export interface EngineOptions extends Omit<RunnerOptions, "slots" | "flight"> {
+  /** Without it runs that end their process are found by crashing more often. */
+  flight?: FlightRecorder;
   /** Runs that may wait for a slot; more are refused. */
   queue_limit: number;
   idempotency_ttl_ms: number;

@@ -10,6 +10,7 @@ import { keys, type Store, type Versioned } from "../../store/mod.ts";
 import { runName } from "./active_run.ts";
 import type { Reader } from "./reader.ts";
 import type { Runner } from "./runner.ts";
+import type { FlightRecorder } from "./suspects.ts";
 import type { LiveRun } from "./transitions.ts";
 import type { Waker } from "./waker.ts";
 
@@ -19,6 +20,7 @@ export interface RecoveryOptions {
   reader: Reader;
   runner: Runner;
   waker: Waker;
+  flight: FlightRecorder;
   /** A worker that showed no life for this long is dead. */
   lease_ms: number;
 }
@@ -59,7 +61,7 @@ export class Recovery {
 
   /** Takes over every run whose claim is free. */
   private async adoptFree(): Promise<number> {
-    const { store, runner, waker } = this.options;
+    const { store, runner, waker, flight } = this.options;
     const others: Versioned<LiveRun>[] = [];
     for await (const live of store.list<LiveRun>({ prefix: keys.lives() })) {
       const { tenant, id } = live.value.run;
@@ -68,10 +70,15 @@ export class Recovery {
     // Leases after claims: who holds a claim had its lease before, and no lease ever comes back.
     const leases = new Set((await store.workers()).map(({ worker }) => worker));
     const free = others.filter((live) => !leases.has(live.value.worker));
-    for (const live of free) {
+    const isNoted = ({ value: { run, worker } }: Versioned<LiveRun>) =>
+      flight.lastOf(worker) === runName(run.tenant, run.id);
+    // Those that were noted come first: it is on disk before any other run has control.
+    const noted = free.filter(isNoted);
+    for (const live of [...noted, ...free.filter((one) => !isNoted(one))]) {
       const { run, worker, released } = live.value;
       if (runner.active.has(runName(run.tenant, run.id))) continue;
-      await waker.adopt(live, worker !== "" && !released && run.status !== "queued");
+      const crashed = worker !== "" && !released && run.status !== "queued";
+      await waker.adopt(live, crashed, crashed && isNoted(live));
     }
     return free.length;
   }

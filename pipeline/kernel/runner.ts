@@ -9,8 +9,7 @@
  * 2. A run leaves `active` exactly once: ended or put aside (both on disk), or let go (closed
  *    journal, in `orphans`). Who watches it then follows it through the store.
  * 3. What can never be written ends its run as failed; only what may pass is tried again.
- * 4. A suspect (crashed twice or more without progress) is driven while no other suspect is, so that
- *    the run that kills the process is the one whose crashes are counted.
+ * 4. A run that was interrupted by a crash is a suspect until it gets somewhere (`suspects.ts`).
  *
  * @module
  */
@@ -27,11 +26,12 @@ import type { World } from "./clock.ts";
 import type { Suspension } from "./execution.ts";
 import type { RunFunction } from "./context.ts";
 import type { ChildEnd } from "./branch.ts";
-import { type EventBody, isTerminal, type Json } from "./events.ts";
-import type { RunListener, RunRecord, RunResult } from "./runs.ts";
+import type { EventBody, Json } from "./events.ts";
+import type { RunRecord, RunResult } from "./runs.ts";
 import { isTooLarge } from "./limits.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import type { Slots } from "./slots.ts";
+import { type FlightRecorder, Suspects } from "./suspects.ts";
 import { beginRun, endRun, suspendRun } from "./transitions.ts";
 
 /** Finds the code of a run. */
@@ -51,12 +51,10 @@ export interface RunnerOptions {
   programs: Programs;
   log: KernelLog;
   slots: Slots;
+  flight: FlightRecorder;
   /** Runs driven at once. */
   concurrency: number;
 }
-
-/** Crashes without progress after which a run is tried alone. */
-const SUSPECT_AFTER = 2;
 
 /** Drives runs. */
 export class Runner {
@@ -65,8 +63,7 @@ export class Runner {
   /** Runs that had to be let go though their claim is still ours. */
   readonly orphans = new Map<string, ActiveRun>();
   private readonly ready = new ReadyQueue();
-  private readonly suspects: ActiveRun[] = [];
-  private suspect?: ActiveRun;
+  private readonly suspects: Suspects;
   private readonly arrivals = new Map<string, Set<() => void>>();
   private running = 0;
   private idle?: PromiseWithResolvers<void>;
@@ -85,14 +82,16 @@ export class Runner {
   /** Runs that were read again at once since the last sweep: the next time they wait for it. */
   readonly hurried = new Set<string>();
 
-  constructor(private readonly options: RunnerOptions) {}
+  constructor(private readonly options: RunnerOptions) {
+    this.suspects = new Suspects(options.flight, options.world.clock);
+  }
 
   get runningCount(): number {
     return this.running;
   }
 
   get queuedCount(): number {
-    return this.ready.size + this.suspects.length;
+    return this.ready.size + this.suspects.waiting;
   }
 
   /** True when a run would be driven at once. */
@@ -122,10 +121,12 @@ export class Runner {
   /** Takes a run; drives it now or when a slot is free. */
   take(run: ActiveRun): void {
     if (this.active.get(run.name) !== run) this.hold(run);
-    if (run.history.crashes >= SUSPECT_AFTER) {
-      this.suspects.push(run);
-      this.nextSuspect();
-    } else if (this.hasSlot) this.drive(run);
+    if (run.history.crashes > 0) this.suspects.admit(run, () => this.enqueue(run));
+    else this.enqueue(run);
+  }
+
+  private enqueue(run: ActiveRun): void {
+    if (this.hasSlot) this.drive(run);
     else this.ready.push(run);
   }
 
@@ -137,16 +138,14 @@ export class Runner {
   /** Makes a run stop, also one that still waits for a slot. */
   stop(run: ActiveRun, reason: OrchestratorError): void {
     run.execution.stop(reason);
-    const at = this.suspects.indexOf(run);
-    if (at >= 0) this.suspects.splice(at, 1);
-    if (at >= 0 || this.ready.remove(run)) this.drive(run);
+    if (this.suspects.remove(run) || this.ready.remove(run)) this.drive(run);
   }
 
   /** Takes no slot for waiting runs any more; resolves when no run is being driven. */
   settle(): Promise<void> {
     this.stopped = true;
     this.ready.clear();
-    this.suspects.length = 0;
+    this.suspects.close();
     if (this.running === 0) return Promise.resolve();
     this.idle ??= Promise.withResolvers();
     return this.idle.promise;
@@ -160,8 +159,6 @@ export class Runner {
       .finally(() => {
         this.running--;
         if (this.running === 0) this.idle?.resolve();
-        if (this.suspect === run) this.suspect = undefined;
-        this.nextSuspect();
         this.next();
       });
   }
@@ -172,20 +169,6 @@ export class Runner {
     if (run) this.drive(run);
   }
 
-  private nextSuspect(): void {
-    if (this.stopped || this.suspect) return;
-    const run = this.suspect = this.suspects.shift();
-    if (!run) return;
-    const cleared: RunListener = (event) => {
-      if (event.type !== "step.completed" && !isTerminal(event)) return;
-      run.feed.leave(cleared);
-      if (this.suspect === run) this.suspect = undefined;
-      this.nextSuspect();
-    };
-    run.feed.join(cleared);
-    this.drive(run);
-  }
-
   private async advance(run: ActiveRun): Promise<void> {
     if (run.record.status === "queued") {
       run.record = { ...run.record, status: "running" };
@@ -193,10 +176,10 @@ export class Runner {
     }
     // A resumed run says so on disk first: a crash in its first moments must be counted.
     if (run.history.seq > 0 || !run.early) await run.journal.flush();
-    const program = this.load(run.record);
-    const result = await run.execution.advance(
-      program instanceof Promise ? await program : program,
-    );
+    const loading = this.load(run.record);
+    const program = loading instanceof Promise ? await loading : loading;
+    if (run.execution.beforeControl) await run.execution.beforeControl();
+    const result = await run.execution.advance(program);
     if (result.status === "suspended") await this.putAside(run, result);
     else await this.end(run, result);
   }

@@ -47,9 +47,6 @@ const ROUND = 200;
 /** Pause while the runner is full, in milliseconds. */
 const CROWDED_MS = 20;
 
-/** Crashes without progress after which a run is not tried again. */
-const POISONED_AFTER = 5;
-
 /** Wakes runs. */
 export class Waker {
   readonly alarm: Alarm;
@@ -117,15 +114,18 @@ export class Waker {
   }
 
   /** Claims a run from a worker that is dead or has let go. */
-  async adopt(live: Versioned<LiveRun>, crashed: boolean): Promise<void> {
+  async adopt(live: Versioned<LiveRun>, crashed: boolean, suspect = false): Promise<void> {
     const { store, log } = this.options;
     const { run: record } = live.value;
     const run = await this.load(record);
     run.journal.change(claimRun(live, store.worker));
     const reason = crashed ? "crashed" : "released";
     if (record.status !== "queued") {
-      run.journal.append({ type: "run.resumed", reason, worker: store.worker });
+      const { worker } = store;
+      const more = suspect ? { suspect } as const : {};
+      run.journal.append({ type: "run.resumed", reason, worker, ...more });
       if (crashed) run.history.crashes++;
+      if (suspect) run.history.isToBlame = true;
       log.info("run resumed", { run_id: record.id, reason, steps: run.history.steps.size });
     }
     await this.start(run);
@@ -186,15 +186,15 @@ export class Waker {
     if (runner.stopped || runner.active.has(run.name)) return;
     runner.hold(run);
     if (history.cancelling) execution.stop(cancelled(history.cancelling.reason));
-    if (history.crashes > POISONED_AFTER) execution.stop(poisoned(run.record.id, history.crashes));
+    if (history.isToBlame) execution.stop(poisoned(run.record.id));
     await inbox.obey(run).catch((error) => run.journal.close(error));
     runner.take(run);
   }
 }
 
-function poisoned(id: string, crashes: number): OrchestratorError {
+function poisoned(id: string): OrchestratorError {
   return new OrchestratorError(
     "run_poisoned",
-    `Cannot go on with run ${id}: the process died ${crashes} times while it ran. Mend its cause, then redrive it.`,
+    `Run ${id} was set aside: it crashed the process repeatedly. Fix the cause, then redrive the run.`,
   );
 }

@@ -30,6 +30,15 @@ export interface Node {
   open: boolean;
 }
 
+/** What differs between clusters. */
+export interface ClusterOptions {
+  /** Its processes follow each other: each one knows that those before it are dead. */
+  alone?: boolean;
+  /** Runs that a process drives at once. */
+  concurrency?: number;
+  gate?: BudgetGate;
+}
+
 export const LEASE_MS = 1000;
 const SWEEP_MS = 300;
 
@@ -41,14 +50,14 @@ export class Cluster {
   readonly warnings: Record<string, unknown>[] = [];
   faults: Faults = NO_FAULTS;
   readonly nodes: Node[] = [];
+  /** Which run had control of each process last. */
+  private readonly noted = new Map<string, string | undefined>();
   private started = 0;
 
   constructor(
     readonly world: SimWorld,
     private readonly program: (process: SimProcess) => RunFunction,
-    /** Its processes follow each other: each one knows that those before it are dead. */
-    private readonly alone = false,
-    private readonly gate?: BudgetGate,
+    private readonly options: ClusterOptions = {},
   ) {}
 
   /** Starts a process; its engine opens in virtual time. */
@@ -57,7 +66,7 @@ export class Cluster {
     const world = this.world.of(process);
     const kv = new SimKv(this.db, process, this.world, () => this.faults);
     const { now, sleep } = world.clock;
-    const { alone } = this;
+    const { alone = false, concurrency = 3, gate } = this.options;
     const store = new Store({ kv, worker: process.name, now, sleep, lease_ms: LEASE_MS, alone });
     const engine = createEngine({
       store,
@@ -68,13 +77,17 @@ export class Cluster {
         warn: (message, fields) => void this.warnings.push({ message, ...fields }),
       },
       programs: () => this.instrumented(process),
-      concurrency: 3,
+      concurrency,
+      flight: {
+        note: (run) => void (process.dead || this.noted.set(process.name, run)),
+        lastOf: (worker) => this.noted.get(worker),
+      },
       queue_limit: 100,
       idempotency_ttl_ms: 3_600_000,
       lease_ms: LEASE_MS,
       sweep_ms: SWEEP_MS,
       onFenced: () => this.replace(node),
-      ...(this.gate && { gate: this.gate }),
+      gate,
     });
     const node: Node = { process, engine, kv, open: false };
     this.nodes.push(node);

@@ -68,7 +68,11 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
     return status;
   });
   const stop = (signal: Deno.Signal = "SIGTERM") => {
-    if (!ended) child.kill(signal);
+    try {
+      if (!ended) child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+    }
     return end;
   };
   const url = await listening.promise;

@@ -1,4 +1,4 @@
-/** The service as it is, with a task that takes a while and leaves a trace outside of it. @module */
+/** The service as it is, with tasks that leave a trace outside of it and then take a while or die. @module */
 import { addServe } from "../../cli/mod.ts";
 import { loadEnv, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
@@ -21,12 +21,22 @@ const sleepTask = (trace: string): Task => ({
   },
 });
 
+/** Kills the process that it runs in. */
+const dieTask = (trace: string): Task => ({
+  run() {
+    Deno.writeTextFileSync(trace, `start deadly die ${Date.now()}\n`, { append: true });
+    Deno.kill(Deno.pid, "SIGKILL");
+    return Promise.resolve(null);
+  },
+});
+
 const program = new Command("e2e");
 addServe(program, {
   config: (variables) => readConfig({ ...loadEnv(), ...variables }),
   log: (config) => createStreamLogger(config.log, Deno.stdout),
   create: (options) => {
-    const tasks = { sleep: sleepTask(`${options.config.home}/trace.log`) };
+    const trace = `${options.config.home}/trace.log`;
+    const tasks = { sleep: sleepTask(trace), die: dieTask(trace) };
     return createOrchestrator({ ...options, tasks });
   },
   exit: Deno.exit,

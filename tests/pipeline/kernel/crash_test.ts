@@ -52,7 +52,7 @@ for (const moment of ["before", "after"] as const) {
   });
 }
 
-Deno.test("a run that kills its process each time is given up after five crashes; others go on", async () => {
+Deno.test("a run that kills its process each time is set aside; others go on", async () => {
   const world = new SimWorld(1);
   const cluster: Cluster = new Cluster(world, (process) => async (ctx, input) => {
     await ctx.step("a", () => 1);

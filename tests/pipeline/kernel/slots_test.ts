@@ -76,7 +76,7 @@ async function count(seed: number, kills: number, alone: boolean): Promise<Count
     if (world.chance(0.5)) await ctx.step("a", () => pause(20).then(() => 1));
     ctx.change({ checks: [], mutations: setJson([...LEFT, ctx.run.id], before) });
     return before;
-  }, alone);
+  }, { alone });
   const node = cluster.boot();
   await world.run(400, () => node.open);
   cluster.faults = { ...cluster.faults, latency_ms: [1, 3, 10][world.int(0, 3)]! };

@@ -383,10 +383,11 @@ Deno.test("a step that is tried again may ask for more each time", async () => {
         if (attempt < 3) throw flaky();
         return attempt;
       }),
-    false,
-    async (ctx, { key, limit }) => {
-      asked.push(key);
-      return { steps: await ctx.step(`${key}/ask`, () => limit + 1, { effect: "none" }) };
+    {
+      gate: async (ctx, { key, limit }) => {
+        asked.push(key);
+        return { steps: await ctx.step(`${key}/ask`, () => limit + 1, { effect: "none" }) };
+      },
     },
   );
   cluster.boot();
