@@ -59,6 +59,7 @@ export type ErrorCode =
   | "model_auth"
   | "model_not_found"
   | "model_not_configured"
+  | "model_unpriced"
   | "model_bad_request"
   | "model_bad_output"
   | "model_refused"

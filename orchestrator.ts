@@ -148,7 +148,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     tools,
     keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
   });
-  const prepare = preparing(catalog, programs);
+  const prepare = preparing(catalog, programs, models);
   const engine: Engine = createEngine({
     store,
     flight,

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { OrchestratorError } from "../errors.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ToolCall } from "./model.ts";
 import { StreamFailure } from "./failure.ts";
+import { readTokens } from "./usage.ts";
 
 /** The longest answer that is taken, text and tool calls together, in bytes of UTF-8. */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -28,8 +29,8 @@ export function refused(reason: string): OrchestratorError {
 export class AnswerBuilder {
   finish_reason?: ModelAnswer["finish_reason"];
   citations?: Citation[];
-  input_tokens = 0;
-  output_tokens = 0;
+  #input_tokens = 0;
+  #output_tokens = 0;
   #text = "";
   #bytes = 0;
   readonly #calls = new Map<number, ToolCall>();
@@ -55,6 +56,12 @@ export class AnswerBuilder {
     call.arguments += piece.arguments;
   }
 
+  /** Takes the tokens that the provider reports; the latest sound numbers count. */
+  count({ input = [], output = [] }: { input?: unknown[]; output?: unknown[] }): void {
+    this.#input_tokens = readTokens(...input) ?? this.#input_tokens;
+    this.#output_tokens = readTokens(...output) ?? this.#output_tokens;
+  }
+
   /** How many tool calls there are. */
   get calls(): number {
     return this.#calls.size;
@@ -70,7 +77,7 @@ export class AnswerBuilder {
       text: this.#text,
       tool_calls,
       finish_reason: called ? "tool_calls" : this.finish_reason,
-      usage: { input_tokens: this.input_tokens, output_tokens: this.output_tokens, cost_usd: 0 },
+      usage: { input_tokens: this.#input_tokens, output_tokens: this.#output_tokens, cost_usd: 0 },
       model,
       ...(this.citations?.length ? { citations: this.citations } : {}),
     };

@@ -180,10 +180,7 @@ async function readAnswer(
 /** Takes one event; true when it was the last. */
 function take(event: Event, answer: AnswerBuilder): boolean {
   if (event.type === "message_start") {
-    const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } =
-      event.message.usage;
-    answer.input_tokens = input_tokens + (cache_creation_input_tokens ?? 0) +
-      (cache_read_input_tokens ?? 0);
+    answer.count({ input: inputOf(event.message.usage) });
   } else if (event.type === "content_block_start" && event.content_block.type === "tool_use") {
     const { id, name } = event.content_block;
     answer.addCall(event.index, { id, name });
@@ -195,9 +192,19 @@ function take(event: Event, answer: AnswerBuilder): boolean {
     }
   } else if (event.type === "message_delta") {
     const reason = event.delta.stop_reason;
-    answer.output_tokens = event.usage.output_tokens;
+    // Some servers report the input here only.
+    answer.count({ input: inputOf(event.usage), output: [event.usage?.output_tokens] });
     if (reason === "refusal") throw refused("safety");
     if (reason) answer.finish_reason = FINISH[reason] ?? "stop";
   }
   return event.type === "message_stop";
+}
+
+/** What was read from the cache or written to it is not in `input_tokens`. */
+function inputOf(usage?: Partial<Anthropic.MessageDeltaUsage> | null): unknown[] {
+  return [
+    usage?.input_tokens,
+    usage?.cache_creation_input_tokens,
+    usage?.cache_read_input_tokens,
+  ];
 }

@@ -210,10 +210,10 @@ async function readAnswer(
 
 function take(chunk: GenerateContentResponse, answer: AnswerBuilder) {
   const { usageMetadata: usage, promptFeedback, candidates } = chunk;
-  if (usage) {
-    answer.input_tokens = usage.promptTokenCount ?? 0;
-    answer.output_tokens = (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0);
-  }
+  answer.count({
+    input: [usage?.promptTokenCount],
+    output: [usage?.candidatesTokenCount, usage?.thoughtsTokenCount],
+  });
   if (promptFeedback?.blockReason) throw refused(promptFeedback.blockReason);
   const [candidate] = candidates ?? [];
   for (const part of candidate?.content?.parts ?? []) takePart(part, answer);

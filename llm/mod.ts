@@ -23,7 +23,7 @@ export type {
 } from "./model.ts";
 export { type ResolvedModel, resolveModel } from "./names.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
-export { costOf, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
+export { costOf, mustBePriced, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
 export { configuredProviders } from "./providers.ts";
 export { createModels, type RouterOptions } from "./router.ts";

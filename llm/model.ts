@@ -98,4 +98,11 @@ export interface ModelClient {
   generate(request: ModelRequest, options: GenerateOptions): Promise<ModelAnswer>;
   /** Names of the models on offer; used by `check --online`. */
   models(signal: AbortSignal): Promise<string[]>;
+  /**
+   * Which of the models that may answer a request for `model` have no price: a budget in US dollars
+   * cannot hold for them. Absent for clients that know no prices.
+   *
+   * @throws `model_not_configured`
+   */
+  unpriced?(model?: string): string[];
 }

@@ -158,10 +158,8 @@ async function readAnswer(
   const answer = new AnswerBuilder(options);
   let refusal = "";
   await readEvents<Chunk>(response, (chunk) => {
-    if (chunk.usage) {
-      answer.input_tokens = chunk.usage.prompt_tokens ?? 0;
-      answer.output_tokens = chunk.usage.completion_tokens ?? 0;
-    }
+    const { usage } = chunk;
+    answer.count({ input: [usage?.prompt_tokens], output: [usage?.completion_tokens] });
     const choice = chunk.choices?.[0];
     if (!choice) return;
     if (choice.delta?.content) answer.addText(choice.delta.content);

@@ -18,7 +18,8 @@ import type {
   ModelRequest,
 } from "./model.ts";
 import { resolveModel } from "./names.ts";
-import { costOf, type Price } from "./prices.ts";
+import { costOf, type Price, priceOf } from "./prices.ts";
+import { completeUsage } from "./usage.ts";
 
 /** Who can answer, in which order and how long. */
 export interface RouterOptions {
@@ -70,7 +71,7 @@ export function createModels(options: RouterOptions): ModelClient {
         const client = clientOf(candidate.provider);
         try {
           const answer = await ask(options, candidate, client, request, generateOptions);
-          return finish(options, candidate, answer, failures);
+          return finish(options, candidate, { request, answer }, failures);
         } catch (error) {
           if (generateOptions.signal.aborted) throw generateOptions.signal.reason;
           failures.push({ candidate, error: toOrchestratorError(error) });
@@ -82,6 +83,9 @@ export function createModels(options: RouterOptions): ModelClient {
       const client = await clientOf(options.default_provider);
       return await client.models(signal);
     },
+    unpriced: (model) =>
+      candidatesOf(options, model).map(({ name }) => name)
+        .filter((name) => priceOf(name, options.prices) === undefined),
   };
 }
 
@@ -208,13 +212,13 @@ class Deadline {
 function finish(
   options: RouterOptions,
   candidate: Candidate,
-  answer: ModelAnswer,
+  { request, answer }: { request: ModelRequest; answer: ModelAnswer },
   failures: Failure[],
 ): ModelAnswer {
-  const cost_usd = costOf(candidate.name, answer.usage, options.prices);
+  const usage = completeUsage(request, answer);
   return {
     ...answer,
-    usage: { ...answer.usage, cost_usd },
+    usage: { ...usage, cost_usd: costOf(candidate.name, usage, options.prices) },
     model: candidate.name,
     ...(failures.length ? { failed_candidates: failures.map(toFailedCandidate) } : {}),
   };

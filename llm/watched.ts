@@ -31,6 +31,7 @@ export function watchModels(models: ModelClient, now: () => number): WatchedMode
   return {
     provider: models.provider,
     models: (signal) => models.models(signal),
+    unpriced: (model) => models.unpriced?.(model) ?? [],
     health: () => ({ status: failures < DOWN_AFTER ? "ok" : "down", last_error }),
     async generate(request, options) {
       try {

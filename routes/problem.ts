@@ -77,6 +77,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   model_auth: 502,
   model_not_found: 502,
   model_not_configured: 503,
+  model_unpriced: 422,
   model_bad_request: 502,
   model_bad_output: 502,
   model_refused: 502,

@@ -4,7 +4,7 @@ import type { Approval } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, JournalEvent, Json, RunRecord } from "../pipeline/kernel/mod.ts";
 import { type PlanState, planState } from "../pipeline/plans/mod.ts";
 import type { ServiceDeps } from "./ports.ts";
-import { totalUsage } from "./response.ts";
+import { usageIn } from "./response.ts";
 import { approvalLinks, pendingApprovals } from "./run_view.ts";
 import { ID } from "./requests.ts";
 import { statusOf, type WorkflowStatus } from "./workflow_view.ts";
@@ -67,7 +67,7 @@ export async function planView(deps: Pick<ServiceDeps, "approvals">, plan: PlanR
     ...(run.error ? { error: run.error } : {}),
     created_at: run.created_at,
     ...(run.ended_at ? { ended_at: run.ended_at } : {}),
-    usage: last?.type === "run.completed" && last.usage ? last.usage : totalUsage(journal),
+    usage: usageIn(journal),
     ...(approval ? { approval: viewApproval(approval) } : {}),
     pending_approvals,
     links: planLinks(run.id),

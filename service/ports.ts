@@ -7,6 +7,8 @@ import type { ResponseCache } from "../pipeline/recall/mod.ts";
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency"> & {
   /** How long its chat responses may be given again, when its pipeline says so. */
   cache_seconds?: number;
+  /** Models of its agents whose price is not known. Throws `model_not_configured`. */
+  unpriced?: () => string[];
 };
 
 /** The pipelines that can be run. */

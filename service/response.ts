@@ -77,7 +77,7 @@ export function unifiedResponse(
     agents: agents.map(toReport),
     sources: Array.isArray(output?.sources) ? output.sources : retrievedSources(events),
     review: toReview(asObject(output?.review)),
-    usage: completed?.usage ?? totalUsage(agents),
+    usage: usageIn(events),
     metadata: { ...asObject(output?.metadata), ...metadataOf(run, events, agents, end) },
     ...(end?.type === "run.failed" ? { error: end.error } : {}),
   };
@@ -89,8 +89,11 @@ const ENDS: Record<string, ChatResponse["status"]> = {
   "run.cancelled": "cancelled",
 };
 
-/** The usage of everything that agents did in these events, whatever became of the run. */
-export function totalUsage(events: JournalEvent[]): Usage {
+/** What a run used: as its end says, where it has ended; else what its agents have used so far. */
+export function usageIn(events: JournalEvent[]): Usage {
+  // A run that failed and was started again has more than one end: the last one counts.
+  const end = events.findLast((event) => ENDS[event.type] !== undefined);
+  if (end && "usage" in end && end.usage) return end.usage;
   return events.reduce(
     (sum, event) => event.type === "agent.completed" ? addUsage(sum, event.usage) : sum,
     NO_USAGE,

@@ -1,7 +1,7 @@
 import type { Approval, Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { JournalEvent, Json, RunRecord } from "../pipeline/kernel/mod.ts";
 import type { Usage } from "../telemetry/mod.ts";
-import { totalUsage } from "./response.ts";
+import { usageIn } from "./response.ts";
 
 /** Where the parts of a run are. */
 interface RunLinks {
@@ -89,12 +89,11 @@ export function viewRunDetail(
 ): RunDetail {
   const first = journal[0];
   const last = journal.at(-1);
-  const usage = last?.type === "run.completed" ? last.usage : undefined;
   return {
     ...viewRun(run),
     ...(first?.type === "run.started" ? { input: first.input } : {}),
     ...(last?.type === "run.completed" ? { output: last.output } : {}),
-    usage: usage ?? totalUsage(journal),
+    usage: usageIn(journal),
     pending_approvals,
     children: journal.flatMap(toChild),
   };

@@ -1,5 +1,6 @@
 /** From what a client asks to what the engine is asked to start. @module */
 import { toOrchestratorError } from "../errors.ts";
+import { mustBePriced } from "../llm/mod.ts";
 import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
 import type { CatalogPort } from "./ports.ts";
 import type { Caller } from "../guard/mod.ts";
@@ -21,7 +22,7 @@ export interface AskedRun {
  * What the engine is asked to start. The request's priority wins over the pipeline's, of two budgets
  * the smaller limits hold, and a pipeline's own concurrency replaces that of the conversation.
  *
- * @throws as {@linkcode CatalogPort.prepare}
+ * @throws as {@linkcode CatalogPort.prepare}; `model_unpriced`
  */
 export async function startRequest(
   catalog: CatalogPort,
@@ -29,9 +30,10 @@ export async function startRequest(
   asked: AskedRun,
 ): Promise<StartRequest> {
   const { pipeline, input, conversation_id, on_busy = "enqueue", idempotency } = asked;
-  const { version, ...own } = await catalog.prepare(pipeline, input);
+  const { version, unpriced: unpricedModels, ...own } = await catalog.prepare(pipeline, input);
   const priority = asked.priority ?? own.priority;
   const budget = tighter(own.budget, asked.budget);
+  if (budget?.cost_usd !== undefined) mustBePriced(unpricedModels?.() ?? []);
   const concurrency = own.concurrency ??
     (conversation_id === undefined
       ? undefined

@@ -3,6 +3,8 @@ export interface Usage {
   input_tokens: number;
   output_tokens: number;
   cost_usd: number;
+  /** Present when a provider did not report tokens: they are, in part at least, an estimate. */
+  estimated?: true;
 }
 
 /** No usage at all. */
@@ -14,5 +16,6 @@ export function addUsage(a: Usage, b: Usage): Usage {
     input_tokens: a.input_tokens + b.input_tokens,
     output_tokens: a.output_tokens + b.output_tokens,
     cost_usd: a.cost_usd + b.cost_usd,
+    ...(a.estimated || b.estimated ? { estimated: true } : {}),
   };
 }

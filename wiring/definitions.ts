@@ -28,7 +28,7 @@ import type { Search, Tasks } from "../pipeline/nodes/mod.ts";
 import { root } from "../resources.ts";
 import type { CatalogPort } from "../service/mod.ts";
 import { keys, setText, type Store } from "../store/mod.ts";
-import type { ModelClient } from "../llm/mod.ts";
+import { type ModelClient, mustBePriced } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { toolFileIssues } from "../tools/mod.ts";
 import { agentModelProblems, agentWarnings } from "./agent_warnings.ts";
@@ -198,17 +198,30 @@ function wantsMemory({ pipeline }: Definition): boolean {
 }
 
 /** What starting a run needs of its pipeline, its input checked. */
-export function preparing(catalog: Catalog, programs: BuiltInPrograms): CatalogPort["prepare"] {
+export function preparing(
+  catalog: Catalog,
+  programs: BuiltInPrograms,
+  models: ModelClient,
+): CatalogPort["prepare"] {
   return async (name, input) => {
     const built_in = programs.prepare(name, input);
     if (built_in) return built_in;
     const { version, definition } = await catalog.resolve(name);
     validateInput(definition, input);
-    const { cache } = definition.pipeline;
+    const { cache, budget } = definition.pipeline;
+    const unpriced = () => unpricedIn(definition, models);
+    if (budget?.cost_usd !== undefined) mustBePriced(unpriced());
     return {
       version,
       ...await startOptions(definition, input),
+      unpriced,
       ...(cache ? { cache_seconds: cache.ttl_seconds } : {}),
     };
   };
+}
+
+/** Models of a definition's agents whose price is not known. */
+function unpricedIn({ agents }: Definition, models: ModelClient): string[] {
+  const names = Object.values(agents).flatMap(({ model }) => models.unpriced?.(model) ?? []);
+  return [...new Set(names)];
 }

@@ -13,14 +13,15 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import type {
-  JsonSchema,
-  ModelAnswer,
-  ModelClient,
-  ModelMessage,
-  ModelRequest,
-  ToolCall,
-  ToolSpec,
+import {
+  type JsonSchema,
+  type ModelAnswer,
+  type ModelClient,
+  type ModelMessage,
+  type ModelRequest,
+  mustBePriced,
+  type ToolCall,
+  type ToolSpec,
 } from "../../llm/mod.ts";
 import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Json, RetryPolicy, RunContext } from "../kernel/mod.ts";
@@ -212,6 +213,10 @@ class Session {
     const answer = await this.ctx.step(
       `${this.call.key}/llm#${++this.#models}`,
       async (scope) => {
+        // Agents, and prices, that the start of the run could not see.
+        if (this.ctx.run.budget?.cost_usd !== undefined) {
+          mustBePriced(this.deps.models.unpriced?.(profile.model) ?? []);
+        }
         const started = performance.now();
         const answer = await this.deps.models.generate(
           { ...request, idempotency_key: scope.idempotency_key },

@@ -6,7 +6,7 @@
  */
 import type { Commit } from "../../store/mod.ts";
 import type { Usage } from "../../telemetry/mod.ts";
-import type { EventBody, Json } from "./events.ts";
+import type { Budget, EventBody, Json } from "./events.ts";
 import type { RunResult } from "./runs.ts";
 
 /**
@@ -127,6 +127,8 @@ export interface RunInfo {
   readonly parent?: { readonly run: string; readonly step: string };
   /** The runs around this one, the outermost first; empty for a run of its own. */
   readonly ancestors?: readonly string[];
+  /** What it may spend, as it was started. */
+  readonly budget?: Readonly<Budget>;
   /** Set when this run repeats another one from a step on. */
   readonly restart?: { readonly run: string; readonly from: string; readonly with?: Json };
   /** True when its input, or what it read before it was resumed, may hold text from outside. */

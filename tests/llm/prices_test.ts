@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { costOf, PRICES, PRICES_AS_OF } from "../../llm/mod.ts";
+import { priceOf } from "../../llm/prices.ts";
 import { test } from "./_setup.ts";
 
 const usage = { input_tokens: 2_000_000, output_tokens: 500_000 };
@@ -20,6 +21,13 @@ test("costOf() puts own prices first and knows nothing of others", () => {
   expect(costOf("openai/gpt-4.1", usage, { "openai/gpt-4.1": { input: 0, output: 0 } })).toBe(0);
   expect(costOf("local/llama", usage, { "local/llama": { input: 1, output: 2 } })).toBe(3);
   expect(costOf("offline", usage)).toBe(0);
+});
+
+test("priceOf() tells a price of nothing from none", () => {
+  expect(priceOf("offline")).toEqual({ input: 0, output: 0 });
+  expect(priceOf("local/llama")).toBeUndefined();
+  expect(priceOf("local/llama", { "local/llama": { input: 0, output: 0 } }))
+    .toEqual({ input: 0, output: 0 });
 });
 
 test("PRICES holds positive prices and their day", () => {

@@ -110,6 +110,21 @@ Deno.test("runAgent() asks with the rendered profile and prompt and gives the te
   }]);
 });
 
+Deno.test("runAgent() makes no call that a budget in US dollars cannot count", async () => {
+  const ctx = new FakeContext([], { budget: { cost_usd: 1 } });
+  const models = Object.assign(new ScriptedModel([{ text: "done" }]), {
+    unpriced: (model?: string) => model === "local/x" ? ["local/x"] : [],
+  });
+  const deps = { models, model_retry: {}, ...NO_TOOLS, tools: echo() };
+  await expect(runAgent(ctx, call({ model: "local/x" }), deps)).rejects.toMatchObject({
+    code: "model_unpriced",
+    details: { models: ["local/x"] },
+  });
+  expect(models.requests).toEqual([]);
+  const priced = new FakeContext([], { budget: { cost_usd: 1 } });
+  expect(await runAgent(priced, call({ model: "openai/x" }), deps)).toBe("done");
+});
+
 Deno.test("runAgent() passes on limits, temperature and deltas", async () => {
   const { ctx, requests } = await run(
     [(_request, { onDelta, onReset }) => {
