@@ -11,7 +11,7 @@ import { Secret } from "./secret.ts";
 export interface VariableMeta {
   /** Heading it is listed under. */
   group: string;
-  /** What a value must be, to be read after "must be": `a whole number from 0 to 65535`. */
+  /** What a value must be, as it reads after "must be": `a whole number from 0 to 65535`. */
   type: string;
   description: string;
   /** The value used when it is not set; absent when there is none. */
@@ -43,7 +43,7 @@ const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** Text such as `30d` to milliseconds. */
 const duration = z.string().toLowerCase().regex(/^(0|[1-9]\d{0,5}[smhd])$/)
   .transform((value) => parseInt(value) * (UNITS[value.at(-1) as keyof typeof UNITS] ?? 0))
-  .meta({ type: "a number with s, m, h or d (30d, 12h), or 0" });
+  .meta({ type: "a number followed by s, m, h or d (30d, 12h), or 0" });
 
 const oneOf = <const T extends Record<string, string>>(words: T) =>
   z.string().toLowerCase().refine((value) => Object.hasOwn(words, value))
@@ -60,11 +60,11 @@ const listOf = (item: z.ZodType<string, string>, type: string) =>
 const address = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
   .meta({ type: "a host name or an IP address" });
 
-/** A port is taken off: only names are compared. */
+/** The port is removed: only names are compared. */
 const host = z.string().regex(/^([\w.-]+|\[[\da-f:]+\])(:\d+)?$/i)
   .transform((value) => value.toLowerCase().replace(/:\d+$/, ""));
 
-/** A port stays: it is a part of the rule. */
+/** The port stays: it is part of the rule. */
 const hostRule = z.string().regex(/^(\*\.)?([\w-][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i);
 
 const searchServices = {
@@ -82,7 +82,7 @@ const addresses = z.string().transform((value, check) => {
   try {
     return JSON.parse(value) as unknown;
   } catch {
-    check.addIssue({ code: "custom", message: "no JSON" });
+    check.addIssue({ code: "custom", message: "not JSON" });
     return z.NEVER;
   }
 }).pipe(z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), url))
@@ -94,9 +94,9 @@ const jsonList = z.string().transform((value, check) => {
     const found = JSON.parse(value) as unknown;
     if (Array.isArray(found)) return found as unknown[];
   } catch {
-    // Told below, with the other values that are no list.
+    // Reported below, with the other values that are not lists.
   }
-  check.addIssue({ code: "custom", message: "no JSON list" });
+  check.addIssue({ code: "custom", message: "not a JSON list" });
   return z.NEVER;
 });
 
@@ -106,7 +106,7 @@ const secretList = jsonList.meta({ type: "a JSON list", secret: true });
 const commandLines = jsonList.pipe(z.array(z.string().min(1)))
   .meta({ type: "a JSON list of command lines" });
 
-/** Describes a variable that may be absent. */
+/** Describes an optional variable. */
 function optional<T extends z.ZodType>(schema: T, meta: Described) {
   return schema.optional().meta({ secret: false, ...schema.meta(), ...meta });
 }
@@ -138,7 +138,7 @@ const providers = {
   offline: "offline",
 } as const;
 
-/** Who can answer model requests. */
+/** A provider that can answer model requests. */
 export type ProviderName = (typeof providers)[keyof typeof providers];
 
 /** How much is logged. */
@@ -154,15 +154,15 @@ const documents = "Documents";
 const runs = "Runs and limits";
 
 const apiKey = (group: string, who: string, example: string) =>
-  optional(secret, { group, description: `Key for ${who}.`, example });
+  optional(secret, { group, description: `The API key for ${who}.`, example });
 
 const baseUrl = (group: string, who: string, example: string) =>
-  optional(url, { group, description: `Address of ${who}; set it to use a gateway.`, example });
+  optional(url, { group, description: `The address of ${who}. Set it to use a gateway.`, example });
 
 const project = (agent: string, example: string) =>
   optional(projectId, {
     group: customgpt,
-    description: `CustomGPT project that answers for the ${agent} agent.`,
+    description: `The CustomGPT project that answers for the ${agent} agent.`,
     example,
   });
 
@@ -171,85 +171,86 @@ export const VARIABLES = z.object({
   ORCHESTRATOR_HOME: optional(text, {
     group: server,
     description:
-      "Folder of your own agents, prompts and pipelines, of a second `.env` file and of the data (in `data/`). Default: `.orchestrator` in your home folder.",
+      "The folder for your own agents, prompts and pipelines, a second `.env` file, and the data (in `data/`). Defaults to `.orchestrator` in your home folder.",
     example: "/srv/orchestrator",
   }),
   HOST: required(address, {
     group: server,
     default: "127.0.0.1",
     description:
-      "Address to listen on. Only loopback addresses are taken: put a reverse proxy that authenticates in front for anything else.",
+      "The address to listen on. Only loopback addresses are accepted: for anything else, put a reverse proxy that authenticates requests in front.",
     example: "127.0.0.1",
   }),
   PORT: required(integer(0, 65535), {
     group: server,
     default: "8000",
-    description: "Port to listen on; 0 takes a free one.",
+    description: "The port to listen on; `0` picks a free one.",
     example: "8000",
   }),
   ORCHESTRATOR_BASE_URL: optional(url, {
     group: server,
     description:
-      "Where clients reach the service, for instance through a reverse proxy. Its host and origin are then allowed.",
+      "The address at which clients reach the service, for example through a reverse proxy. Its host and origin are allowed automatically.",
     example: "http://localhost:8000",
   }),
   AUTH_ENABLED: required(flag, {
     group: server,
     default: "false",
     description:
-      "Whether callers have to authenticate. Not available yet: with `true` the service refuses to start.",
+      "Whether callers must authenticate. Not available yet: with `true` the service refuses to start.",
     example: "false",
   }),
   ALLOWED_HOSTS: required(listOf(host, "host names"), {
     group: server,
     default: "",
-    description: "Further values of the `Host` header to answer to, besides loopback names.",
+    description: "Values of the `Host` header to accept, in addition to loopback names.",
     example: "orchestrator.example.com",
   }),
   CORS_ORIGINS: required(listOf(origin, "origins such as https://app.example.com"), {
     group: server,
     default: "",
-    description: "Further web origins whose pages may call the service.",
+    description: "Web origins whose pages may call the service, in addition to its own.",
     example: "https://app.example.com",
   }),
   LOG_LEVEL: required(oneOf(levels), {
     group: server,
     default: "info",
-    description: "Least level that is logged.",
+    description: "The minimum level to log.",
     example: "info",
   }),
   ORCHESTRATOR_LOG_LEVEL: optional(oneOf(levels), {
     group: server,
-    description: "Wins over `LOG_LEVEL`, for machines where that one belongs to others too.",
+    description:
+      "Overrides `LOG_LEVEL`, for machines where other programs read that variable, too.",
     example: "debug",
   }),
   LOG_FORMAT: required(oneOf({ auto: "auto", json: "json", pretty: "pretty" }), {
     group: server,
     default: "auto",
-    description: "Form of log lines; `auto` is pretty on a terminal and JSON elsewhere.",
+    description: "The format of log lines; `auto` is `pretty` on a terminal and `json` elsewhere.",
     example: "json",
   }),
 
   LLM_PROVIDER: optional(oneOf(providers), {
     group: models,
     description:
-      "Who answers model requests. Not set: `openai-compatible` when `LLM_BASE_URL` is set, else the first of openai, anthropic, google, customgpt whose key is set, else `offline`.",
+      "The provider that answers model requests. If not set: `openai-compatible` if `LLM_BASE_URL` is set, otherwise the first of openai, anthropic, google and customgpt whose key is set, otherwise `offline`.",
     example: "openai",
   }),
   LLM_DEFAULT_MODEL: optional(text, {
     group: models,
-    description: "Model of agents that name none. Every provider has its own default.",
+    description: "The model of agents that do not name one. Each provider has its own default.",
     example: "gpt-5-mini",
   }),
   LLM_BASE_URL: optional(url, {
     group: models,
     description:
-      "Address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …). With `LLM_PROVIDER`: of a server that speaks that provider's API; nothing is then sent to the provider itself.",
+      "The address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …). With `LLM_PROVIDER`, the address of a server that speaks that provider's API; nothing is then sent to the provider itself.",
     example: "http://localhost:11434/v1",
   }),
   LLM_API_KEY: apiKey(
     models,
-    "`LLM_BASE_URL`. Without `LLM_BASE_URL`: for `LLM_PROVIDER`, where its own key is not set",
+    "`LLM_BASE_URL`. Without `LLM_BASE_URL`, the API key for `LLM_PROVIDER` if its own key is not set",
     "sk-your-api-key",
   ),
   OPENAI_API_KEY: apiKey(models, "OpenAI", "your-key-here"),
@@ -259,7 +260,7 @@ export const VARIABLES = z.object({
   GOOGLE_API_KEY: apiKey(models, "Google's Gemini API", "your-key-here"),
   GEMINI_API_KEY: apiKey(
     models,
-    "Google's Gemini API, where `GOOGLE_API_KEY` is not set",
+    "Google's Gemini API, used if `GOOGLE_API_KEY` is not set",
     "your-key-here",
   ),
   GOOGLE_BASE_URL: baseUrl(models, "Google's Gemini API", "https://gateway.example.com/google"),
@@ -268,38 +269,38 @@ export const VARIABLES = z.object({
     {
       group: models,
       default: "",
-      description: "Models to try, in this order, when the first one does not answer.",
+      description: "The models to try, in this order, when the first one fails.",
       example: "anthropic/claude-haiku-4-5,openai/gpt-5-mini",
     },
   ),
   LLM_TIMEOUT_SECONDS: required(integer(1, 3600), {
     group: models,
     default: "120",
-    description: "Longest time for one attempt at one answer.",
+    description: "The time limit for one model call.",
     example: "120",
   }),
   LLM_STALL_TIMEOUT_SECONDS: required(integer(1, 3600), {
     group: models,
     default: "30",
-    description: "Longest silence in the middle of an answer.",
+    description: "The longest pause allowed within a streamed answer.",
     example: "30",
   }),
   LLM_MAX_ATTEMPTS: required(integer(1, 20), {
     group: models,
     default: "4",
-    description: "Attempts at one answer in all, the first included.",
+    description: "The maximum number of attempts for one answer, including the first.",
     example: "4",
   }),
   HTTPS_PROXY: optional(url, {
     group: models,
     description:
-      "Proxy for calls to model providers. HTTP_PROXY, ALL_PROXY, NO_PROXY and their lower-case names are understood, too.",
+      "The proxy for calls to model providers. HTTP_PROXY, ALL_PROXY, NO_PROXY and the lower-case names work, too.",
     example: "http://proxy.example.com:3128",
   }),
   LLM_PRICES: optional(text, {
     group: models,
     description:
-      "Prices that replace or extend the built-in ones: JSON, or the path of a JSON file, that maps `provider/model` to `{input, output}` in USD for a million tokens.",
+      "Prices that override or extend the built-in ones: JSON, or the path of a JSON file, that maps `provider/model` to `{input, output}` in USD per million tokens.",
     example: '{"openai/gpt-5-mini":{"input":0.25,"output":2}}',
   }),
 
@@ -317,25 +318,25 @@ export const VARIABLES = z.object({
   BROWSER_AGENT_URL: optional(url, {
     group: services,
     description:
-      "Address of the browser agent, which runs code (`POST /execute`). Not set: code runs in the sandbox.",
+      "The address of the browser agent, which executes code (`POST /execute`). If not set, code runs in the sandbox.",
     example: "http://localhost:8001",
   }),
   ML_WORKER_URL: optional(url, {
     group: services,
     description:
-      "Address of the ML worker, which trains models (`POST /train`). Not set: code runs in the sandbox.",
+      "The address of the ML worker, which trains models (`POST /train`). If not set, code runs in the sandbox.",
     example: "http://localhost:8002",
   }),
   SERVICES: required(addresses, {
     group: services,
     default: "{}",
-    description: "Further services that `call` nodes may name, with their addresses.",
+    description: "Services that `call` nodes may name, with their addresses.",
     example: '{"billing":"https://billing.example.com/api"}',
   }),
   SERVICE_TIMEOUT_SECONDS: required(integer(1, 86_400), {
     group: services,
     default: "300",
-    description: "Longest time of one call of a service, unless its node says otherwise.",
+    description: "The time limit for one call to a service, unless the node sets its own.",
     example: "300",
   }),
 
@@ -343,20 +344,20 @@ export const VARIABLES = z.object({
     group: others,
     default: "[]",
     description:
-      "MCP servers whose tools agents may use, besides those in `mcp.yaml` of the home folder; see [MCP servers](mcp.md).",
+      "MCP servers whose tools agents may use, in addition to those in `mcp.yaml` of the home folder. See [MCP servers](mcp.md).",
     example: '[{"name":"github","url":"https://mcp.example.com/mcp"}]',
   }),
   MCP_ALLOWED_COMMANDS: required(commandLines, {
     group: others,
     default: "[]",
     description:
-      "Whole command lines that MCP servers may be started with; no other program is started for one.",
+      "The exact command lines that may be used to start MCP servers. No other program is started.",
     example: '["npx -y @modelcontextprotocol/server-everything"]',
   }),
   EXTERNAL_AGENT_BASE_URL: optional(url, {
     group: others,
     description:
-      "Address of an agent that others run, which gets `POST` requests with JSON; it becomes the tool `external_agent`. See [external agents](external-agents.md).",
+      "The address of an external agent, which receives `POST` requests with JSON. It becomes the tool `external_agent`. See [external agents](external-agents.md).",
     example: "https://agent.example.com/ask",
   }),
   EXTERNAL_AGENT_AUTH_TOKEN: apiKey(others, "`EXTERNAL_AGENT_BASE_URL`", "your-token-here"),
@@ -364,12 +365,12 @@ export const VARIABLES = z.object({
     group: others,
     default: "[]",
     description:
-      "Further agents that others run, besides those in `external_agents.yaml` of the home folder.",
+      "External agents, in addition to those in `external_agents.yaml` of the home folder.",
     example: '[{"name":"partner","url":"https://partner.example.com","protocol":"a2a"}]',
   }),
   DATASOURCE_BASE_URL: optional(url, {
     group: others,
-    description: "Address of a service that answers queries; it becomes the tool `datasource`.",
+    description: "The address of a service that answers queries. It becomes the tool `datasource`.",
     example: "https://data.example.com/query",
   }),
   DATASOURCE_AUTH_TOKEN: apiKey(others, "`DATASOURCE_BASE_URL`", "your-token-here"),
@@ -380,7 +381,7 @@ export const VARIABLES = z.object({
       group: tools,
       default: "",
       description:
-        "Hosts that tools, crawlers and agents may reach although they are private, loopback or local; all others have to be public. See [Tools](tools.md).",
+        "Private, loopback or local hosts that tools, crawlers and agents may reach. All other hosts must be public. See [Tools](tools.md).",
       example: "wiki.internal,localhost:9000,*.corp.example.com",
     },
   ),
@@ -388,19 +389,19 @@ export const VARIABLES = z.object({
     group: tools,
     default: "2",
     description:
-      "Codes that `code_executor` runs at the same time; further ones wait. See [Running code](sandbox.md).",
+      "How many programs `code_executor` runs at the same time; others wait. See [Running code](sandbox.md).",
     example: "2",
   }),
   TOOLS_CONFIG_PATH: optional(text, {
     group: tools,
     description:
-      "File or folder that defines tools, besides `tools/` of the home folder. Secrets that it names as `${ secrets.github }` come from variables such as `TOOL_SECRET_GITHUB`. See [Tools](tools.md).",
+      "A file or folder that defines tools, in addition to `tools/` of the home folder. A secret such as `${ secrets.github }` is read from the variable `TOOL_SECRET_GITHUB`. See [Tools](tools.md).",
     example: "/srv/orchestrator/tools.yaml",
   }),
   WEB_SEARCH_PROVIDER: optional(oneOf(searchServices), {
     group: tools,
     description:
-      "Search service of the tool `web_search`. Not set: the first of brave, tavily, serper, searxng that is set up.",
+      "The search service of the tool `web_search`. If not set, the first of brave, tavily, serper and searxng that is configured.",
     example: "brave",
   }),
   BRAVE_API_KEY: apiKey(tools, "Brave Search", "your-key-here"),
@@ -408,7 +409,7 @@ export const VARIABLES = z.object({
   SERPER_API_KEY: apiKey(tools, "Serper", "your-key-here"),
   SEARXNG_URL: optional(url, {
     group: tools,
-    description: "Address of a SearXNG server whose settings allow the format `json`.",
+    description: "The address of a SearXNG server whose settings allow the format `json`.",
     example: "http://localhost:8080",
   }),
   WEB_SEARCH_URL: baseUrl(
@@ -420,19 +421,19 @@ export const VARIABLES = z.object({
   RUN_CONCURRENCY: required(integer(1, 100_000), {
     group: runs,
     default: "1000",
-    description: "Runs that are worked on at the same time; further ones wait.",
+    description: "How many runs execute at the same time; others are queued.",
     example: "1000",
   }),
   RUN_QUEUE_LIMIT: required(integer(0, 1_000_000), {
     group: runs,
     default: "10000",
-    description: "Runs that may wait; further ones are answered with 429.",
+    description: "How many runs may be queued; beyond that, requests are rejected with 429.",
     example: "10000",
   }),
   CONVERSATION_MESSAGES: required(integer(1, 1000), {
     group: runs,
     default: "20",
-    description: "Latest messages of a conversation that a turn gets to see.",
+    description: "How many of the latest messages of a conversation a turn sees.",
     example: "20",
   }),
   IDEMPOTENCY_TTL_HOURS: required(integer(1, 8760), {
@@ -445,79 +446,80 @@ export const VARIABLES = z.object({
     group: runs,
     default: "30d",
     description:
-      "How long a run is kept after its end, with its journal, approvals and files, and how long an upload is; 0 keeps it for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
+      "How long a run is kept after it has ended, with its journal, approvals and files, and how long an upload is kept; `0` keeps them for ever. At least `IDEMPOTENCY_TTL_HOURS`.",
     example: "30d",
   }),
   RESPONSE_CACHE_TTL: required(duration, {
     group: runs,
     default: "0",
     description:
-      "How long a chat response may be given again for the same request, where nothing that it depends on has changed; 0: not at all. A pipeline's `cache` goes first.",
+      "How long a chat response may be reused for the same request, if nothing that it depends on has changed; `0` disables the cache. A pipeline's `cache` overrides it.",
     example: "10m",
   }),
   MAX_BODY_BYTES: required(integer(1024, 1_073_741_824), {
     group: runs,
     default: "1048576",
-    description: "Largest request body.",
+    description: "The maximum size of a request body.",
     example: "1048576",
   }),
   MAX_MESSAGE_BYTES: required(integer(1024, 67_108_864), {
     group: runs,
     default: "1048576",
-    description: "Largest WebSocket message.",
+    description: "The maximum size of a WebSocket message.",
     example: "1048576",
   }),
   MAX_ARTIFACT_BYTES: required(integer(1024, 268_435_456), {
     group: runs,
     default: "26214400",
-    description: "Largest file that a run may make and that can be uploaded.",
+    description: "The maximum size of a file that a run creates or a client uploads.",
     example: "26214400",
   }),
   DRAIN_TIMEOUT_SECONDS: required(integer(0, 3600), {
     group: runs,
     default: "8",
-    description: "How long a stopping server lets running work reach a safe point.",
+    description: "How long a stopping server waits for runs to reach a safe point.",
     example: "8",
   }),
   MAX_DOCUMENT_BYTES: required(integer(1024, 104_857_600), {
     group: documents,
     default: "10485760",
-    description: "Largest document that is uploaded or crawled.",
+    description: "The maximum size of a document, uploaded or crawled.",
     example: "10485760",
   }),
   MAX_DOCUMENTS: required(integer(1, 1_000_000), {
     group: documents,
     default: "10000",
-    description: "Documents of one tenant.",
+    description: "The maximum number of documents of one tenant.",
     example: "10000",
   }),
   MAX_PASSAGES: required(integer(100, 1_000_000), {
     group: documents,
     default: "50000",
     description:
-      "Passages (of about 1,000 characters) of one collection; as many of all collections are kept in memory, about 2 KB each and 4 bytes for each number of a vector.",
+      "The maximum number of passages (of about 1,000 characters) of one collection. The same number of passages of all collections is kept in memory, at about 2 KB each plus 4 bytes for each number of a vector.",
     example: "50000",
   }),
   EMBEDDING_MODEL: optional(text, {
     group: documents,
     description:
-      "Model that makes vectors of passages and queries, so that documents are searched by meaning, too. Not set: by words only.",
+      "The model that embeds passages and queries, so that documents are also searched by meaning. If not set, they are searched by words only.",
     example: "text-embedding-3-small",
   }),
   EMBEDDING_BASE_URL: optional(url, {
     group: documents,
     description:
-      "Address of a server with OpenAI's `/embeddings`. Not set: `LLM_BASE_URL`, else OpenAI.",
+      "The address of a server with OpenAI's `/embeddings`. If not set: `LLM_BASE_URL`, otherwise OpenAI.",
     example: "http://localhost:11434/v1",
   }),
   EMBEDDING_API_KEY: apiKey(
     documents,
-    "`EMBEDDING_BASE_URL`; not set: the key of the server that is used in its place",
+    "`EMBEDDING_BASE_URL`. If not set, the key of the server that is used instead",
     "your-key-here",
   ),
   VECTOR_DB_URL: optional(url, {
     group: documents,
-    description: "Address of a Qdrant server that keeps the vectors. Not set: the store does.",
+    description:
+      "The address of a Qdrant server that stores the vectors. If not set, they are kept in the store.",
     example: "http://localhost:6333",
   }),
   VECTOR_DB_API_KEY: apiKey(documents, "`VECTOR_DB_URL`", "your-key-here"),

@@ -411,7 +411,7 @@ Deno.test("readConfig() reads how long runs are kept", () => {
   expect(["0", "3600s", "90m", "12H", "30d"].map((text) => kept(text)))
     .toEqual([0, 3_600_000, 5_400_000, 43_200_000, 2_592_000_000]);
   for (const wrong of ["30", "0d", "1.5d", "-1d", "30 d", "1w", "for ever"]) {
-    expect(() => kept(wrong)).toThrow(/RUN_RETENTION must be a number with s, m, h or d/);
+    expect(() => kept(wrong)).toThrow(/RUN_RETENTION must be a number followed by s, m, h or d/);
   }
   expect(() => kept("12h", "24")).toThrow(/RUN_RETENTION must be at least as long as IDEMPOTENCY/);
   expect(kept("0", "24")).toBe(0);
