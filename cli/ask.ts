@@ -1,7 +1,7 @@
 /** What a run of the command line waits for: asks whoever sits there, or says how to go on. @module */
 import { toOrchestratorError } from "../errors.ts";
 import type { Orchestrator } from "../orchestrator.ts";
-import type { Approval } from "../pipeline/calls/approvals/mod.ts";
+import { type Approval, isApprovalSignal } from "../pipeline/calls/approvals/mod.ts";
 import type { RunRecord } from "../pipeline/kernel/mod.ts";
 import { needsSomebody } from "../service/mod.ts";
 
@@ -56,7 +56,7 @@ export async function askPeople(
     if (run?.status === "paused") return ["the end of its pause"];
     const now = new Date().toISOString();
     return (run?.status === "waiting" ? run.waiting_for ?? [] : [])
-      .filter((one) => needsSomebody(one, now) && !one.signal?.startsWith("approval/"))
+      .filter((one) => needsSomebody(one, now) && !isApprovalSignal(one.signal))
       .map(({ signal, until }) => signal === undefined ? until! : `the signal ${signal}`);
   }
 }

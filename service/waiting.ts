@@ -1,5 +1,5 @@
 /** When a run goes no further before somebody does something. @module */
-import type { RunEvent, WaitingFor } from "../pipeline/kernel/mod.ts";
+import { isChildSignal, type RunEvent, type WaitingFor } from "../pipeline/kernel/mod.ts";
 
 /** Timers that are over sooner, in milliseconds, are waited for. */
 const PATIENCE_MS = 60_000;
@@ -34,6 +34,6 @@ export function watchWaiting(onWaiting: () => void): (event: RunEvent) => void {
 
 /** True unless it ends by itself soon after `at`, RFC 3339. */
 export function needsSomebody({ signal, until }: WaitingFor, at: string): boolean {
-  if (signal !== undefined) return !signal.startsWith("child/");
+  if (signal !== undefined) return !isChildSignal(signal);
   return until !== undefined && Date.parse(until) - Date.parse(at) > PATIENCE_MS;
 }

@@ -1,6 +1,6 @@
 /** Workflows as their clients see them. @module */
 import { type AgentState, agentState, type Fields, fields } from "../pipeline/notebook/mod.ts";
-import { type Approval, viewApproval } from "../pipeline/calls/approvals/mod.ts";
+import { type Approval, isApprovalSignal, viewApproval } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, JournalEvent, RunRecord } from "../pipeline/kernel/mod.ts";
 import type { ServiceDeps } from "./ports.ts";
 import { approvalLinks, runLinks } from "./run_view.ts";
@@ -42,7 +42,7 @@ export function isWorkflowStatus(word: string): word is WorkflowStatus {
 export function statusOf({ status, waiting_for }: RunRecord): WorkflowStatus {
   if (status === "queued") return "running";
   if (status !== "waiting") return status;
-  const asks = waiting_for?.some(({ signal }) => signal?.startsWith("approval/"));
+  const asks = waiting_for?.some(({ signal }) => isApprovalSignal(signal));
   return asks ? "awaiting_approval" : "running";
 }
 

@@ -234,6 +234,7 @@ class Session {
       },
       {
         kind: "model",
+        reusable: true,
         retry: this.#retry(),
         usage: usageOf,
         timeout_ms: this.call.timeout_ms ?? profile.timeout_seconds * 1_000,

@@ -227,6 +227,7 @@ function makeCall<T extends Json>(
       keep: (file) => deps.keep(run, step, file),
     }), {
     kind: "tool",
+    reusable: tool.capability === "compute" || tool.capability === "read",
     // The registry ends a call by its time-out; the step's is for what the registry cannot end.
     timeout_ms: tool.timeout_ms + 1_000,
     effect: tool.effect === "none" ? "at_least_once" : tool.effect,

@@ -24,11 +24,12 @@ import {
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
 import { attempt, timedOut } from "./attempt.ts";
-import { childRecord, makeChild } from "./child.ts";
+import { childRecord, childSignal, makeChild } from "./child.ts";
 import { timestamp } from "./clock.ts";
 import type {
   AllOptions,
   ChildRequest,
+  EmitOptions,
   GroupOptions,
   RunContext,
   RunInfo,
@@ -88,7 +89,7 @@ export class Branch implements RunContext {
     if (known?.done) return known.done.output as T;
     const { execution } = this;
     if (execution.isGated && !known) await execution.pass(this, key, false);
-    const began = this.begin(key, known, { kind: options.kind });
+    const began = this.begin(key, known, { kind: options.kind, reusable: true });
     const inner = this.fork();
     const disarm = this.arm(key, inner, began, options.timeout_ms);
     try {
@@ -160,13 +161,13 @@ export class Branch implements RunContext {
     try {
       const outcome = await this.await(key, {
         kind: "pipeline",
-        signal: `child/${id}`,
+        signal: childSignal(id),
         child: id,
         enter: () => makeChild(record, request.input, timestamp(execution.world.clock.now())),
         entered: () => execution.spawned(id),
-        usage: (output) => (output as unknown as { signal: ChildEnd }).signal.usage,
+        end: endOf,
       });
-      return (outcome as unknown as { signal: ChildEnd }).signal.result;
+      return endOf(outcome).result;
     } catch (error) {
       const stopped = toOrchestratorError(error).code;
       const stops = ["run_cancelled", "branch_stopped", "step_timeout"];
@@ -181,8 +182,8 @@ export class Branch implements RunContext {
     return this.execution.cleanup(fn);
   }
 
-  emit(event: EventBody): void {
-    this.execution.emit(event);
+  emit(event: EventBody, options?: EmitOptions): void {
+    this.execution.emit(event, options);
   }
 
   change(commit: Commit): void {
@@ -205,11 +206,14 @@ export class Branch implements RunContext {
   private begin(
     key: string,
     known: StepRecord | undefined,
-    { kind, child }: { kind?: string; child?: string },
+    { kind, child, reusable }: { kind?: string; child?: string; reusable?: boolean },
   ): number {
     if (known) return known.began;
     this.execution.journal.cut();
-    const more = child === undefined ? {} : { child };
+    const more = {
+      ...(child === undefined ? {} : { child }),
+      ...(reusable ? { reusable: true as const } : {}),
+    };
     const event = { step: key, attempt: 1, kind, passive: true as const, ...more };
     return Date.parse(this.execution.append({ type: "step.started", ...event }).at);
   }
@@ -232,8 +236,9 @@ export class Branch implements RunContext {
         const change = await options.settle?.(outcome);
         this.signal.throwIfAborted();
         if (change) execution.change(change);
-        const usage = signal && options.usage?.(outcome as Json);
-        const more = { began, kind, usage, signal: signal?.seq };
+        const end = options.end?.(outcome as Json);
+        const binding = end ? end.binding : options.binding ?? name !== undefined;
+        const more = { began, kind, usage: end?.usage, signal: signal?.seq, binding };
         this.complete(key, outcome as Json, more);
         return outcome as Json;
       }
@@ -250,7 +255,7 @@ export class Branch implements RunContext {
     const { execution } = this;
     const { clock, random } = execution.world;
     this.signal.throwIfAborted();
-    if (options.effect !== "none") await this.barrier(key, n, options.kind);
+    if (options.effect !== "none") await this.barrier(key, n, options);
     if (execution.beforeControl) await execution.beforeControl();
     const began = clock.now();
     execution.running++;
@@ -278,9 +283,14 @@ export class Branch implements RunContext {
   }
 
   /** Invariant 1. */
-  private async barrier(key: string, n: number, kind?: string): Promise<void> {
+  private async barrier(
+    key: string,
+    n: number,
+    { kind, reusable }: StepOptions,
+  ): Promise<void> {
     const { execution } = this;
-    execution.append({ type: "step.started", step: key, attempt: n, kind });
+    const more = reusable ? { reusable: true as const } : {};
+    execution.append({ type: "step.started", step: key, attempt: n, kind, ...more });
     execution.spending.call();
     await execution.journal.flush();
     this.signal.throwIfAborted();
@@ -323,18 +333,21 @@ export class Branch implements RunContext {
   private complete(
     step: string,
     output: Json,
-    { began, attempt = 1, kind, usage, signal }: {
+    { began, attempt = 1, kind, usage, signal, binding }: {
       began: number;
       attempt?: number;
       kind?: string;
       usage?: Usage;
       signal?: number;
+      binding?: boolean;
     },
   ): void {
     const { execution } = this;
     const duration_ms = execution.world.clock.now() - began;
-    const event = { step, attempt, kind, output, duration_ms, usage, signal };
+    const bound = binding ? true as const : undefined;
+    const event = { step, attempt, kind, output, duration_ms, usage, signal, binding: bound };
     execution.append({ type: "step.completed", ...event });
+    execution.history.bound ||= bound ?? false;
     if (usage) execution.spending.add(usage);
   }
 
@@ -411,13 +424,20 @@ interface Fork {
 export interface ChildEnd {
   result: RunResult;
   usage: Usage;
+  /** It went by an answer to what it showed; earlier versions did not say so. */
+  binding?: boolean;
+}
+
+function endOf(outcome: Json): ChildEnd {
+  return (outcome as unknown as { signal: ChildEnd }).signal;
 }
 
 interface AwaitOptions extends WaitOptions {
   child?: string;
   /** Called each time, also on a replay. */
   entered?: () => void;
-  usage?: (output: Json) => Usage;
+  /** How the run within the run ended. */
+  end?: (outcome: Json) => ChildEnd;
 }
 
 function untilOf({ timeout_ms, until }: WaitOptions, began: number): number | undefined {

@@ -14,6 +14,16 @@ export function childId(parent: string, key: string): string {
   return `${parent}.${createHash("sha256").update(key).digest("hex").slice(0, ID_CHARS)}`;
 }
 
+/** The name of the signal that tells the run around it of a child's end. */
+export function childSignal(child: string): string {
+  return `child/${child}`;
+}
+
+/** True for the names that {@linkcode childSignal} makes. */
+export function isChildSignal(name: string): boolean {
+  return name.startsWith("child/");
+}
+
 /** The header of the run that step `key` of `parent` starts: the same on every replay. */
 export function childRecord(
   parent: RunRecord,

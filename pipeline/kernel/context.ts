@@ -51,6 +51,11 @@ export interface StepOptions {
   kind?: string;
   /** What the step cost, read from its output; counts against the run's budget. */
   usage?: (output: Json) => Usage;
+  /**
+   * The step only reads, so what follows from its result may be given to later requests, too.
+   * Journaled. Default false: the step may have changed something, and has to happen each time.
+   */
+  reusable?: boolean;
 }
 
 /** What to wait for: a signal, a time, or whichever comes first. */
@@ -62,6 +67,14 @@ export interface WaitOptions {
   /** Ends the wait at this time, in milliseconds since the epoch. */
   until?: number;
   kind?: string;
+  /**
+   * The outcome is an answer to what the run showed, so a restart with another input may not keep
+   * it. Journaled. Default true where a signal is waited for: a wait whose outcome holds for any
+   * input says `false`.
+   */
+  binding?: boolean;
+  /** As {@linkcode StepOptions.reusable}, for a wait that nothing outside of the run ends. */
+  reusable?: boolean;
   /** What changes in the commit that records that the wait began. Asked once, not on a replay. */
   enter?: () => Commit;
   /**
@@ -96,6 +109,12 @@ export interface AllOptions {
   concurrency?: number;
   /** Branches that may fail without stopping the others; default 0. */
   tolerate?: number;
+}
+
+/** Options of {@linkcode RunContext.emit}. */
+export interface EmitOptions {
+  /** The runs around this one get the event, too, with this run's id and their own step. */
+  surface?: boolean;
 }
 
 /** What a step's function gets. */
@@ -187,7 +206,7 @@ export interface RunContext {
    * Appends an event to the run's journal with the next commit. On a replay an event with the same
    * type and step that is already in the journal is not appended again.
    */
-  emit(event: EventBody): void;
+  emit(event: EventBody, options?: EmitOptions): void;
   /**
    * Adds checks and mutations to the run's next commit, so that they happen exactly when it does. On
    * a replay it happens again: use `enter` and `settle` of a wait for what must happen once.

@@ -44,6 +44,8 @@ export type EventBody =
     kind?: string;
     /** A wait or a group: by itself it does nothing outside. */
     passive?: true;
+    /** It only reads, or what it is made of says of itself whether it does. */
+    reusable?: true;
     /** The run within the run that it waits for. */
     child?: string;
   }
@@ -57,6 +59,8 @@ export type EventBody =
     usage?: Usage;
     /** Sequence number of the signal that a wait took. */
     signal?: number;
+    /** An answer to what the run showed: it holds only for the input that the run had. */
+    binding?: true;
   }
   | {
     type: "step.failed";

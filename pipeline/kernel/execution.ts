@@ -22,7 +22,7 @@ import {
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
 import { timestamp, type World } from "./clock.ts";
-import type { RunContext, RunFunction } from "./context.ts";
+import type { EmitOptions, RunContext, RunFunction } from "./context.ts";
 import type { EventBody, Json, WaitingFor } from "./events.ts";
 import type { Feed } from "./feed.ts";
 import { type History, identity, type PendingSignal } from "./history.ts";
@@ -193,16 +193,16 @@ export class Execution {
   }
 
   /** Appends an event that the function emits, unless the journal has it. */
-  emit(event: EventBody): void {
+  emit(event: EventBody, { surface = false }: EmitOptions = {}): void {
     if (this.history.emitted.has(identity(event))) return;
     this.append(event);
-    this.surface(event);
+    if (surface) this.surface(event);
   }
 
-  /** What concerns an approval is told to the runs around this one. */
+  /** Sends an event to the run around this one, which passes it on to its own. */
   surface(event: EventBody): void {
     const { parent, tenant, id } = this.run;
-    if (!parent || !event.type.startsWith("approval.")) return;
+    if (!parent) return;
     const outer = { run: id, ...event, step: parent.step } as EventBody;
     this.send(tenant, parent.run, { type: "event", event: outer });
   }

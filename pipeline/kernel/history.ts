@@ -45,6 +45,8 @@ export interface History {
   paused: boolean;
   /** The run was asked to stop. */
   cancelling?: { reason?: string };
+  /** The run goes by an answer to what it showed. */
+  bound: boolean;
   /** How often the run was resumed after a crash since it last got anywhere. */
   crashes: number;
   /** It had control of its process when that died. */
@@ -63,6 +65,7 @@ export function emptyHistory(input: Json): History {
     calls: 0,
     raised: {},
     paused: false,
+    bound: false,
     crashes: 0,
     isToBlame: false,
   };
@@ -71,6 +74,16 @@ export function emptyHistory(input: Json): History {
 /** The identity of an emitted event: one per type and step. */
 export function identity(event: EventBody): string {
   return "step" in event ? `${event.type} ${event.step}` : event.type;
+}
+
+/**
+ * True for the end of a wait whose outcome holds only for the input that the run had.
+ *
+ * Journals of earlier versions mark no event: their only such waits had the kind `approval`.
+ */
+export function isBinding(event: EventBody): boolean {
+  if (event.type !== "step.completed") return false;
+  return event.binding === true || event.kind === "approval";
 }
 
 /** Folds a whole journal. */
@@ -121,6 +134,7 @@ function apply(history: History, event: JournalEvent): void {
       const step = stepOf(history, event.step, event.at);
       step.done = { output: event.output };
       step.open = false;
+      history.bound ||= isBinding(event);
       history.crashes = 0;
       if (event.usage) history.usage = addUsage(history.usage, event.usage);
       if (event.signal) history.signals = history.signals.filter((s) => s.seq !== event.signal);

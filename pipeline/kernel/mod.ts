@@ -1,10 +1,11 @@
 /** Durable execution: runs, steps, journal, claims. Knows no agent and no HTTP. @module */
-export { childId } from "./child.ts";
+export { childId, isChildSignal } from "./child.ts";
 export { type Clock, realWorld, systemClock, type World } from "./clock.ts";
 export type {
   AllOptions,
   ChildRequest,
   Effect,
+  EmitOptions,
   GroupOptions,
   RetryPolicy,
   RunContext,

@@ -1,14 +1,15 @@
 /** What a run that repeats another one from a step on keeps of it. @module */
 import { OrchestratorError } from "../../errors.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
+import { isBinding } from "./history.ts";
 import type { RestartRequest } from "./runs.ts";
 
 /**
  * The results that were recorded before step `from` began.
  *
- * An approval is for what was shown: a restart that changes the input may not keep one.
+ * An answer is for what was shown: a restart that changes the input may not keep one.
  *
- * @throws `validation_failed` when the run has no such step, or when an approval would be kept
+ * @throws `validation_failed` when the run has no such step, or when an answer would be kept
  */
 export function keptEvents(
   run: string,
@@ -41,7 +42,7 @@ export function keptEvents(
         return false;
     }
   });
-  if (input !== undefined || given !== undefined) refuseApprovals(run, kept);
+  if (input !== undefined || given !== undefined) refuseAnswers(run, kept);
   return kept.map(toBody);
 }
 
@@ -56,15 +57,14 @@ function isWithin(step: string, node: string): boolean {
   return step === node || step.startsWith(`${node}/`);
 }
 
-function refuseApprovals(run: string, kept: JournalEvent[]): void {
-  const approval = kept.find((event) =>
-    event.type === "step.completed" && event.kind === "approval"
-  );
-  if (approval?.type !== "step.completed") return;
+function refuseAnswers(run: string, kept: JournalEvent[]): void {
+  const answer = kept.find(isBinding);
+  if (answer?.type !== "step.completed") return;
+  const { step } = answer;
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot restart run ${run} with another input: ${approval.step} was approved for the old one. Restart from ${approval.step} or before.`,
-    { issues: [{ location: "/from", message: `must be ${approval.step} or a step before it` }] },
+    `Cannot restart run ${run} with another input: ${step} was approved for the old one. Restart from ${step} or before.`,
+    { issues: [{ location: "/from", message: `must be ${step} or a step before it` }] },
   );
 }
 

@@ -26,6 +26,7 @@ import type { World } from "./clock.ts";
 import type { Suspension } from "./execution.ts";
 import type { RunFunction } from "./context.ts";
 import type { ChildEnd } from "./branch.ts";
+import { childSignal } from "./child.ts";
 import type { EventBody, Json } from "./events.ts";
 import type { RunRecord, RunResult } from "./runs.ts";
 import { isTooLarge } from "./limits.ts";
@@ -246,11 +247,11 @@ export class Runner {
   }
 
   /** The end of a run within a run is a signal to the one around it, in the same commit. */
-  private tellParent({ record, journal }: ActiveRun, result: RunResult): void {
+  private tellParent({ record, journal, history }: ActiveRun, result: RunResult): void {
     const { parent, tenant, id } = record;
-    const end: ChildEnd = { result, usage: result.usage ?? NO_USAGE };
+    const end: ChildEnd = { result, usage: result.usage ?? NO_USAGE, binding: history.bound };
     const payload = end as unknown as Json;
-    const name = `child/${id}`;
+    const name = childSignal(id);
     const { newId } = this.options.world;
     journal.send(tenant, parent!.run, newId(), { type: "signal", name, payload });
   }

@@ -35,6 +35,9 @@ function grouped(
     ctx.group(key, (within) => run(within, key + inner, scope, walk), options);
 }
 
+/** Only time ends it. */
+const PAUSE = { kind: "pause", reusable: true };
+
 function retried(run: RunNode, retry: StepOptions["retry"]): RunNode {
   return async (ctx, key, scope, walk) => {
     for (let attempt = 1;; attempt++) {
@@ -45,7 +48,7 @@ function retried(run: RunNode, retry: StepOptions["retry"]): RunNode {
         // The longest pause, not a random one: this code runs again on a replay.
         const pause = error && retryDelay(retry, attempt, error, () => 1);
         if (pause === undefined) throw thrown;
-        await ctx.wait(`${key}~${attempt + 1}/pause`, { kind: "pause", timeout_ms: pause });
+        await ctx.wait(`${key}~${attempt + 1}/pause`, { ...PAUSE, timeout_ms: pause });
       }
     }
   };

@@ -74,6 +74,8 @@ async function waitOptions(key: string, evaluate: Evaluate, scope: Scope): Promi
   const { signal, seconds, until } = await evaluate(scope) as Record<string, Json | undefined>;
   return {
     kind: "wait",
+    // A restart keeps it, as it keeps every output before the step that it begins with.
+    binding: false,
     ...(signal === undefined ? {} : { signal: signalName(key, signal) }),
     ...(seconds === undefined ? {} : { timeout_ms: milliseconds(key, seconds) }),
     ...(until === undefined ? {} : { until: time(key, until) }),

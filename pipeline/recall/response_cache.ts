@@ -5,8 +5,8 @@
  * 1. A response is known by a hash of everything it depends on: tenant, the pipeline's version, the
  *    input, what the conversation and the memory hold, the documents, the installed pipelines and
  *    tools, the models.
- * 2. Only responses of runs that did nothing outside are kept: their journal, and those of runs within
- *    them, show model calls and reading tools only.
+ * 2. Only responses of runs that did nothing outside are kept: every step in their journal, and in
+ *    those of runs within them, says of itself that it only reads.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { canonicalJson, type Json } from "../../json/mod.ts";
 import type { Conversations, Memory } from "../../knowledge/mod.ts";
 import { keys, type Store } from "../../store/mod.ts";
 import type { NodeCache } from "../walk/mod.ts";
-import type { Engine, JournalEvent } from "../kernel/mod.ts";
+import { type Engine, isChildSignal, type JournalEvent } from "../kernel/mod.ts";
 import type { Tools } from "../calls/mod.ts";
 
 /** What a response depends on. */
@@ -101,7 +101,7 @@ export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
     get: (tenant, hash) => cache.get(tenant, hash),
     async keep({ tenant, id }, hash, response, ttl) {
       if (JSON.stringify(response).length > MAX_CHARS) return false;
-      if (!await onlyReads({ engine, tools }, tenant, [id])) return false;
+      if (!await onlyReads(engine, tenant, [id])) return false;
       return await store.commit(cache.put(tenant, hash, response, cache.now() + ttl)) !== null;
     },
     async remember(tenant, { conversation_id, user, assistant, answered_by }) {
@@ -121,40 +121,32 @@ export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
   };
 }
 
-/** True when runs, and those within them, called models and reading tools only. */
+/** True when no step of the runs, and of those within them, may have changed something. */
 async function onlyReads(
-  deps: Pick<ResponseCacheDeps, "engine" | "tools">,
+  engine: Pick<Engine, "journal">,
   tenant: string,
   runs: string[],
 ): Promise<boolean> {
   for (let at = 0; at < runs.length; at++) {
     if (at >= MAX_RUNS) return false;
-    for (const event of await deps.engine.journal(tenant, runs[at]!)) {
+    for (const event of await engine.journal(tenant, runs[at]!)) {
       if (event.type === "step.started" && event.child !== undefined) runs.push(event.child);
-      else if (!await isHarmless(event, deps.tools, tenant)) return false;
+      else if (!onlyReadsIn(event)) return false;
     }
   }
   return true;
 }
 
-/** Steps without an effect have no `step.started`; a wait is for people, signals or time. */
-async function isHarmless(
-  event: JournalEvent,
-  tools: Pick<Tools, "describe">,
-  tenant: string,
-): Promise<boolean> {
+/**
+ * Steps without an effect have no `step.started`. Journals of earlier versions mark no step, so
+ * what they led to is not kept.
+ */
+function onlyReadsIn(event: JournalEvent): boolean {
   switch (event.type) {
     case "step.started":
-      return event.kind === "model" || event.kind === "tool" ||
-        (event.passive === true && event.kind !== "wait" && event.kind !== "approval");
-    case "tool.called": {
-      const [tool] = await tools.describe(tenant, [event.tool]);
-      return tool?.capability === "compute" || tool?.capability === "read";
-    }
+      return event.reusable === true;
     case "signal.received":
-      return event.name.startsWith("child/");
-    case "approval.requested":
-      return false;
+      return isChildSignal(event.name);
     default:
       return true;
   }

@@ -127,7 +127,7 @@ export class Cluster {
     return {
       run: ctx.run,
       signal: ctx.signal,
-      emit: (event) => ctx.emit(event),
+      emit: (event, options) => ctx.emit(event, options),
       change: (commit) => ctx.change(commit),
       wait: (key, options) => ctx.wait(key, options),
       group: (key, fn, options) => ctx.group(key, inside(fn), options),

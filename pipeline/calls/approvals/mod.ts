@@ -4,6 +4,7 @@ export {
   type ApprovalStatus,
   type ApprovalView,
   type Decision,
+  isApprovalSignal,
   payloadHash,
   viewApproval,
 } from "./record.ts";

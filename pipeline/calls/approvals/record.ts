@@ -80,6 +80,11 @@ export function signalOf(id: string): string {
   return `approval/${id}`;
 }
 
+/** True for the names that {@linkcode signalOf} makes. */
+export function isApprovalSignal(name: string | undefined): boolean {
+  return name?.startsWith("approval/") ?? false;
+}
+
 /** `sha256:…` of a payload's canonical JSON. */
 export function payloadHash(payload: Json): string {
   return `sha256:${createHash("sha256").update(canonicalJson(payload)).digest("hex")}`;

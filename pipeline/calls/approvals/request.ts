@@ -63,6 +63,9 @@ export type ApprovalOutcome = {
 /** The approval's name, and when it was asked for. */
 type Asked = { id: string; at: string };
 
+/** Those who look at the runs around this one can decide, too. */
+const SURFACE = { surface: true };
+
 /** The wait is over without an outcome, and so is the question. */
 const VOIDING = new Set(["run_cancelled", "branch_stopped", "step_timeout"]);
 
@@ -108,11 +111,11 @@ async function ask(
     const approval = newApproval(ctx.run, step, request, asked);
     const { id, title, expires_at } = approval;
     const expiry = expires_at === undefined ? {} : { expires_at };
-    ctx.emit({ type: "approval.requested", step, approval: id, title, ...expiry });
+    ctx.emit({ type: "approval.requested", step, approval: id, title, ...expiry }, SURFACE);
     const outcome = outcomeOf(await decision(ctx, approval, deps), approval);
     if (outcome.decision !== "expired") await mustMatch(approval, outcome, deps);
     const { payload: _payload, ...decided } = outcome;
-    ctx.emit({ type: "approval.decided", step, approval: id, ...decided });
+    ctx.emit({ type: "approval.decided", step, approval: id, ...decided }, SURFACE);
     return outcome;
   }
 }
@@ -125,6 +128,8 @@ function decision(
   const { id, step, expires_at } = approval;
   return ctx.wait(`${step}/decision`, {
     kind: "approval",
+    // It was given for the payload: another input may lead to another one.
+    binding: true,
     signal: signalOf(id),
     ...(expires_at === undefined ? {} : { until: Date.parse(expires_at) }),
     enter: () => createCommit(approval),
@@ -163,7 +168,7 @@ async function abandon(ctx: RunContext, key: string, { store, now }: ApprovalDep
       if (step !== key && !step.startsWith(`${key}/`)) break;
       const gone: Approval = { ...entry.value, status: "void", decided_at: iso(now()) };
       if (await store.commit(changeCommit(entry, gone)) === null) continue;
-      ctx.emit({ type: "approval.decided", step, approval, decision: "void" });
+      ctx.emit({ type: "approval.decided", step, approval, decision: "void" }, SURFACE);
     }
   }
 }

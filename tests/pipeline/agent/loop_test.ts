@@ -138,6 +138,7 @@ Deno.test("runAgent() passes on limits, temperature and deltas", async () => {
   expect(requests[0]).toMatchObject({ temperature: 0, max_output_tokens: 9 });
   expect(ctx.steps[0]!.options).toEqual({
     kind: "model",
+    reusable: true,
     timeout_ms: 7_000,
     retry: { max_attempts: 4, interval_ms: 100 },
     usage: expect.any(Function),
@@ -155,6 +156,7 @@ Deno.test("runAgent() lets the node's limits win field by field", async () => {
   );
   expect(ctx.steps[0]!.options).toEqual({
     kind: "model",
+    reusable: true,
     timeout_ms: 50,
     retry: { max_attempts: 1, interval_ms: 100 },
     usage: expect.any(Function),

@@ -89,6 +89,7 @@ Deno.test("agent hands its node's limits to its model calls", async () => {
   const { ctx } = await run({ timeout_seconds: 3, retry: { max_attempts: 2 } }, null);
   expect(ctx.steps[0]!.options).toEqual({
     kind: "model",
+    reusable: true,
     timeout_ms: 3_000,
     retry: { max_attempts: 2 },
     usage: expect.any(Function),

@@ -53,8 +53,8 @@ Deno.test("retry of a node with steps of its own visits it again, after durable 
   expect(ended).toEqual({ output: { x: "well" } });
   expect(ctx.ran).toEqual(["a.x/b", "a~2.x/b", "a~3.x/b"]);
   expect(ctx.waits.map(({ key, options }) => [key, options])).toEqual([
-    ["a~2/pause", { kind: "pause", timeout_ms: 2_000 }],
-    ["a~3/pause", { kind: "pause", timeout_ms: 5_000 }],
+    ["a~2/pause", { kind: "pause", reusable: true, timeout_ms: 2_000 }],
+    ["a~3/pause", { kind: "pause", reusable: true, timeout_ms: 5_000 }],
   ]);
 });
 

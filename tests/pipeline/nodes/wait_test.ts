@@ -21,7 +21,7 @@ Deno.test("wait for a signal gives its payload", async () => {
     signal: { amount: 5 },
   }, { id: 7 });
   expect(ended).toEqual({ output: { amount: 5 } });
-  expect(options).toEqual({ kind: "wait", signal: "paid-7" });
+  expect(options).toEqual({ kind: "wait", binding: false, signal: "paid-7" });
 });
 
 Deno.test("wait for a time gives null", async () => {
@@ -29,12 +29,12 @@ Deno.test("wait for a time gives null", async () => {
   const constant = await wait("{ wait: { seconds: 1.5 } }", timed_out);
   expect(constant).toEqual({
     ended: { output: null },
-    options: { kind: "wait", timeout_ms: 1_500 },
+    options: { kind: "wait", binding: false, timeout_ms: 1_500 },
   });
   const computed = await wait('{ wait: { seconds: "${ input * 60 }" } }', timed_out, 2);
-  expect(computed.options).toEqual({ kind: "wait", timeout_ms: 120_000 });
+  expect(computed.options).toEqual({ kind: "wait", binding: false, timeout_ms: 120_000 });
   const until = await wait('{ wait: { until: "${ input }" } }', timed_out, "2026-01-02T00:00:00Z");
-  expect(until.options).toEqual({ kind: "wait", until: Date.UTC(2026, 0, 2) });
+  expect(until.options).toEqual({ kind: "wait", binding: false, until: Date.UTC(2026, 0, 2) });
 });
 
 Deno.test("wait for a signal and a time says which one came", async () => {

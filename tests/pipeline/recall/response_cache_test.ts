@@ -1,4 +1,9 @@
 import { expect } from "expect";
+import type { EventBody } from "../../../pipeline/kernel/mod.ts";
+import {
+  createResponseCache,
+  type ResponseCacheDeps,
+} from "../../../pipeline/recall/response_cache.ts";
 import { service } from "../definitions/_service.ts";
 import { within } from "../../_yardstick.ts";
 
@@ -112,6 +117,33 @@ Deno.test("a pipeline says itself how long; what acts outside is never kept", as
     const [, second] = await twice(s, "Hello", { pipeline });
     expect([pipeline, second.metadata.cache]).toEqual([pipeline, hit]);
   }
+});
+
+/** Whether a response is kept whose run's journal has these events. */
+async function isKept(...events: EventBody[]): Promise<boolean> {
+  const cache = createResponseCache({
+    store: { commit: () => Promise.resolve("stamp") },
+    cache: { now: () => 0, put: () => ({ checks: [], mutations: [] }) },
+    engine: { journal: () => Promise.resolve(events) },
+    tools: { describe: () => Promise.resolve([{ capability: "read" }]) },
+  } as unknown as ResponseCacheDeps);
+  return await cache.keep({ tenant: "t", id: "run_1" }, "hash", "answer", 1);
+}
+
+Deno.test("what a step may have done outside is not kept, whatever its kind is called", async () => {
+  const began = { type: "step.started", step: "a", attempt: 1 } as const;
+  expect(await isKept({ ...began, kind: "model", reusable: true })).toBe(true);
+  expect(await isKept({ ...began, kind: "group", passive: true, reusable: true })).toBe(true);
+  for (const kind of ["model", "tool", "vote"]) {
+    expect([kind, await isKept({ ...began, kind })]).toEqual([kind, false]);
+    expect([kind, await isKept({ ...began, kind, passive: true })]).toEqual([kind, false]);
+  }
+});
+
+Deno.test("what a signal from outside led to is not kept", async () => {
+  const signal = { type: "signal.received", payload: null } as const;
+  expect(await isKept({ ...signal, name: "child/run_2" })).toBe(true);
+  expect(await isKept({ ...signal, name: "vote" })).toBe(false);
 });
 
 Deno.test("a hit is quick", async () => {
