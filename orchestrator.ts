@@ -29,6 +29,7 @@ import {
 } from "./pipeline/catalog/mod.ts";
 import { createEngine, createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
 import { createPrograms } from "./pipeline/ingest/mod.ts";
+import { createRunLog } from "./service/mod.ts";
 import { capabilitiesTask, createPipelineOffers } from "./pipeline/plans/mod.ts";
 import {
   createResponseCache,
@@ -154,6 +155,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     flight,
     world,
     log,
+    observer: createRunLog(log),
     programs: (run) => programs.run(run.version) ?? catalog.program(run.version),
     gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,

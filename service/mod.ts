@@ -36,6 +36,7 @@ export {
 } from "./requests.ts";
 export { type ChatResponse, unifiedResponse } from "./response.ts";
 export { lookUp } from "./response_cache.ts";
+export { createRunLog } from "./run_log.ts";
 export { runState } from "./run_state.ts";
 export {
   approvalLinks,

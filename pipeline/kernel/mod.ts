@@ -31,7 +31,7 @@ export type { EngineOptions } from "./options.ts";
 export type { FlightRecorder } from "./suspects.ts";
 export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
 export { retryDelay } from "./retry.ts";
-export type { KernelLog, Programs } from "./runner.ts";
+export type { KernelLog, Programs, RunObserver } from "./runner.ts";
 export type {
   Concurrency,
   Engine,

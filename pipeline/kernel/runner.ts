@@ -45,6 +45,14 @@ export interface KernelLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** Sees the start and the end of every run, once they are on disk. Must not throw. */
+export interface RunObserver {
+  /** A run was made, also as a repetition of another one. */
+  started(run: RunRecord, input: Json): void;
+  /** @param at when, as an ISO timestamp */
+  ended(run: RunRecord, result: RunResult, at: string): void;
+}
+
 /** What a runner needs. */
 export interface RunnerOptions {
   store: Store;
@@ -53,6 +61,7 @@ export interface RunnerOptions {
   log: KernelLog;
   slots: Slots;
   flight: FlightRecorder;
+  observer?: RunObserver;
   /** Runs driven at once. */
   concurrency: number;
 }
@@ -229,6 +238,7 @@ export class Runner {
     this.active.delete(run.name);
     run.result.resolve(result);
     if (result.status === "failed") this.report(record, result.error);
+    this.options.observer?.ended(record, result, at);
     this.onEnd(record, left?.next);
   }
 

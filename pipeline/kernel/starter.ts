@@ -173,6 +173,7 @@ export class Starter {
     if (listener) watching.tell(run, listener);
     run.journal.change(createRun(record, store.worker, this.idempotency(request), known));
     run.early = slots.reserve(run);
+    run.journal.begun.then(() => this.deps.observer?.started(record, request.input), () => {});
     if (record.slot) {
       run.journal.change(slots.take(record, record.slot, index));
       run.journal.begun.then((stamp) => run.placed = stamp, () => {});
@@ -211,6 +212,7 @@ export class Starter {
       mutations: parts.flatMap(({ mutations }) => mutations),
     });
     if (stamp === null) return undefined;
+    this.deps.observer?.started(record, request.input);
     const run = new ActiveRun(record, emptyHistory(null), runDeps);
     run.gone = true;
     if (listener) watching.tell(run, listener);

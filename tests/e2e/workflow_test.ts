@@ -65,7 +65,7 @@ async function withServices(
 }
 
 Deno.test("the documented commands start, watch, approve and list a workflow", () =>
-  withServer({}, async ({ url }) => {
+  withServer({}, async ({ url, logs }) => {
     const started = await curl(START, url);
     expect(started).toEqual({
       workflow_id: expect.stringMatching(/^wf-[0-9a-z]{26}$/),
@@ -114,6 +114,16 @@ Deno.test("the documented commands start, watch, approve and list a workflow", (
     });
     expect(await curl(APPROVE, url, id)).toMatchObject({ status: 409, code: "conflict" });
     expect(await curl(STATUS, url)).toMatchObject({ status: 404, code: "not_found" });
+    const lines = logs().trimEnd().split("\n").map((line) => JSON.parse(line));
+    expect(lines.filter(({ workflow_id }) => workflow_id === id)).toMatchObject([
+      {
+        level: "INFO",
+        logger: "orchestrator",
+        message: "Workflow started successfully",
+        user_goal: "Build a customer churn prediction model",
+      },
+      { level: "INFO", message: "Workflow completed" },
+    ]);
   }));
 
 Deno.test("a rejection goes back with its comment; services get what was approved", () =>
