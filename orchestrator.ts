@@ -46,6 +46,7 @@ import { createArtifacts, type OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
 import { builtInTasks, configuredCatalog, type MADE, preparing } from "./wiring/definitions.ts";
+import { createInstalledCheck } from "./wiring/installed.ts";
 import { configuredKnowledge } from "./wiring/knowledge.ts";
 import { configuredModels, modelClients } from "./wiring/models.ts";
 import { configuredStore, LEASE_MS } from "./wiring/store.ts";
@@ -189,7 +190,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     }),
     artifacts,
     catalog: { prepare },
-    pipelines: createAuthoring(catalog, stored),
+    pipelines: createAuthoring(catalog, stored, createInstalledCheck(config, tools)),
     knowledge,
     schedules,
     llm: createProbe(config.models, modelClients(config)),

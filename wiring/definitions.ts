@@ -31,7 +31,7 @@ import { keys, setText, type Store } from "../store/mod.ts";
 import { type ModelClient, mustBePriced } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { toolFileIssues } from "../tools/mod.ts";
-import { agentModelProblems, agentWarnings } from "./agent_warnings.ts";
+import { agentModelProblems, agentWarnings, pipelineWarnings } from "./definition_warnings.ts";
 
 /** The tasks that pipelines may call by name. */
 export function builtInTasks(services: Services): Tasks {
@@ -77,7 +77,11 @@ export async function definitionFindings(
   const unconfigured = models ? await agentModelProblems(agents, config) : [];
   return {
     problems: [...issues, ...unconfigured, ...toolFileIssues(config)],
-    warnings: [...await unreadDefinitions(roots), ...await agentWarnings(agents, config)],
+    warnings: [
+      ...await unreadDefinitions(roots),
+      ...await pipelineWarnings(pipelines, config),
+      ...await agentWarnings(agents, config),
+    ],
     overrides: await overriddenDefinitions(roots),
   };
 }

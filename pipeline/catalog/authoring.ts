@@ -11,7 +11,7 @@ import { type Issue, OrchestratorError } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
-import type { Pipeline, Schedule } from "../document/mod.ts";
+import { type Definition, invalidPipeline, type Pipeline, type Schedule } from "../document/mod.ts";
 import { readYaml } from "../language/mod.ts";
 import type { Json } from "../kernel/mod.ts";
 import type { CurrentPipeline, StoredPipeline, StoredPipelines } from "./stored_pipelines.ts";
@@ -88,8 +88,22 @@ export interface Authoring {
   remove(tenant: string, name: string, condition?: Condition): Promise<void>;
 }
 
+/**
+ * What of a document that can be used is not there: a tool, the provider of a model. Only authors are
+ * stopped by it: tools and keys may come and go, and a run fails only where it needs one.
+ */
+export type InstalledCheck = (
+  tenant: string,
+  text: string,
+  definition: Definition,
+) => Promise<Issue[]>;
+
 /** Makes the authoring of a catalog's pipelines. */
-export function createAuthoring(catalog: Catalog, stored: StoredPipelines): Authoring {
+export function createAuthoring(
+  catalog: Catalog,
+  stored: StoredPipelines,
+  missing: InstalledCheck = () => Promise.resolve([]),
+): Authoring {
   const current = async (tenant: string, name: string, condition: Condition = {}) => {
     catalog.refresh(); // a condition is about what there is now
     const [record, document] = await Promise.all([
@@ -126,13 +140,16 @@ export function createAuthoring(catalog: Catalog, stored: StoredPipelines): Auth
     },
     async check(tenant, text) {
       const name = nameOf(text) ?? "";
-      return (await attempt(() => catalog.define(name, text, tenant))).issues;
+      const { resolved, issues } = await attempt(() => catalog.define(name, text, tenant));
+      return resolved ? await missing(tenant, text, resolved.definition) : issues;
     },
     async put({ tenant, by }, name, text, condition) {
       const before = await current(tenant, name, condition);
       if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
       const resolved = await catalog.define(name, text, tenant);
       if (resolved.definition.pipeline.name !== name) throw otherName(name);
+      const issues = await missing(tenant, text, resolved.definition);
+      if (issues.length > 0) throw invalidPipeline(name, issues);
       const version = await catalog.keep(resolved, tenant);
       const { number } = await stored.put(tenant, { name, text, version, by }, before);
       catalog.refresh();

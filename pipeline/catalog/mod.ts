@@ -2,6 +2,7 @@
 export {
   type Authoring,
   createAuthoring,
+  type InstalledCheck,
   type PipelineDetail,
   type PipelineVersion,
 } from "./authoring.ts";

@@ -7,6 +7,6 @@ export {
   type Schedule,
 } from "./document.ts";
 export { kindOf, type NodeEnv } from "./kinds.ts";
-export { namesOf, nodesWithin, wantsAllAgents } from "./nodes.ts";
-export { parsePipeline } from "./parse.ts";
+export { namedTools, namesOf, nodesWithin, wantsAllAgents } from "./nodes.ts";
+export { invalidPipeline, parsePipeline } from "./parse.ts";
 export { startOptions } from "./start.ts";

@@ -1,6 +1,8 @@
 import { kindOf } from "./kinds.ts";
-import type { PipelineNode } from "./document.ts";
-import { isTemplate } from "../language/mod.ts";
+import type { Path } from "../../json/mod.ts";
+import type { Placed } from "../nodes/mod.ts";
+import type { Pipeline, PipelineNode } from "./document.ts";
+import { isTemplate, readYaml } from "../language/mod.ts";
 
 /** A node and all nodes in the graphs inside it. It must be sound. */
 export function nodesWithin(node: PipelineNode): PipelineNode[] {
@@ -25,6 +27,33 @@ export function namesOf(kind: "agent" | "pipeline", nodes: Record<string, Pipeli
     names.push(...all.flatMap((node) => agentsOf(node).named.map(({ value }) => value)));
   }
   return [...new Set(names)].sort();
+}
+
+/** The tools that a sound document's nodes name, and where. */
+export function namedTools(text: string): { name: string; location: string }[] {
+  const { value, locate } = readYaml(text);
+  const { nodes } = value as Pipeline;
+  return toolsIn(nodes, ["nodes"])
+    .map(({ path, value: name }) => ({ name, location: locate(path) }));
+}
+
+function toolsIn(nodes: Record<string, PipelineNode>, around: Path): Placed<string>[] {
+  return Object.entries(nodes).flatMap(([name, node]) => {
+    const path = [...around, name];
+    const kind = kindOf(node);
+    const own = kind?.tools?.(node) ?? [];
+    const graphs = kind?.graphs?.(node) ?? [];
+    return [
+      ...own.map((tool) => ({ ...tool, path: [...path, ...tool.path] })),
+      ...graphs.flatMap((inner) =>
+        toolsIn(inner.value.nodes as Record<string, PipelineNode>, [
+          ...path,
+          ...inner.path,
+          "nodes",
+        ])
+      ),
+    ];
+  });
 }
 
 /** True when a node may let every agent work that takes tasks of others. */

@@ -20,10 +20,10 @@ export async function parsePipeline(
   known?: KnownNames,
 ): Promise<Pipeline> {
   const { value, issues, locate } = readYaml(text);
-  if (issues.length > 0) throw invalid(source, issues);
+  if (issues.length > 0) throw invalidPipeline(source, issues);
   const problems = await validatePipeline(value, known);
   if (problems.length > 0) {
-    throw invalid(
+    throw invalidPipeline(
       source,
       problems.map(({ path, message }) => ({
         location: locate(path),
@@ -34,7 +34,8 @@ export async function parsePipeline(
   return value as Pipeline;
 }
 
-function invalid(source: string, issues: Issue[]): OrchestratorError {
+/** The error for a document that cannot be used, with the first of its issues. */
+export function invalidPipeline(source: string, issues: Issue[]): OrchestratorError {
   const [{ location, message }] = issues as [Issue];
   const more = issues.length === 1 ? "" : ` (and ${issues.length - 1} more)`;
   return new OrchestratorError(

@@ -66,6 +66,8 @@ export interface NodeKind<Node, Env> {
   targets(node: Node): Placed<string>[];
   /** The graphs inside it. */
   graphs?(node: Node): PlacedGraph[];
+  /** Tools that it names; `*` at the end of a name stands for anything. */
+  tools?(node: Node): Placed<string>[];
   /** Agents that it may let work: those that it names, or also all that take tasks of others. */
   agents?(node: Node): { named: Placed<string>[]; all: boolean };
   compile(node: Node, env: Env): CompiledNode;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/mod.ts";
-import { compileTemplate } from "../language/mod.ts";
+import { compileTemplate, isTemplate } from "../language/mod.ts";
 import { type AskPolicy, callTool, describeTool, type ToolCallDeps } from "../calls/mod.ts";
 import { compileInput, inputTemplate } from "./input.ts";
 import {
@@ -43,6 +43,7 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
   }),
   templates: (node) => [{ path: ["tool"], value: node.tool }, ...inputTemplate(node)],
   targets: nextTarget,
+  tools: (node) => isTemplate(node.tool) ? [] : [{ path: ["tool"], value: node.tool }],
   compile(node, env) {
     const nameOf = compileTemplate(node.tool);
     const evaluate = compileInput(node);

@@ -81,6 +81,8 @@ export const plan: NodeKind<PlanNode, PlanEnv> = {
     ],
     all: agents === undefined,
   }),
+  tools: ({ plan: { tools = [] } }) =>
+    tools.map((value, index) => ({ path: ["plan", "tools", index], value })),
   compile({ plan, next }, env) {
     const { planner: name = PLANNER, tools, pipelines, concurrency = DEFAULT_CONCURRENCY } = plan;
     const planner = prepareAgent(name, env);

@@ -123,7 +123,7 @@ Deno.test("definitionFindings() lists what replaces a built-in definition", () =
   }));
 
 Deno.test("definitionFindings() warns of misspelt tools and fields of an agent", async () => {
-  const goes = "Unless it is registered over the API, the agent goes without it";
+  const goes = "Unless it is registered over the API, the agent does without it";
   expect(await warned(["capabilties: [x]", "temperatur: 1", "color: red", "hooks: {}"])).toEqual([
     [
       "agents/a.md, line 2, capabilties",
@@ -139,6 +139,22 @@ Deno.test("definitionFindings() warns of misspelt tools and fields of an agent",
   expect(place).toBe("agents/a.md, line 2, tools");
   expect(message).toContain('unknown tool "weather"; known are: search_documents, dataset,');
 });
+
+Deno.test("definitionFindings() warns of tools that pipelines name and that are not there", () =>
+  inHome({
+    "pipelines/oops.yaml": GOOD.replace("transform: 1", "tool: web_serch, next: b") +
+      "  b: { tool: notes_x, next: c }\n  c: { tool: dataset, next: d }\n" +
+      '  d: { tool: "${ input.tool }" }\n',
+  }, async (home, config) => {
+    const { problems, warnings } = await definitionFindings(config);
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([{
+      location: `${home}/pipelines/oops.yaml, line 5, nodes.a.tool`,
+      message:
+        'unknown tool "web_serch"; did you mean "web_search"? Unless it is registered over ' +
+        "the API, runs fail at this node",
+    }]);
+  }, { MCP_SERVERS: '[{"name":"notes","url":"http://127.0.0.1:9"}]' }));
 
 Deno.test("definitionFindings() finds agents whose model has no provider", async () => {
   const problems = async (model: string, env: Env = {}) => {
