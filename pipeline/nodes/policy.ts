@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { type OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { type Json, retryDelay, type RunContext, type StepOptions } from "../kernel/mod.ts";
 import { type Limits, type NodeKind, type Policies, type RunNode, stepLimits } from "./kind.ts";
@@ -45,13 +46,18 @@ function retried(run: RunNode, retry: StepOptions["retry"]): RunNode {
         return await run(ctx, attempt === 1 ? key : `${key}~${attempt}`, scope, walk);
       } catch (thrown) {
         const error = failureOf(ctx, thrown);
-        // The longest pause, not a random one: this code runs again on a replay.
-        const pause = error && retryDelay(retry, attempt, error, () => 1);
+        const visit = `${key}~${attempt + 1}`;
+        const pause = error && retryDelay(retry, attempt, error, () => drawn(ctx.run.id, visit));
         if (pause === undefined) throw thrown;
-        await ctx.wait(`${key}~${attempt + 1}/pause`, { ...PAUSE, timeout_ms: pause });
+        await ctx.wait(`${visit}/pause`, { ...PAUSE, timeout_ms: pause });
       }
     }
   };
+}
+
+/** A number from 0 to 1: the same one on a replay, another one for each visit of each run. */
+function drawn(run: string, visit: string): number {
+  return createHash("sha256").update(`${run}/${visit}`).digest().readUInt32BE() / 2 ** 32;
 }
 
 /** Where a node's `catch` leads after an error, and the node's output. Throws what it does not catch. */

@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { type ErrorCode, type ErrorKind, OrchestratorError } from "../../../errors.ts";
+import { parseProfile } from "../../../pipeline/agent/profile.ts";
 import type { Tasks } from "../../../pipeline/nodes/task.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
 import { define, deps, once, type Trial, twice } from "../walk/_define.ts";
@@ -46,7 +47,9 @@ const GROUP = (policies: string) => `
 
 Deno.test("retry of a node with steps of its own visits it again, after durable pauses", async () => {
   const definition = await define(
-    GROUP("retry: { max_attempts: 4, interval_seconds: 2, backoff_rate: 3, max_delay_seconds: 5 }"),
+    GROUP(
+      "retry: { max_attempts: 4, interval_seconds: 2, backoff_rate: 3, max_delay_seconds: 5, jitter: none }",
+    ),
   );
   const tasks = failing("model_timeout", "retryable", 2);
   const { ended, ctx } = await twice({ definition, deps: deps(tasks), prepare: timeIsOver });
@@ -56,6 +59,50 @@ Deno.test("retry of a node with steps of its own visits it again, after durable 
     ["a~2/pause", { kind: "pause", reusable: true, timeout_ms: 2_000 }],
     ["a~3/pause", { kind: "pause", reusable: true, timeout_ms: 5_000 }],
   ]);
+});
+
+const COMPOSITES = {
+  parallel: "parallel: { x: { start: b, nodes: { b: { task: fail } } } }",
+  map: "map: { items: [1], body: { start: b, nodes: { b: { task: fail } } } }",
+  pipeline: "pipeline: inner",
+  plan: "plan: { goal: x }",
+};
+
+Deno.test("`jitter: full` draws the pause of every kind of node, once for each visit of a run", async () => {
+  const pauses = async (node: string, jitter: string, run: string) => {
+    const retry =
+      `retry: { errors: [all], max_attempts: 4, interval_seconds: 50, backoff_rate: 1${jitter} }`;
+    const definition = await define(`  a:\n    ${node}\n    ${retry}`, {
+      agents: { task_planner: parseProfile("---\n---\nPlan.\n", "task_planner") },
+      pipelines: { inner: "v" },
+    });
+    const trial: Trial = {
+      definition,
+      deps: deps(failing("tool_failed")),
+      prepare: (ctx) => {
+        Object.assign(ctx.run, { id: run });
+        ctx.onWait = () => ({ timed_out: true });
+        ctx.onChild = () => ({ status: "cancelled", usage: NO_USAGE });
+      },
+    };
+    const { ctx } = await twice(trial);
+    const found = ctx.waits.map(({ options }) => options.timeout_ms!);
+    const { ctx: again } = await once(trial);
+    expect(again.waits.map(({ options }) => options.timeout_ms)).toEqual(found);
+    return found;
+  };
+  for (const node of Object.values(COMPOSITES)) {
+    expect(await pauses(node, ", jitter: none", "r1")).toEqual([50_000, 50_000, 50_000]);
+    const drawn = [
+      ...await pauses(node, ", jitter: full", "r1"),
+      ...await pauses(node, "", "r2"),
+    ];
+    expect(new Set(drawn).size).toBe(6);
+    for (const pause of drawn) {
+      expect(pause).toBeGreaterThanOrEqual(0);
+      expect(pause).toBeLessThan(50_000);
+    }
+  }
 });
 
 Deno.test("retry gives up after its attempts and leaves errors alone that it is not meant for", async () => {
