@@ -92,7 +92,6 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const conversations = createConversations(store);
   const memory = createMemory(store, world.clock.now);
   const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
-  const approvals = createApprovals({ store, now: world.clock.now });
   const keep_ms = config.runs.retention_ms;
   const max_bytes = config.server.max_artifact_bytes;
   const artifacts = createArtifacts(store, {
@@ -119,7 +118,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const { tools, services } = configuredTools(config, parts);
   const made: Record<typeof MADE[number], Task> = {
     capabilities: capabilitiesTask({
-      offers: (tenant) => createPipelineOffers(catalog).offers(tenant),
+      offers: (caller) => createPipelineOffers(catalog).offers(caller),
       tools,
     }),
     keep_summary: keepSummaryTask(conversations),
@@ -132,7 +131,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     memory,
     limit: config.runs.conversation_messages,
     summarize: createSummaries({
-      prepare: (name, input) => prepare(name, input),
+      prepare: (...asked) => prepare(...asked),
       engine: () => engine,
       log,
     }),
@@ -148,7 +147,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     approvals: asking,
     search,
     tools,
-    keep: (run, step, file) => artifacts.put(run.tenant, { run: run.id, step, key: step }, file),
+    keep: (run, step, file) => artifacts.put(run.caller, { run: run.id, step, key: step }, file),
   });
   const prepare = preparing(catalog, programs, models);
   const engine: Engine = createEngine({
@@ -166,9 +165,10 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     sweep_ms: SWEEP_MS,
     onFenced: options.onFenced,
   });
+  const approvals = createApprovals({ store, engine, now: world.clock.now });
   await engine.open();
   const { clock } = world;
-  const schedules = createSchedules({ catalog, engine, prepare, store, clock, log });
+  const schedules = createSchedules({ catalog, stored, engine, prepare, store, clock, log });
   const retention = createRetention({
     store,
     clock,
@@ -204,8 +204,8 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
       memory,
       engine,
       tools,
-      pipelines: async (tenant) =>
-        (await catalog.pipelines(tenant)).map(({ name, version }) => [name, version ?? null]),
+      pipelines: async (caller) =>
+        (await catalog.pipelines(caller)).map(({ name, version }) => [name, version ?? null]),
       models: [config.models.provider, config.models.default_model, config.models.fallbacks],
       ttl_ms: config.runs.response_cache_ms,
       newId: world.newId,

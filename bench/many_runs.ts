@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { localCaller } from "../guard/mod.ts";
 import {
   createEngine,
   createRetention,
@@ -25,7 +26,7 @@ const FAILS = 20;
 const CALLERS = 200;
 const REMOVED = 20_000;
 const DAY = 86_400_000;
-const TENANT = "default";
+const CALLER = localCaller();
 const SILENT = { info() {}, warn() {}, error() {} };
 const encoder = new TextEncoder();
 const print = (line: string) => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
@@ -41,8 +42,8 @@ async function fill(engine: Engine): Promise<void> {
   const caller = async () => {
     while (started < RUNS) {
       const pipeline = ++started % FAILS === 0 ? "fails" : "works";
-      const request = { tenant: TENANT, pipeline, version: "v", input: "y".repeat(200) };
-      await (await engine.start(request)).result;
+      const request = { pipeline, version: "v", input: "y".repeat(200) };
+      await (await engine.start(CALLER, request)).result;
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
@@ -116,16 +117,16 @@ print(
   `${RUNS} ended runs, one in ${FAILS} failed: made in ${seconds.toFixed(0)} s, ${size(folder)}`,
 );
 
-const { next_cursor: cursor } = await engine.list(TENANT, { limit: 200 });
-const { runs: [some] } = await engine.list(TENANT, { limit: 1, cursor });
+const { next_cursor: cursor } = await engine.list(CALLER, { limit: 200 });
+const { runs: [some] } = await engine.list(CALLER, { limit: 1, cursor });
 const { id } = some!;
-await measure("list, 50", () => engine.list(TENANT));
-await measure("list, 200", () => engine.list(TENANT, { limit: 200 }));
-await measure("list, 50 from a cursor", () => engine.list(TENANT, { cursor }));
-await measure("list, 50 failed", () => engine.list(TENANT, { status: "failed" }));
-await measure("list, 50 running", () => engine.list(TENANT, { status: "running" }));
-await measure("get", () => engine.get(TENANT, id));
-await measure("journal", () => engine.journal(TENANT, id));
+await measure("list, 50", () => engine.list(CALLER));
+await measure("list, 200", () => engine.list(CALLER, { limit: 200 }));
+await measure("list, 50 from a cursor", () => engine.list(CALLER, { cursor }));
+await measure("list, 50 failed", () => engine.list(CALLER, { status: "failed" }));
+await measure("list, 50 running", () => engine.list(CALLER, { status: "running" }));
+await measure("get", () => engine.get(CALLER, id));
+await measure("journal", () => engine.journal(CALLER, id));
 
 const idle = await lagDuring(() => clock.sleep(2000));
 const later = { ...clock, now: () => clock.now() + 40 * DAY };

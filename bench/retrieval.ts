@@ -10,6 +10,7 @@
  */
 import { createKnowledge, type Embedder } from "../knowledge/mod.ts";
 import { openStore } from "../store/mod.ts";
+import { localCaller } from "../guard/mod.ts";
 
 const PASSAGES = 10_000;
 const PER_DOCUMENT = 50;
@@ -60,14 +61,14 @@ async function fill(): Promise<void> {
       (_, n) => `## Section ${n} ${text(30)}\n\n${text(PASSAGE_CHARS)}`,
     );
     const bytes = new TextEncoder().encode(`# Document ${at}\n\n${sections.join("\n\n")}`);
-    await knowledge.add("default", { bytes, type: "text/markdown" }, NEVER);
+    await knowledge.add(localCaller(), { bytes, type: "text/markdown" }, NEVER);
   }
   await close();
 }
 
 async function measureSearches(): Promise<string[]> {
   const { knowledge, close } = await open();
-  const search = (query: string) => knowledge.search("default", { query }, NEVER);
+  const search = (query: string) => knowledge.search(localCaller(), { query }, NEVER);
   const building = await timed(() => search("first"));
   const times: number[] = [];
   for (let n = 0; n < QUERIES; n++) {
@@ -77,7 +78,7 @@ async function measureSearches(): Promise<string[]> {
   const updating: number[] = [];
   for (let n = 0; n < 10; n++) {
     const bytes = new TextEncoder().encode(text(PASSAGE_CHARS));
-    await knowledge.add("default", { bytes, type: "text/plain" }, NEVER);
+    await knowledge.add(localCaller(), { bytes, type: "text/plain" }, NEVER);
     updating.push(await timed(() => search("after")));
   }
   const { rss } = Deno.memoryUsage();

@@ -11,6 +11,7 @@ import { createEmbedder } from "../llm/embeddings.ts";
 import type { Embedder } from "../knowledge/mod.ts";
 import { library, NEVER } from "../tests/knowledge/_setup.ts";
 import { addCorpus, mean, measure } from "../tests/knowledge/quality/_quality.ts";
+import { localCaller } from "../guard/mod.ts";
 
 const byWords = await scores();
 const server = await startServer();
@@ -33,7 +34,7 @@ async function scores(embedder?: Embedder): Promise<Scores> {
   await using docs = await library(embedder ? { meaning: { embedder } } : {});
   await addCorpus({ add: (...asked) => docs.knowledge.add(...asked) });
   return await measure(async (query) => {
-    const answer = await docs.knowledge.search("default", { query }, NEVER);
+    const answer = await docs.knowledge.search(localCaller(), { query }, NEVER);
     if ((answer.mode === "hybrid") !== (embedder !== undefined)) {
       throw new Error(`a search was by ${answer.mode}: ${answer.degraded?.message}`);
     }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { localCaller } from "../guard/mod.ts";
 import { openStore } from "../store/mod.ts";
 import { createRegistry } from "../tools/registry.ts";
 import type { Tool, ToolScope } from "../tools/tool.ts";
@@ -59,7 +60,7 @@ const registry = createRegistry({
   log: { warn() {} },
 });
 const scope: ToolScope = {
-  tenant: "default",
+  caller: localCaller(),
   signal: new AbortController().signal,
   idempotency_key: "k",
   keep: () => Promise.reject(new Error("no file here")),

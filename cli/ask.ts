@@ -1,12 +1,10 @@
 /** What a run of the command line waits for: asks whoever sits there, or says how to go on. @module */
 import { toOrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import { type Approval, isApprovalSignal } from "../pipeline/calls/approvals/mod.ts";
 import type { RunRecord } from "../pipeline/kernel/mod.ts";
 import { needsSomebody } from "../service/mod.ts";
-
-/** Who starts and decides on the command line. */
-export const LOCAL_USER = "local";
 
 /** The terminal, as asking needs it. */
 export interface AskIo {
@@ -23,10 +21,11 @@ export interface AskIo {
  */
 export async function askPeople(
   { approvals, engine }: Pick<Orchestrator, "approvals" | "engine">,
-  { tenant, id }: RunRecord,
+  caller: Caller,
+  { id }: RunRecord,
   io: AskIo,
 ): Promise<string[]> {
-  const page = await approvals.list(tenant, { run_id: id, status: "pending" });
+  const page = await approvals.list(caller, { run_id: id, status: "pending" });
   const left: string[] = [];
   for (const approval of page.approvals) {
     if (!await decide(approval)) left.push(`the approval ${approval.id}: ${approval.title}`);
@@ -37,10 +36,9 @@ export async function askPeople(
     const answer = await readAnswer(approval, io);
     if (!answer) return false;
     const { payload_hash } = approval;
-    const request = { by: LOCAL_USER, payload_hash, ...answer };
     try {
-      const send: typeof engine.signal = (...signal) => engine.signal(...signal);
-      return (await approvals.decide(tenant, approval.id, request, send)).status !== "pending";
+      const request = { payload_hash, ...answer };
+      return (await approvals.decide(caller, approval.id, request)).status !== "pending";
     } catch (thrown) {
       const error = toOrchestratorError(thrown);
       io.write(`${error.message}\n`);
@@ -52,7 +50,7 @@ export async function askPeople(
 
   /** Signals, the end of a pause, a time that is far away. */
   async function otherReasons(): Promise<string[]> {
-    const run = await engine.get(tenant, id);
+    const run = await engine.get(caller, id);
     if (run?.status === "paused") return ["the end of its pause"];
     const now = new Date().toISOString();
     return (run?.status === "waiting" ? run.waiting_for ?? [] : [])

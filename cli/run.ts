@@ -3,17 +3,17 @@ import type { Command } from "commander";
 import { basename } from "node:path";
 import type { Config } from "../config.ts";
 import { OrchestratorError, sentence } from "../errors.ts";
+import { localCaller } from "../guard/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { JournalEvent, Json, RunRecord, RunResult } from "../pipeline/kernel/mod.ts";
 import { startOptions } from "../pipeline/document/mod.ts";
 import { validateInput } from "../pipeline/walk/mod.ts";
 import { unifiedResponse, watchWaiting } from "../service/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
-import { askPeople, LOCAL_USER } from "./ask.ts";
+import { askPeople } from "./ask.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { surviveUncaught } from "./uncaught.ts";
 
-const TENANT = "default";
 /** Exit code when the run waits for something that this command cannot give it. */
 const WAITING = 4;
 
@@ -124,19 +124,18 @@ async function runToEnd(
   },
 ): Promise<Ended | Left> {
   const { engine, catalog } = service;
-  const { version, definition } = await catalog.resolve(pipeline);
+  const caller = localCaller();
+  const { version, definition } = await catalog.resolve(caller, pipeline);
   validateInput(definition, input);
   const events: JournalEvent[] = [];
   let held = Promise.withResolvers<void>();
   const watch = watchWaiting(() => held.resolve());
   const conversation_id = options.conversation;
-  const { run, result } = await engine.start({
-    tenant: TENANT,
+  const { run, result } = await engine.start(caller, {
     pipeline,
     version,
     input,
     conversation_id,
-    started_by: LOCAL_USER,
     ...await startOptions(definition, input),
   }, (event) => {
     if ("seq" in event) events.push(event);
@@ -148,7 +147,10 @@ async function runToEnd(
     if (ended) return { run, events, result: ended };
     held = Promise.withResolvers();
     progress?.end();
-    const waits_for = await askPeople(service, run, { ...deps, write: deps.progress.write });
+    const waits_for = await askPeople(service, caller, run, {
+      ...deps,
+      write: deps.progress.write,
+    });
     if (waits_for.length > 0) return { run, waits_for };
   }
 }

@@ -5,8 +5,14 @@
  *
  * What is older than the window is put into a summary, piece by piece; the exchanges themselves stay.
  *
+ * A conversation belongs to the user whom its first turn was for: the `user_id` of that request, or
+ * else the caller. Everyone else needs the grant to act for other users; so does everyone for the
+ * conversations of earlier versions, which name no owner.
+ *
  * @module
  */
+import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import {
   deleteEntry,
   type Key,
@@ -35,6 +41,8 @@ export interface Exchange {
   at?: string;
   /** The run whose answer it is, where it was taken from the cache. */
   answered_by?: string;
+  /** Whose conversation it is; absent in those of earlier versions. */
+  owner?: string;
 }
 
 /** A summary of a conversation's beginning. */
@@ -42,6 +50,8 @@ export interface Summary {
   text: string;
   /** The run of the last exchange that is in it. */
   upto: string;
+  /** As in {@linkcode Exchange}. */
+  owner?: string;
 }
 
 /** A conversation in a list. */
@@ -53,6 +63,7 @@ export interface ConversationHead {
   updated_at: string;
   /** The run of that turn. */
   last_run: string;
+  owner?: string;
 }
 
 /** Which exchanges: of runs after `after` and before `before`, both exclusive. */
@@ -62,43 +73,44 @@ export interface Span {
   limit: number;
 }
 
-/** The memory of conversations. */
+/** The memory of conversations. All but `list` throw `forbidden` for one of another user. */
 export interface Conversations {
   /** The newest exchanges of a span, oldest first, each with its run. */
   exchanges(
-    tenant: string,
+    caller: Caller,
     conversation_id: string,
     span: Span,
   ): Promise<(Exchange & { run: string })[]>;
   /** The oldest exchanges of a span, oldest first. */
   oldest(
-    tenant: string,
+    caller: Caller,
     conversation_id: string,
     span: Span,
   ): Promise<(Exchange & { run: string })[]>;
-  head(tenant: string, conversation_id: string): Promise<ConversationHead | null>;
-  summary(tenant: string, conversation_id: string): Promise<Summary | null>;
+  head(caller: Caller, conversation_id: string): Promise<ConversationHead | null>;
+  summary(caller: Caller, conversation_id: string): Promise<Summary | null>;
   /**
-   * What the commit that completes the run has to write so that the exchange is remembered.
+   * What the commit that completes the run has to write so that the exchange is remembered. Whether
+   * the conversation is the caller's was found out when the exchanges before it were read.
    *
    * @param before the run of the exchange before
    */
   exchangeMutation(
-    tenant: string,
+    caller: Caller,
     conversation_id: string,
     run_id: string,
     exchange: Exchange,
     before?: string,
   ): Mutation[];
   /** Keeps a summary, unless the conversation is gone or a summary of more is there. */
-  keepSummary(tenant: string, conversation_id: string, summary: Summary): Promise<boolean>;
-  /** The conversations, the one that went on last first. `cursor` comes from the page before. */
+  keepSummary(caller: Caller, conversation_id: string, summary: Summary): Promise<boolean>;
+  /** The conversations of the caller, the one that went on last first. `cursor` comes from the page before. */
   list(
-    tenant: string,
+    caller: Caller,
     options: { limit: number; cursor?: string },
   ): Promise<{ conversations: ConversationHead[]; next_cursor?: string }>;
   /** Removes a conversation. @returns how many exchanges it had; `null` when there was none */
-  remove(tenant: string, conversation_id: string): Promise<number | null>;
+  remove(caller: Caller, conversation_id: string): Promise<number | null>;
 }
 
 const TITLE_CHARS = 80;
@@ -108,7 +120,7 @@ const BATCH = 100;
 /** Conversations kept in `store`. */
 export function createConversations(store: ConversationStore): Conversations {
   const read = async (
-    tenant: string,
+    { tenant }: Caller,
     conversation_id: string,
     { after, before, limit }: Span,
     options: ListOptions,
@@ -126,27 +138,39 @@ export function createConversations(store: ConversationStore): Conversations {
     }
     return found;
   };
-  const head = async (tenant: string, id: string): Promise<ConversationHead | null> => {
+  const readOwn: typeof read = async (caller, id, ...rest) => {
+    const found = await read(caller, id, ...rest);
+    if (found[0]) mustOwn(caller, id, found[0]);
+    return found;
+  };
+  const headOf = async (caller: Caller, id: string): Promise<ConversationHead | null> => {
     const [[first], [last]] = await Promise.all([
-      read(tenant, id, { limit: 1 }, {}),
-      read(tenant, id, { limit: 1 }, { reverse: true }),
+      read(caller, id, { limit: 1 }, {}),
+      read(caller, id, { limit: 1 }, { reverse: true }),
     ]);
     if (!first || !last) return null;
-    const updated_at = last.at ?? new Date(0).toISOString();
-    return { id, title: titleOf(first.user), updated_at, last_run: last.run };
+    const { run: last_run, at = new Date(0).toISOString(), owner } = last;
+    return { id, title: titleOf(first.user), updated_at: at, last_run, ...ownerOf({ owner }) };
+  };
+  const head = async (caller: Caller, id: string): Promise<ConversationHead | null> => {
+    const found = await headOf(caller, id);
+    if (found) mustOwn(caller, id, found);
+    return found;
   };
 
   return {
     head,
-    async exchanges(tenant, conversation_id, span) {
-      return (await read(tenant, conversation_id, span, { reverse: true })).reverse();
+    async exchanges(caller, id, span) {
+      return (await readOwn(caller, id, span, { reverse: true })).reverse();
     },
-    oldest: (tenant, conversation_id, span) => read(tenant, conversation_id, span, {}),
-    async summary(tenant, conversation_id) {
-      return (await store.get<Summary>(keys.summary(tenant, conversation_id)))?.value ?? null;
+    oldest: (caller, id, span) => readOwn(caller, id, span, {}),
+    async summary(caller, id) {
+      const found = (await store.get<Summary>(keys.summary(caller.tenant, id)))?.value;
+      if (found) mustOwn(caller, id, found);
+      return found ?? null;
     },
 
-    exchangeMutation(tenant, id, run_id, exchange, before) {
+    exchangeMutation({ tenant }, id, run_id, exchange, before) {
       const old: Mutation[] = before !== undefined && before !== run_id
         ? [{ key: keys.conversationAt(tenant, before, id), delete: true }]
         : [];
@@ -157,26 +181,27 @@ export function createConversations(store: ConversationStore): Conversations {
       ];
     },
 
-    async keepSummary(tenant, id, summary) {
-      const key = keys.summary(tenant, id);
+    async keepSummary(caller, id, { text, upto }) {
+      const key = keys.summary(caller.tenant, id);
       const [known, [last]] = await Promise.all([
         store.get<Summary>(key),
-        read(tenant, id, { limit: 1 }, { reverse: true }),
+        readOwn(caller, id, { limit: 1 }, { reverse: true }),
       ]);
-      if (!last || (known && known.value.upto >= summary.upto)) return false;
+      if (!last || (known && known.value.upto >= upto)) return false;
       const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
-      return await store.commit({ checks, mutations: setJson(key, summary) }) !== null;
+      const mutations = setJson(key, { text, upto, ...ownerOf(last) });
+      return await store.commit({ checks, mutations }) !== null;
     },
 
-    async list(tenant, { limit, cursor }) {
+    async list(caller, { limit, cursor }) {
       const found: ConversationHead[] = [];
-      const prefix = keys.conversationsAt(tenant);
+      const prefix = keys.conversationsAt(caller.tenant);
       const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
       for await (const { key } of store.list(selector, { reverse: true })) {
         const [run, id] = key.slice(-2).map(String) as [string, string];
-        const known = await head(tenant, id);
+        const known = await headOf(caller, id);
         // Two turns at the same time may both leave an entry: that of the last one counts.
-        if (known?.last_run !== run) continue;
+        if (known?.last_run !== run || !caller.mayActFor(known.owner)) continue;
         if (found.length === limit) {
           return { conversations: found, next_cursor: found.at(-1)!.last_run };
         }
@@ -185,8 +210,9 @@ export function createConversations(store: ConversationStore): Conversations {
       return { conversations: found };
     },
 
-    async remove(tenant, id) {
-      const known = await head(tenant, id);
+    async remove(caller, id) {
+      const { tenant } = caller;
+      const known = await head(caller, id);
       const removed = await removeBelow(store, keys.conversation(tenant, id));
       const rest: Key[] = [keys.summary(tenant, id)];
       if (known) rest.push(keys.conversationAt(tenant, known.last_run, id));
@@ -195,6 +221,20 @@ export function createConversations(store: ConversationStore): Conversations {
       return known || removed > 0 ? removed : null;
     },
   };
+}
+
+function ownerOf({ owner }: { owner?: string }): { owner?: string } {
+  return owner === undefined ? {} : { owner };
+}
+
+/** @throws `forbidden` */
+function mustOwn(caller: Caller, id: string, { owner }: { owner?: string }): void {
+  if (caller.mayActFor(owner)) return;
+  throw new OrchestratorError(
+    "forbidden",
+    `Cannot use the conversation ${JSON.stringify(id)}: it belongs to another user. Choose ` +
+      "another id.",
+  );
 }
 
 /** Deletes everything below a key. @returns how many values */

@@ -1,6 +1,6 @@
 /** Visits pages one at a time: asks the site's rules, keeps the page, finds its links. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Egress } from "../guard/mod.ts";
+import type { Caller, Egress } from "../guard/mod.ts";
 import type { Metadata } from "./document.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { READABLE_TYPES } from "./read/mod.ts";
@@ -47,9 +47,9 @@ export interface CrawlerOptions {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Visits one page for a tenant. @throws `egress_*`, `document_*`, what aborted `signal` */
+/** Visits one page. @throws `egress_*`, `document_*`, what aborted `signal` */
 export type VisitPage = (
-  tenant: string,
+  caller: Caller,
   options: VisitOptions,
   signal: AbortSignal,
 ) => Promise<Visit>;
@@ -58,7 +58,7 @@ export type VisitPage = (
 export function createCrawler(options: CrawlerOptions): VisitPage {
   const { egress, knowledge, max_bytes, now, sleep } = options;
   const robots = createRobots(egress, now);
-  return async (tenant, { url, host, collection, metadata }, signal) => {
+  return async (caller, { url, host, collection, metadata }, signal) => {
     const rules = await robots(url, signal);
     if (!rules.allows(url)) return skipped(url, "the site's robots.txt forbids it");
     await sleep(Math.max(rules.delay_ms, DELAY_MS), signal);
@@ -79,7 +79,7 @@ export function createCrawler(options: CrawlerOptions): VisitPage {
       : { links: [] };
     if (found.hidden) return { ...skipped(at, "it asks not to be indexed"), links: found.links };
     try {
-      const { document, outcome } = await knowledge.add(tenant, {
+      const { document, outcome } = await knowledge.add(caller, {
         bytes: page.body,
         ...(type ? { type } : {}),
         ...(name ? { name } : {}),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Caller } from "../guard/mod.ts";
 import { keys, type Store } from "../store/mod.ts";
 import { chunk } from "./chunk.ts";
 import {
@@ -64,37 +65,37 @@ export interface DocumentPage {
   next_cursor?: string;
 }
 
-/** The documents of all tenants. */
+/** The documents of a tenant. */
 export interface Knowledge {
   /**
    * Adds a document. The same bytes in the same collection are kept once.
    *
    * @throws `unsupported_media_type`, `document_unreadable`, `payload_too_large`, `document_limit`
    */
-  add(tenant: string, document: NewDocument, signal: AbortSignal): Promise<Added>;
+  add(caller: Caller, document: NewDocument, signal: AbortSignal): Promise<Added>;
   /** One document. @throws `not_found` */
-  get(tenant: string, id: string): Promise<DocumentRecord>;
+  get(caller: Caller, id: string): Promise<DocumentRecord>;
   /** By collection, oldest first. @throws `invalid_request` for a cursor of somewhere else */
   list(
-    tenant: string,
+    caller: Caller,
     options: { collection?: string; limit: number; cursor?: string },
   ): Promise<DocumentPage>;
   /** Passages of a document from number `from` on. @throws `not_found` */
   passages(
-    tenant: string,
+    caller: Caller,
     id: string,
     options: { from: number; limit: number },
   ): Promise<(Passage & { n: number })[]>;
   /** Removes a document with all of its passages. @throws `not_found` */
-  remove(tenant: string, id: string): Promise<void>;
+  remove(caller: Caller, id: string): Promise<void>;
   /** The collections that have documents. */
-  collections(tenant: string): Promise<Collection[]>;
+  collections(caller: Caller): Promise<Collection[]>;
   /** Finds passages. @throws `not_found` when there is no such collection */
-  search(tenant: string, request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
+  search(caller: Caller, request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
   /** Ids of the documents whose vectors are not of the configured model; `null` without a model. */
-  stale(tenant: string, collection?: string): Promise<string[] | null>;
+  stale(caller: Caller, collection?: string): Promise<string[] | null>;
   /** Makes a document's vectors anew. @throws `not_found`, `model_*`, `conflict` without a model */
-  embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord>;
+  embed(caller: Caller, id: string, signal: AbortSignal): Promise<DocumentRecord>;
   /** Clears away what a crash left half done; yields after each document. */
   tidy(): AsyncIterable<number>;
 }
@@ -119,7 +120,7 @@ class StoredKnowledge implements Knowledge {
     });
   }
 
-  async add(tenant: string, document: NewDocument, signal: AbortSignal): Promise<Added> {
+  async add({ tenant }: Caller, document: NewDocument, signal: AbortSignal): Promise<Added> {
     const place = { tenant, collection: document.collection ?? DEFAULT_COLLECTION };
     const { bytes } = document;
     const { max_bytes } = this.options.limits;
@@ -133,14 +134,14 @@ class StoredKnowledge implements Knowledge {
     return await this.keep(place, record, passages, embedded, signal);
   }
 
-  async get(tenant: string, id: string): Promise<DocumentRecord> {
+  async get({ tenant }: Caller, id: string): Promise<DocumentRecord> {
     const record = await this.shelves.get(tenant, id);
     if (!record) throw unknownDocument(id);
     return record;
   }
 
   async list(
-    tenant: string,
+    { tenant }: Caller,
     { collection, limit, cursor }: { collection?: string; limit: number; cursor?: string },
   ): Promise<DocumentPage> {
     const after = cursor === undefined ? undefined : await this.keyOf(tenant, cursor, collection);
@@ -153,19 +154,20 @@ class StoredKnowledge implements Knowledge {
   }
 
   async passages(
-    tenant: string,
+    caller: Caller,
     id: string,
     { from, limit }: { from: number; limit: number },
   ): Promise<(Passage & { n: number })[]> {
-    const { collection, passages } = await this.get(tenant, id);
+    const { collection, passages } = await this.get(caller, id);
     const count = Math.max(0, Math.min(limit, passages - from));
     const refs = Array.from({ length: count }, (_, index) => ({ document: id, n: from + index }));
-    const found = await this.shelves.passages({ tenant, collection }, refs);
+    const found = await this.shelves.passages({ tenant: caller.tenant, collection }, refs);
     return found.flatMap((passage, index) => passage ? [{ n: from + index, ...passage }] : []);
   }
 
-  async remove(tenant: string, id: string): Promise<void> {
-    const { collection } = await this.get(tenant, id);
+  async remove(caller: Caller, id: string): Promise<void> {
+    const { tenant } = caller;
+    const { collection } = await this.get(caller, id);
     const place = { tenant, collection };
     // First: when it fails, the document is still there to be removed once more.
     await this.options.meaning?.db?.remove(place, id, NEVER);
@@ -174,12 +176,12 @@ class StoredKnowledge implements Knowledge {
     await this.indexes.note(place, change);
   }
 
-  collections(tenant: string): Promise<Collection[]> {
+  collections({ tenant }: Caller): Promise<Collection[]> {
     return this.shelves.collections(tenant);
   }
 
   async search(
-    tenant: string,
+    { tenant }: Caller,
     request: SearchRequest,
     signal: AbortSignal,
   ): Promise<SearchAnswer> {
@@ -191,7 +193,7 @@ class StoredKnowledge implements Knowledge {
     return await search({ shelves, meaning: options.meaning }, index, place, request, signal);
   }
 
-  async stale(tenant: string, collection?: string): Promise<string[] | null> {
+  async stale({ tenant }: Caller, collection?: string): Promise<string[] | null> {
     const model = this.options.meaning?.embedder.model;
     if (model === undefined) return null;
     const ids: string[] = [];
@@ -201,11 +203,12 @@ class StoredKnowledge implements Knowledge {
     return ids;
   }
 
-  async embed(tenant: string, id: string, signal: AbortSignal): Promise<DocumentRecord> {
+  async embed(caller: Caller, id: string, signal: AbortSignal): Promise<DocumentRecord> {
     const meaning = this.model();
-    const { embedding: _, ...record } = await this.get(tenant, id);
+    const { tenant } = caller;
+    const { embedding: _, ...record } = await this.get(caller, id);
     const place = { tenant, collection: record.collection };
-    const passages = await this.passages(tenant, id, { from: 0, limit: record.passages });
+    const passages = await this.passages(caller, id, { from: 0, limit: record.passages });
     const made = await vectorsOf(meaning, passages, signal);
     if ("problem" in made) {
       throw notEmbedded(id, made.problem);
@@ -312,7 +315,7 @@ class StoredKnowledge implements Knowledge {
 
   private async mustExist({ tenant, collection }: Place): Promise<void> {
     if (collection === DEFAULT_COLLECTION) return;
-    const names = (await this.collections(tenant)).map(({ name }) => name);
+    const names = (await this.shelves.collections(tenant)).map(({ name }) => name);
     if (names.includes(collection)) return;
     throw unknownCollection(collection, names);
   }

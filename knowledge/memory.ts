@@ -2,9 +2,12 @@
  * What is known of users beyond one conversation: facts, each with where it comes from. What a fact
  * is about has room for one: a new name takes the place of the old one.
  *
+ * A user is an actor, or whoever else a caller that may act for all users names.
+ *
  * @module
  */
 import { createHash } from "node:crypto";
+import type { Caller } from "../guard/mod.ts";
 import { deleteEntry, keys, setJson, type Store } from "../store/mod.ts";
 import { removeBelow } from "./conversations.ts";
 
@@ -37,16 +40,16 @@ export interface NewFact {
   source: FactSource;
 }
 
-/** The memory of users. */
+/** The memory of users. @throws `forbidden` for a user that the caller may not act for */
 export interface Memory {
   /** What is known of a user, the latest first. */
-  list(tenant: string, user_id: string, limit?: number): Promise<Fact[]>;
+  list(caller: Caller, user_id: string, limit?: number): Promise<Fact[]>;
   /** Keeps a fact. What is known already is not kept twice; it is only confirmed. */
-  remember(tenant: string, user_id: string, fact: NewFact): Promise<Fact>;
-  /** False when there is no such fact. */
-  remove(tenant: string, id: string): Promise<boolean>;
+  remember(caller: Caller, user_id: string, fact: NewFact): Promise<Fact>;
+  /** False when the caller knows no such fact. */
+  remove(caller: Caller, id: string): Promise<boolean>;
   /** Forgets a user. @returns how many facts there were */
-  clear(tenant: string, user_id: string): Promise<number>;
+  clear(caller: Caller, user_id: string): Promise<number>;
 }
 
 /** Facts of one user; beyond that the one that was confirmed longest ago is forgotten. */
@@ -71,11 +74,14 @@ export function createMemory(
     await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
   };
   return {
-    async list(tenant, user_id, limit = MAX_FACTS) {
-      return (await all(tenant, user_id)).slice(0, limit);
+    async list(caller, user_id, limit = MAX_FACTS) {
+      caller.mustActFor(user_id);
+      return (await all(caller.tenant, user_id)).slice(0, limit);
     },
 
-    async remember(tenant, user_id, { text: said, about, source }) {
+    async remember(caller, user_id, { text: said, about, source }) {
+      caller.mustActFor(user_id);
+      const { tenant } = caller;
       const text = clip(said);
       const id = idOf(user_id, about ?? normal(text));
       const key = keys.memory(tenant, user_id, id);
@@ -109,14 +115,17 @@ export function createMemory(
       }
     },
 
-    async remove(tenant, id) {
+    async remove(caller, id) {
+      const { tenant } = caller;
       const owner = await store.get<string>(keys.memoryOf(tenant, id));
-      if (!owner) return false;
+      if (!owner || !caller.mayActFor(owner.value)) return false;
       await remove(tenant, { user_id: owner.value, id });
       return true;
     },
 
-    async clear(tenant, user_id) {
+    async clear(caller, user_id) {
+      caller.mustActFor(user_id);
+      const { tenant } = caller;
       for (const { id } of await all(tenant, user_id)) {
         const key = keys.memoryOf(tenant, id);
         await store.commit({ checks: [], mutations: [{ key, delete: true }] });

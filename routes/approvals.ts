@@ -14,17 +14,17 @@ import type { Json } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readLimit, readQuery } from "./headers.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { approvalLinks, decideRequest, ID } from "../service/mod.ts";
 
 const STATUSES: ApprovalStatus[] = ["pending", "approved", "rejected", "expired", "void"];
 
 /** The endpoints of approvals. */
-export function approvalRoutes({ approvals, engine, settings }: AppDeps): Hono<AppEnv> {
+export function approvalRoutes({ approvals, settings }: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
   app.get("/v1/approvals", async (c) => {
-    const page = await approvals.list(tenantOf(c), readListQuery(c));
+    const page = await approvals.list(callerOf(c), readListQuery(c));
     return c.json({
       approvals: page.approvals.map(view),
       next_cursor: page.next_cursor ?? null,
@@ -33,7 +33,7 @@ export function approvalRoutes({ approvals, engine, settings }: AppDeps): Hono<A
 
   app.get("/v1/approvals/:id", async (c) => {
     const id = c.req.param("id");
-    const approval = ID.test(id) ? await approvals.get(tenantOf(c), id) : null;
+    const approval = ID.test(id) ? await approvals.get(callerOf(c), id) : null;
     if (approval === null) throw notFound(id);
     return c.json(view(approval));
   });
@@ -41,12 +41,10 @@ export function approvalRoutes({ approvals, engine, settings }: AppDeps): Hono<A
   app.post("/v1/approvals/:id/decide", async (c) => {
     const max_bytes = settings.max_body_bytes;
     const { payload, ...body } = await readBody(c, { schema: decideRequest, max_bytes });
-    const { tenant, actor: by } = callerOf(c);
     const id = c.req.param("id");
     if (!ID.test(id)) throw notFound(id);
-    const request = { by, ...body, ...(payload === undefined ? {} : { payload: payload as Json }) };
-    const send: AppDeps["engine"]["signal"] = (...signal) => engine.signal(...signal);
-    return c.json(view(await approvals.decide(tenant, id, request, send)));
+    const request = { ...body, ...(payload === undefined ? {} : { payload: payload as Json }) };
+    return c.json(view(await approvals.decide(callerOf(c), id, request)));
   });
 
   return app;

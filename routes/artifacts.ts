@@ -11,7 +11,7 @@ import { readBytes } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun, ID } from "../service/mod.ts";
 import { badHeader, readTags } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 
 type C = Context<AppEnv>;
 
@@ -22,14 +22,15 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
 
   const find = async (c: C): Promise<ArtifactRecord> => {
     const id = c.req.param("id") ?? "";
-    const found = ID.test(id) ? await artifacts.get(tenantOf(c), id) : null;
+    const found = ID.test(id) ? await artifacts.get(callerOf(c), id) : null;
     if (found) return found;
     throw artifactNotFound(id);
   };
 
   app.get("/v1/runs/:id/artifacts", async (c) => {
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    return c.json({ artifacts: (await artifacts.list(tenant, id)).map(viewArtifact) });
+    const caller = callerOf(c);
+    const { id } = await findRun(engine, caller, c.req.param("id"));
+    return c.json({ artifacts: (await artifacts.list(caller, id)).map(viewArtifact) });
   });
 
   app.post("/v1/artifacts", async (c) => {
@@ -38,7 +39,7 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
     const name = nameOf(c);
     const key = keyOf(c) ?? newId("upload");
     const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes, "MAX_ARTIFACT_BYTES");
-    const record = await artifacts.put(tenantOf(c), { key }, { name, type, bytes });
+    const record = await artifacts.put(callerOf(c), { key }, { name, type, bytes });
     c.header("Location", `/v1/artifacts/${record.id}`);
     return c.json(viewArtifact(record), 201);
   });
@@ -52,13 +53,13 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
     if (tags?.some((tag) => tag === "*" || tag === record.sha256)) {
       return new Response(null, { status: 304, headers });
     }
-    const bytes = await artifacts.read(tenantOf(c), record.id);
+    const bytes = await artifacts.read(callerOf(c), record.id);
     return partOf(c, bytes, headers);
   });
 
   app.delete("/v1/artifacts/:id", async (c) => {
     const { id } = await find(c);
-    await artifacts.remove(tenantOf(c), id);
+    await artifacts.remove(callerOf(c), id);
     return c.body(null, 204);
   });
 

@@ -46,13 +46,14 @@ export function chatRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
     const options = { ...(idempotency ? { idempotency } : {}) };
     if (wantsStream(c, body)) return await streamTurn(c, deps, sessions, body, options);
     // Who sends a request twice on purpose, or does not wait, is after the run.
+    const caller = callerOf(c);
     if (idempotency || c.req.raw.headers.has("prefer") || isUncached(c)) {
-      return await answerTurn(c, deps, await startTurn(deps, callerOf(c), body, options));
+      return await answerTurn(c, deps, await startTurn(deps, caller, body, options));
     }
-    const { prepared, response, keep } = await lookUp(deps, callerOf(c), body);
+    const { prepared, response, keep } = await lookUp(deps, caller, body);
     if (response) return c.json(response);
     const catalog = { prepare: () => Promise.resolve(prepared) };
-    const turn = await startTurn({ ...deps, catalog }, callerOf(c), body, options);
+    const turn = await startTurn({ ...deps, catalog }, caller, body, options);
     return await answerTurn(c, deps, turn, keep);
   });
 }
@@ -90,10 +91,11 @@ async function answerTurn(
 }
 
 async function accepted(c: C, deps: AppDeps, turn: Turn, prefer: Preference): Promise<Response> {
-  const { id: run_id, tenant, conversation_id } = turn.run;
+  const { id: run_id, conversation_id } = turn.run;
+  const caller = callerOf(c);
   const at_once = prefer.respond_async && !prefer.wait;
-  const run = (at_once ? null : await deps.engine.get(tenant, run_id)) ?? turn.run;
-  const approvals = at_once ? [] : await pendingApprovals(deps.approvals, run);
+  const run = (at_once ? null : await deps.engine.get(caller, run_id)) ?? turn.run;
+  const approvals = at_once ? [] : await pendingApprovals(deps.approvals, caller, run);
   c.header("Location", `/v1/runs/${run_id}`);
   c.header("Preference-Applied", preferenceApplied(prefer));
   const links = runLinks(run_id);

@@ -3,14 +3,14 @@ import { Hono } from "hono";
 import { OrchestratorError } from "../errors.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readCursor, readLimit, readQuery } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 
 /** The endpoints of conversations. */
 export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .get("/v1/conversations", async (c) => {
       const { limit, cursor } = readQuery(c, "limit", "cursor");
-      const page = await conversations.list(tenantOf(c), {
+      const page = await conversations.list(callerOf(c), {
         limit: readLimit(limit),
         cursor: readCursor(cursor, "run"),
       });
@@ -18,15 +18,15 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
       return c.json({ conversations: found, next_cursor: page.next_cursor ?? null });
     })
     .get("/v1/conversations/:id", async (c) => {
-      const tenant = tenantOf(c);
+      const caller = callerOf(c);
       const id = c.req.param("id");
       const query = readQuery(c, "limit", "cursor");
       const limit = readLimit(query.limit);
       const before = readCursor(query.cursor, "run");
       const [head, summary, exchanges] = await Promise.all([
-        conversations.head(tenant, id),
-        conversations.summary(tenant, id),
-        conversations.exchanges(tenant, id, { before, limit: limit + 1 }),
+        conversations.head(caller, id),
+        conversations.summary(caller, id),
+        conversations.exchanges(caller, id, { before, limit: limit + 1 }),
       ]);
       if (!head && exchanges.length === 0) throw unknown(id);
       const page = exchanges.slice(-limit);
@@ -40,7 +40,7 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
     })
     .delete("/v1/conversations/:id", async (c) => {
       const id = c.req.param("id");
-      if (await conversations.remove(tenantOf(c), id) === null) throw unknown(id);
+      if (await conversations.remove(callerOf(c), id) === null) throw unknown(id);
       return c.body(null, 204);
     });
 }

@@ -10,7 +10,7 @@ import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun, redriveRequest, viewRun } from "../service/mod.ts";
 import { readCursor, readLimit, readQuery } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 
 /** A run that failed. */
 export interface DeadLetter {
@@ -36,7 +36,7 @@ export function deadLetterRoutes({ engine, settings }: AppDeps): Hono<AppEnv> {
 
   app.get("/v1/dead-letters", async (c) => {
     const { limit, cursor } = readQuery(c, "limit", "cursor");
-    const { runs, next_cursor } = await engine.list(tenantOf(c), {
+    const { runs, next_cursor } = await engine.list(callerOf(c), {
       status: "failed",
       limit: readLimit(limit),
       cursor: readCursor(cursor, "run"),
@@ -49,17 +49,18 @@ export function deadLetterRoutes({ engine, settings }: AppDeps): Hono<AppEnv> {
     const { ids } = await readBody(c, { schema: redriveRequest, max_bytes });
     const results: Redriven[] = [];
     for (const id of new Set(ids)) {
-      const error = await engine.redrive(tenantOf(c), id).then(() => undefined, known);
+      const error = await engine.redrive(callerOf(c), id).then(() => undefined, known);
       results.push(error ? { id, error } : { id, status: "accepted" });
     }
     return c.json({ results }, 202);
   });
 
   app.post("/v1/dead-letters/:id/redrive", async (c) => {
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.redrive(tenant, id);
+    const caller = callerOf(c);
+    const { id } = await findRun(engine, caller, c.req.param("id"));
+    await engine.redrive(caller, id);
     c.header("Location", `/v1/runs/${id}`);
-    return c.json(viewRun(await findRun(engine, tenant, id)), 202);
+    return c.json(viewRun(await findRun(engine, caller, id)), 202);
   });
 
   return app;

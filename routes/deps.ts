@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Caller } from "../guard/mod.ts";
 import type { Conversations, Knowledge, Memory, Recollection } from "../knowledge/mod.ts";
 import type { Probe } from "../llm/mod.ts";
 import type { Authoring, Schedules } from "../pipeline/catalog/mod.ts";
@@ -47,8 +48,12 @@ export interface HealthParts {
   services?: ServiceHealth[];
 }
 
+/** Finds out who sent a request. */
+export type Identify = (request: Request) => Caller;
+
 /** Everything that {@linkcode createApp} needs. */
 export interface AppDeps extends ServiceDeps {
+  identify: Identify;
   artifacts: Pick<Artifacts, "put" | "get" | "read" | "list" | "remove">;
   pipelines: Authoring;
   knowledge: Knowledge;
@@ -70,5 +75,5 @@ export interface AppDeps extends ServiceDeps {
 
 /** What middleware leaves in Hono's context. */
 export interface AppEnv {
-  Variables: { request_id: string };
+  Variables: { request_id: string; identify: Identify };
 }

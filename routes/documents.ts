@@ -17,7 +17,7 @@ import type { Json } from "../pipeline/kernel/mod.ts";
 import { JSON_TYPE, readBody, readBytes, validate } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readCursor, readInteger, readLimit, readQuery } from "./headers.ts";
-import { tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
 
@@ -53,14 +53,14 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   app.post("/v1/documents", async (c) => {
     const document = await readUpload(c, settings.max_document_bytes);
     const { signal } = c.req.raw;
-    const { document: kept, ...rest } = await knowledge.add(tenantOf(c), document, signal);
+    const { document: kept, ...rest } = await knowledge.add(callerOf(c), document, signal);
     c.header("Location", `/v1/documents/${kept.id}`);
     return c.json({ ...view(kept), ...rest }, rest.outcome === "unchanged" ? 200 : 201);
   });
 
   app.get("/v1/documents", async (c) => {
     const { collection, limit, cursor } = readQuery(c, "collection", "limit", "cursor");
-    const { documents, next_cursor } = await knowledge.list(tenantOf(c), {
+    const { documents, next_cursor } = await knowledge.list(callerOf(c), {
       ...(collection === undefined ? {} : { collection }),
       limit: readLimit(limit),
       cursor: readCursor(cursor, "document"),
@@ -69,13 +69,13 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.get("/v1/documents/collections", async (c) => {
-    return c.json({ collections: await knowledge.collections(tenantOf(c)) });
+    return c.json({ collections: await knowledge.collections(callerOf(c)) });
   });
 
   app.post("/v1/documents/search", async (c) => {
     const max_bytes = settings.max_body_bytes;
     const request = await readBody(c, { schema: searchRequest, max_bytes });
-    return c.json(await knowledge.search(tenantOf(c), request, c.req.raw.signal));
+    return c.json(await knowledge.search(callerOf(c), request, c.req.raw.signal));
   });
 
   for (const name of ["crawl", "reindex"]) {
@@ -87,7 +87,7 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   }
 
   app.get("/v1/documents/:id", async (c) => {
-    return c.json(view(await knowledge.get(tenantOf(c), c.req.param("id"))));
+    return c.json(view(await knowledge.get(callerOf(c), c.req.param("id"))));
   });
 
   app.get("/v1/documents/:id/passages", async (c) => {
@@ -99,12 +99,12 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
       fallback: 0,
     });
     const options = { from, limit: readLimit(query.limit) };
-    const passages = await knowledge.passages(tenantOf(c), c.req.param("id"), options);
+    const passages = await knowledge.passages(callerOf(c), c.req.param("id"), options);
     return c.json({ passages });
   });
 
   app.delete("/v1/documents/:id", async (c) => {
-    await knowledge.remove(tenantOf(c), c.req.param("id"));
+    await knowledge.remove(callerOf(c), c.req.param("id"));
     return c.body(null, 204);
   });
 

@@ -23,12 +23,13 @@ const QUIET = new Set(["/health", "/livez", "/readyz"]);
  * - The log gets a line when its headers are ready to go: for a stream that is its beginning. Neither
  *   query strings nor headers are logged: they may hold secrets.
  */
-export function edge({ log, newId, now }: AppDeps): MiddlewareHandler<AppEnv> {
+export function edge({ log, newId, now, identify }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const began = now();
     const given = c.req.raw.headers.get("x-request-id");
     const request_id = given !== null && SANE_ID.test(given) ? given : newId("req");
     c.set("request_id", request_id);
+    c.set("identify", identify);
     await next();
     const { status, headers } = c.res;
     // A WebSocket's 101 answer belongs to the runtime.

@@ -1,26 +1,21 @@
 import type { Context } from "hono";
-import type { Caller } from "../guard/mod.ts";
+import { type Caller, localCaller } from "../guard/mod.ts";
 import type { AppEnv } from "./deps.ts";
 import { badHeader } from "./headers.ts";
 
-/** The tenant on whose behalf a request is made: the one place where routes learn it. */
-export function tenantOf(_c: Context<AppEnv>): string {
-  return "default";
-}
-
 /**
- * Who acts: what the `X-User` header says, or `local`.
+ * Until there is authentication: the local caller, under the name that the `X-User` header gives.
  *
- * @throws `invalid_request` unless it is 1 to 128 characters of printable ASCII
+ * @throws `invalid_request` unless that is 1 to 128 characters of printable ASCII
  */
-export function actorOf(c: Context<AppEnv>): string {
-  const name = c.req.raw.headers.get("x-user");
-  if (name === null) return "local";
-  if (/^[\x20-\x7e]{1,128}$/.test(name)) return name;
+export function identifyLocal({ headers }: Request): Caller {
+  const name = headers.get("x-user");
+  if (name === null) return localCaller();
+  if (/^[\x20-\x7e]{1,128}$/.test(name)) return localCaller(name);
   throw badHeader("X-User", "must be 1 to 128 printable ASCII characters");
 }
 
-/** Both of the above. */
+/** Who sent the request: the one place where routes learn it. */
 export function callerOf(c: Context<AppEnv>): Caller {
-  return { tenant: tenantOf(c), actor: actorOf(c) };
+  return c.get("identify")(c.req.raw);
 }

@@ -6,7 +6,7 @@ import { MAX_FACT_CHARS } from "../knowledge/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readQuery } from "./headers.ts";
-import { actorOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { ID } from "../service/mod.ts";
 
 const user_id = z.string().min(1).max(128);
@@ -37,21 +37,22 @@ export function memoryRoutes({ memory, recollection, settings }: AppDeps): Hono<
     .get("/v1/memory", async (c) => {
       const { user_id: user } = readQuery(c, "user_id");
       if (!user) throw badHeader("?user_id", "must say whose memory is asked for");
-      return c.json({ memories: await memory.list(tenantOf(c), user) });
+      return c.json({ memories: await memory.list(callerOf(c), user) });
     })
     .post("/v1/memory", async (c) => {
       const { user_id, ...fact } = await readBody(c, { schema: factRequest, max_bytes });
-      const source = { by: actorOf(c) };
-      return c.json(await memory.remember(tenantOf(c), user_id, { ...fact, source }), 201);
+      const caller = callerOf(c);
+      const source = { by: caller.actor };
+      return c.json(await memory.remember(caller, user_id, { ...fact, source }), 201);
     })
-    .get("/v1/memory/stats", async (c) => c.json(await recollection.stats(tenantOf(c))))
+    .get("/v1/memory/stats", async (c) => c.json(await recollection.stats(callerOf(c))))
     .post("/v1/memory/clear", async (c) => {
       const what = await readBody(c, { schema: clearRequest, max_bytes });
-      return c.json({ cleared: await recollection.forget(tenantOf(c), what) });
+      return c.json({ cleared: await recollection.forget(callerOf(c), what) });
     })
     .delete("/v1/memory/:id", async (c) => {
       const id = c.req.param("id");
-      if (await memory.remove(tenantOf(c), id)) return c.body(null, 204);
+      if (await memory.remove(callerOf(c), id)) return c.body(null, 204);
       throw new OrchestratorError(
         "not_found",
         `Cannot forget ${

@@ -4,4 +4,5 @@
  * @module
  */
 export { createApp } from "./app.ts";
+export { identifyLocal } from "./identity.ts";
 export type { About, AppDeps, AppEnv, HealthParts, RouteSettings } from "./deps.ts";

@@ -11,7 +11,7 @@ import type { CatalogEntry, PipelineDetail, PipelineVersion } from "../pipeline/
 import { JSON_TYPE, readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readInteger, readQuery, readTags } from "./headers.ts";
-import { actorOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
 import { pipelineRunRequest } from "../service/mod.ts";
@@ -27,16 +27,16 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.get("/v1/pipelines", async (c) => {
     readQuery(c);
-    return c.json({ pipelines: (await pipelines.list(tenantOf(c))).map(viewEntry) });
+    return c.json({ pipelines: (await pipelines.list(callerOf(c))).map(viewEntry) });
   });
 
   app.post("/v1/pipelines/validate", async (c) => {
-    const issues = await pipelines.check(tenantOf(c), await readDocument(c, settings));
+    const issues = await pipelines.check(callerOf(c), await readDocument(c, settings));
     return c.json({ valid: issues.length === 0, issues });
   });
 
   app.get("/v1/pipelines/:name", async (c) => {
-    const { tag, ...detail } = await pipelines.read(tenantOf(c), c.req.param("name"), numberOf(c));
+    const { tag, ...detail } = await pipelines.read(callerOf(c), c.req.param("name"), numberOf(c));
     c.header("ETag", `"${tag}"`);
     return c.json(viewDetail(detail));
   });
@@ -44,24 +44,24 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
   app.get("/v1/pipelines/:name/versions", async (c) => {
     readQuery(c);
     const name = c.req.param("name");
-    const versions = await pipelines.versions(tenantOf(c), name);
+    const versions = await pipelines.versions(callerOf(c), name);
     return c.json({ versions: versions.map(viewVersion) });
   });
 
   app.put("/v1/pipelines/:name", async (c) => {
     const name = c.req.param("name");
     const condition = conditionOf(c);
-    const author = { tenant: tenantOf(c), by: actorOf(c) };
+    const caller = callerOf(c);
     const text = await readDocument(c, settings);
-    const { outcome, number } = await pipelines.put(author, name, text, condition);
-    const { tag, ...detail } = await pipelines.read(author.tenant, name, number);
+    const { outcome, number } = await pipelines.put(caller, name, text, condition);
+    const { tag, ...detail } = await pipelines.read(caller, name, number);
     c.header("ETag", `"${tag}"`);
     c.header("Location", `/v1/pipelines/${name}`);
     return c.json(viewDetail(detail), outcome === "created" ? 201 : 200);
   });
 
   app.delete("/v1/pipelines/:name", async (c) => {
-    await pipelines.remove(tenantOf(c), c.req.param("name"), conditionOf(c));
+    await pipelines.remove(callerOf(c), c.req.param("name"), conditionOf(c));
     return c.body(null, 204);
   });
 
@@ -73,7 +73,7 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.get("/v1/schedules", async (c) => {
     readQuery(c);
-    return c.json({ schedules: await schedules.list(tenantOf(c)) });
+    return c.json({ schedules: await schedules.list(callerOf(c)) });
   });
 
   return app;

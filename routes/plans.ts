@@ -21,7 +21,7 @@ import {
   readQuery,
   within,
 } from "./headers.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import {
   findPlan,
   isWorkflowStatus,
@@ -53,10 +53,10 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   const max_bytes = deps.settings.max_body_bytes;
   const app = new Hono<AppEnv>();
 
-  const find = (c: C) => findPlan(engine, tenantOf(c), c.req.param("id")!);
-  const read = async (c: C) => await readPlan(deps, await find(c));
+  const find = (c: C) => findPlan(engine, callerOf(c), c.req.param("id")!);
+  const read = async (c: C) => await readPlan(deps, callerOf(c), await find(c));
   const show = async (c: C, status: 200 | 202 = 200) =>
-    c.json(await planView(deps, await read(c)), status);
+    c.json(await planView(deps, callerOf(c), await read(c)), status);
 
   app.post("/v1/plans", (c) => start(c, deps));
 
@@ -91,8 +91,8 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
 
   app.post("/v1/plans/:id/cancel", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const { tenant, id } = await find(c);
-    await engine.cancel(tenant, id, reason);
+    const { id } = await find(c);
+    await engine.cancel(callerOf(c), id, reason);
     return await show(c, 202);
   });
 
@@ -103,14 +103,15 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
 async function start(c: C, deps: AppDeps): Promise<Response> {
   const { engine, settings: { max_body_bytes: max_bytes } } = deps;
   const { headers } = c.req.raw;
+  const caller = callerOf(c);
   const body = await readBody(c, { schema: planRequest, max_bytes });
   const key = headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
   const { priority, budget, ...input } = body;
   const asked = { pipeline: PLAN_PIPELINE, input: input as Json, idempotency, priority, budget };
-  const request = await startRequest(deps.catalog, callerOf(c), asked);
+  const request = await startRequest(deps.catalog, caller, asked);
   const prefer = readPrefer(headers.get("prefer"));
-  const started = await engine.start(request).then(
+  const started = await engine.start(caller, request).then(
     ({ run, replayed, result }) => ({ id: run.id, replayed, result }),
     (thrown) => ({ ...underWay(thrown), result: undefined }),
   );
@@ -119,8 +120,8 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   c.header("Location", planLinks(id).self);
   c.header("Preference-Applied", preferenceApplied(prefer));
   const ended = result && await within(() => result, { ...prefer, respond_async: true });
-  const run = await findPlan(engine, request.tenant, id);
-  return c.json(await planView(deps, await readPlan(deps, run)), ended ? 200 : 202);
+  const plan = await readPlan(deps, caller, await findPlan(engine, caller, id));
+  return c.json(await planView(deps, caller, plan), ended ? 200 : 202);
 }
 
 async function list(c: C, { engine }: AppDeps) {
@@ -128,14 +129,18 @@ async function list(c: C, { engine }: AppDeps) {
   if (status !== undefined && !isWorkflowStatus(status)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }
-  const { runs, next_cursor } = await listPipelineRuns(engine, tenantOf(c), {
+  const caller = callerOf(c);
+  const { runs, next_cursor } = await listPipelineRuns(engine, caller, {
     pipeline: PLAN_PIPELINE,
     status: runStatus(status),
     fits: (run) => status === undefined || statusOf(run) === status,
     limit: readLimit(limit),
     cursor: readCursor(cursor, "run"),
   });
-  return { plans: await Promise.all(runs.map((run) => planItem(engine, run))), next_cursor };
+  return {
+    plans: await Promise.all(runs.map((run) => planItem(engine, caller, run))),
+    next_cursor,
+  };
 }
 
 /** @throws `validation_failed`: an edited plan that cannot be carried out is not taken */
@@ -157,7 +162,7 @@ async function decide(
   c: C,
   deps: AppDeps,
   { run, approval }: PlanRun,
-  decision: Omit<DecideRequest, "by">,
+  decision: DecideRequest,
 ): Promise<void> {
   if (!approval) {
     throw new OrchestratorError(
@@ -167,9 +172,7 @@ async function decide(
       { details: { status: statusOf(run) } },
     );
   }
-  const { tenant, actor: by } = callerOf(c);
   const given = Object.entries(decision).filter(([, value]) => value !== undefined);
-  const request = { by, ...Object.fromEntries(given) } as DecideRequest;
-  const send: AppDeps["engine"]["signal"] = (...signal) => deps.engine.signal(...signal);
-  await deps.approvals.decide(tenant, approval.id, request, send);
+  const request = Object.fromEntries(given) as unknown as DecideRequest;
+  await deps.approvals.decide(callerOf(c), approval.id, request);
 }

@@ -4,12 +4,13 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import type { Caller } from "../guard/mod.ts";
 import type { Engine, Json, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { findRun, reasonRequest, restartRequest, signalRequest, viewRun } from "../service/mod.ts";
 import { readIdempotencyKey } from "./headers.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 
 /** How long an answer waits, at most, for a run to heed what it was asked, in milliseconds. */
 const PATIENCE_MS = 1_000;
@@ -24,52 +25,53 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
 
   const accepted = async (c: Context<AppEnv>, id: string) => {
     c.header("Location", `/v1/runs/${id}`);
-    return c.json(viewRun(await findRun(engine, tenantOf(c), id)), 202);
+    return c.json(viewRun(await findRun(engine, callerOf(c), id)), 202);
   };
 
   app.post("/v1/runs/:id/cancel", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await heeded(engine, run, () => engine.cancel(run.tenant, run.id, reason), "cancelled");
+    const caller = callerOf(c);
+    const run = await findRun(engine, caller, c.req.param("id"));
+    await heeded(engine, caller, run, () => engine.cancel(caller, run.id, reason), "cancelled");
     return accepted(c, run.id);
   });
 
   app.post("/v1/runs/:id/redrive", async (c) => {
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.redrive(tenant, id);
+    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
+    await engine.redrive(callerOf(c), id);
     return accepted(c, id);
   });
 
   app.post("/v1/runs/:id/signal", async (c) => {
     const { name, payload } = await readBody(c, { schema: signalRequest, max_bytes });
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.signal(tenant, id, name, (payload ?? null) as Json);
+    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
+    await engine.signal(callerOf(c), id, name, (payload ?? null) as Json);
     return accepted(c, id);
   });
 
   app.post("/v1/runs/:id/pause", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await heeded(engine, run, () => engine.pause(run.tenant, run.id, reason), "paused");
+    const caller = callerOf(c);
+    const run = await findRun(engine, caller, c.req.param("id"));
+    await heeded(engine, caller, run, () => engine.pause(caller, run.id, reason), "paused");
     return accepted(c, run.id);
   });
 
   app.post("/v1/runs/:id/resume", async (c) => {
-    const { tenant, id } = await findRun(engine, tenantOf(c), c.req.param("id"));
-    await engine.resume(tenant, id);
+    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
+    await engine.resume(callerOf(c), id);
     return accepted(c, id);
   });
 
   app.post("/v1/runs/:id/restart", async (c) => {
     const body = await readBody(c, { schema: restartRequest, max_bytes });
-    const { tenant, actor: started_by } = callerOf(c);
-    const { id } = await findRun(engine, tenant, c.req.param("id"));
+    const caller = callerOf(c);
+    const { id } = await findRun(engine, caller, c.req.param("id"));
     const { from, input, with: given } = body;
     const key = c.req.raw.headers.get("idempotency-key");
     const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
-    const { run, replayed } = await engine.restart(tenant, id, {
+    const { run, replayed } = await engine.restart(caller, id, {
       from,
-      started_by,
       ...(idempotency ? { idempotency } : {}),
       ...(input === undefined ? {} : { input: input as Json }),
       ...(given === undefined ? {} : { with: given as Json }),
@@ -87,14 +89,15 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
  */
 async function heeded(
   engine: Engine,
-  { tenant, id, status }: RunRecord,
+  caller: Caller,
+  { id, status }: RunRecord,
   ask: () => Promise<void>,
   wanted: RunStatus,
 ): Promise<void> {
   await ask();
   if (status !== "waiting") return;
   for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
-    const run = await engine.get(tenant, id);
+    const run = await engine.get(caller, id);
     if (run?.status === wanted || run?.last_seq !== undefined) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

@@ -33,7 +33,7 @@ import {
   viewRun,
   viewRunDetail,
 } from "../service/mod.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import type { Sessions } from "./sessions.ts";
 import { openSse, sseSink } from "./sse.ts";
 
@@ -61,24 +61,25 @@ export function runRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
   });
 
   app.get("/v1/runs", async (c) => {
-    const { runs, next_cursor } = await engine.list(tenantOf(c), readListQuery(c));
+    const { runs, next_cursor } = await engine.list(callerOf(c), readListQuery(c));
     return c.json({ runs: runs.map(viewRun), next_cursor: next_cursor ?? null });
   });
 
   app.get("/v1/runs/:id", async (c) => {
-    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
-    const pending = await pendingApprovals(deps.approvals, run);
-    const journal = await engine.journal(run.tenant, run.id);
+    const caller = callerOf(c);
+    const run = await findRun(engine, caller, c.req.param("id"));
+    const pending = await pendingApprovals(deps.approvals, caller, run);
+    const journal = await engine.journal(caller, run.id);
     return c.json(showRun(run, journal, pending));
   });
 
   app.get("/v1/runs/:id/journal", async (c) => {
-    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
-    return c.json(await engine.journal(run.tenant, run.id, readAfter(c)));
+    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
+    return c.json(await engine.journal(callerOf(c), id, readAfter(c)));
   });
 
   app.get("/v1/runs/:id/events", async (c) => {
-    const run = await findRun(engine, tenantOf(c), c.req.param("id"));
+    const run = await findRun(engine, callerOf(c), c.req.param("id"));
     return streamRun(c, deps, sessions, run);
   });
 
@@ -94,11 +95,12 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
     body,
   });
   const asked = { ...body, input: (body.input ?? {}) as Json, idempotency };
-  const start = await startRequest(deps.catalog, callerOf(c), asked);
+  const caller = callerOf(c);
+  const start = await startRequest(deps.catalog, caller, asked);
   const prefer = readPrefer(headers.get("prefer"));
   const transcript = createTranscript(undefined, () => true);
   const listener = prefer.wait ? transcript.listener : undefined;
-  const started = await deps.engine.start(start, listener);
+  const started = await deps.engine.start(caller, start, listener);
   if (started.replayed) c.header("Idempotency-Replayed", "true");
   c.header("Location", `/v1/runs/${started.run.id}`);
   c.header("Preference-Applied", preferenceApplied(prefer));
@@ -107,10 +109,10 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   if (ended === undefined) {
     const { run } = started;
     // While the client waited it may have come to wait for somebody.
-    return c.json(viewRun(prefer.wait ? await findRun(deps.engine, run.tenant, run.id) : run), 202);
+    return c.json(viewRun(prefer.wait ? await findRun(deps.engine, caller, run.id) : run), 202);
   }
   leaveIfStopping(ended);
-  await transcript.catchUp(deps.engine, started.run);
+  await transcript.catchUp(deps.engine, caller, started.run.id);
   return c.json(showRun(endedRun(started.run, transcript.events), transcript.events));
 }
 
@@ -125,7 +127,7 @@ export function streamRun(c: C, deps: AppDeps, sessions: Sessions, run: RunRecor
   // Browsers come back for more after every end of a stream; only this status stops them.
   if (run.last_seq !== undefined && after >= run.last_seq) return c.body(null, 204);
   const stream = openSse(sessions);
-  void replayAndFollow(deps.engine, run, after, sseSink(stream))
+  void replayAndFollow(deps.engine, callerOf(c), run.id, after, sseSink(stream))
     .catch((error) => deps.log.error("event stream broke off", { run_id: run.id, error }))
     .finally(() => stream.end());
   return stream.response;

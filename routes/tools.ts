@@ -8,7 +8,7 @@ import type { Json } from "../json/mod.ts";
 import type { ToolStatus } from "../tools/mod.ts";
 import { readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import { parseJson } from "./json.ts";
 import { toolCallRequest } from "../service/mod.ts";
 
@@ -21,35 +21,36 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
   const nameOf = (c: C) => c.req.param("name") ?? "";
 
   const list = async (c: C) => {
-    const all = await tools.list(tenantOf(c));
-    return c.json({ tools: all.map(view), problems: tools.problems() });
+    const caller = callerOf(c);
+    const all = await tools.list(caller);
+    return c.json({ tools: all.map(view), problems: tools.problems(caller) });
   };
   app.get("/v1/tools", list);
   app.get("/v1/tools/list", list);
 
   app.post("/v1/tools/register", async (c) => {
     const definition = parseJson(await readText(c, max_bytes));
-    const status = await tools.register(tenantOf(c), mustBeObject(definition));
+    const status = await tools.register(callerOf(c), mustBeObject(definition));
     c.header("Location", `/v1/tools/${status.name}`);
     return c.json(view(status), 201);
   });
 
-  app.get("/v1/tools/:name", async (c) => c.json(view(await tools.get(tenantOf(c), nameOf(c)))));
+  app.get("/v1/tools/:name", async (c) => c.json(view(await tools.get(callerOf(c), nameOf(c)))));
 
   app.delete("/v1/tools/:name", async (c) => {
-    await tools.unregister(tenantOf(c), nameOf(c));
+    await tools.unregister(callerOf(c), nameOf(c));
     return c.body(null, 204);
   });
 
   for (const [verb, enabled] of [["enable", true], ["disable", false]] as const) {
     app.post(`/v1/tools/:name/${verb}`, async (c) => {
-      return c.json(view(await tools.setEnabled(tenantOf(c), nameOf(c), enabled)));
+      return c.json(view(await tools.setEnabled(callerOf(c), nameOf(c), enabled)));
     });
   }
 
   app.post("/v1/tools/:name/execute", async (c) => {
     const body = await readBody(c, { schema: toolCallRequest, max_bytes, when_empty: {} });
-    const { tenant, actor: user } = callerOf(c);
+    const caller = callerOf(c);
     const key = c.req.header("idempotency-key") ?? newId("call");
     const began = now();
     // The request's own signal is aborted when the answer has gone out, too.
@@ -57,11 +58,10 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
     const leave = () => call.abort(c.req.raw.signal.reason);
     c.req.raw.signal.addEventListener("abort", leave);
     const output = await tools.call(nameOf(c), (body.arguments ?? {}) as Json, {
-      tenant,
-      user,
+      caller,
       signal: call.signal,
       idempotency_key: key,
-      keep: (file) => artifacts.put(tenant, { key }, file),
+      keep: (file) => artifacts.put(caller, { key }, file),
     }).finally(() => c.req.raw.signal.removeEventListener("abort", leave));
     return c.json({ tool: nameOf(c), output, duration_ms: Math.round(now() - began) });
   });

@@ -10,7 +10,7 @@ import type { Approval } from "../pipeline/calls/approvals/mod.ts";
 import { readBody, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { badHeader, readCursor, readIdempotencyKey, readLimit, readQuery } from "./headers.ts";
-import { callerOf, tenantOf } from "./identity.ts";
+import { callerOf } from "./identity.ts";
 import {
   findWorkflow,
   ID,
@@ -22,6 +22,7 @@ import {
   STATUSES,
   statusView,
   underWay,
+  type Workflow,
   WORKFLOW_PIPELINE,
   workflowDecision,
   workflowId,
@@ -34,16 +35,16 @@ type C = Context<AppEnv>;
 export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
+  const find = (c: C) => read(c, deps);
+
   app.post("/workflow/start", (c) => start(c, deps));
 
   app.get("/workflow/:id/status", async (c) => {
-    const run = await findWorkflow(deps.engine, tenantOf(c), c.req.param("id"));
-    return c.json(statusView(await readWorkflow(deps, run)));
+    return c.json(statusView(await find(c)));
   });
 
   app.get("/workflow/:id/state", async (c) => {
-    const run = await findWorkflow(deps.engine, tenantOf(c), c.req.param("id"));
-    return c.json(stateOf(await readWorkflow(deps, run)));
+    return c.json(stateOf(await find(c)));
   });
 
   app.post("/workflow/:id/approve", (c) => decide(c, deps, "approve"));
@@ -55,21 +56,28 @@ export function workflowRoutes(deps: AppDeps): Hono<AppEnv> {
       throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
     }
     const query = { status, limit: readLimit(limit), cursor: readCursor(cursor, "run") };
-    return c.json(await listWorkflows(deps, tenantOf(c), query));
+    return c.json(await listWorkflows(deps, callerOf(c), query));
   });
 
   return app;
+}
+
+async function read(c: C, deps: AppDeps): Promise<Workflow> {
+  const caller = callerOf(c);
+  const run = await findWorkflow(deps.engine, caller, c.req.param("id")!);
+  return await readWorkflow(deps, caller, run);
 }
 
 async function start(c: C, deps: AppDeps): Promise<Response> {
   const rules = { schema: workflowRequest, max_bytes: deps.settings.max_body_bytes };
   const input = await readBody(c, rules);
   await mustHave(c, deps, input.dataset_url);
+  const caller = callerOf(c);
   const key = c.req.raw.headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body: input });
   const asked = { pipeline: WORKFLOW_PIPELINE, input, idempotency };
-  const request = await startRequest(deps.catalog, callerOf(c), asked);
-  const { id, replayed } = await deps.engine.start(request)
+  const request = await startRequest(deps.catalog, caller, asked);
+  const { id, replayed } = await deps.engine.start(caller, request)
     .then(({ run, replayed }) => ({ id: run.id, replayed }), underWay);
   if (replayed) c.header("Idempotency-Replayed", "true");
   const workflow_id = workflowId(id);
@@ -81,7 +89,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
 async function mustHave(c: C, { artifacts }: AppDeps, dataset_url: string): Promise<void> {
   const [, id] = /^artifact:\/\/(.*)$/.exec(dataset_url) ?? [];
   if (id === undefined) return;
-  if (ID.test(id) && await artifacts.get(tenantOf(c), id)) return;
+  if (ID.test(id) && await artifacts.get(callerOf(c), id)) return;
   const message = "names an upload that is not there; see POST /v1/artifacts";
   throw validationFailed([{ location: "/dataset_url", message }]);
 }
@@ -92,14 +100,11 @@ async function decide(c: C, deps: AppDeps, decision: "approve" | "reject"): Prom
   const max_bytes = deps.settings.max_body_bytes;
   const rules = { schema: workflowDecision, max_bytes, when_empty: {} };
   const { comment } = await readBody(c, rules);
-  const { tenant, actor: by } = callerOf(c);
-  const run = await findWorkflow(deps.engine, tenant, c.req.param("id")!);
-  const workflow = await readWorkflow(deps, run);
-  const { approval } = workflow;
+  const workflow = await read(c, deps);
+  const { run, approval } = workflow;
   if (!approval) throw nothingToDecide(statusView(workflow).status, WORDS[decision]);
-  const request = { by, decision, ...(comment ? { comment } : {}) };
-  const send: AppDeps["engine"]["signal"] = (...signal) => deps.engine.signal(...signal);
-  const decided = await deps.approvals.decide(tenant, approval.id, request, send);
+  const request = { decision, ...(comment ? { comment } : {}) };
+  const decided = await deps.approvals.decide(callerOf(c), approval.id, request);
   return c.json({
     workflow_id: workflowId(run.id),
     status: decided.status === "pending" ? "awaiting_approval" : "running",

@@ -40,7 +40,8 @@ export interface ChatSession {
 }
 
 /** Who is at the other end. */
-export interface Peer extends Caller {
+export interface Peer {
+  caller: Caller;
   /** Id of the request that opened the socket; errors name it. */
   request_id: string;
 }
@@ -55,7 +56,7 @@ interface About {
 /** Talks to one client over `socket`. */
 export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): ChatSession {
   const { engine, settings } = deps;
-  const { tenant, request_id } = peer;
+  const { caller, request_id } = peer;
   const outbox = createOutbox(socket);
   const watching = new AbortController();
   const place = { request_id, method: "WS", path: "/v1/chat/stream" };
@@ -73,7 +74,7 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
     const { id: _id, type, ...body } = validate(envelope, message);
     if (type !== "chat") return await control(validate(controlMessage, { type, ...body }), about);
     const request = validate(chatRequest, body as Json);
-    const turn = await startTurn(deps, peer, request, { sink: sinkFor(about) });
+    const turn = await startTurn(deps, caller, request, { sink: sinkFor(about) });
     about.run_id = turn.run.id;
     complete(await turn.complete(), about);
   };
@@ -84,22 +85,22 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
     const { run_id } = message;
     about.run_id = run_id;
     if (message.type === "resume") return await resume(run_id, message.after, about);
-    await engine.cancel(tenant, run_id, message.reason);
+    await engine.cancel(caller, run_id, message.reason);
     outbox.message({ type: "cancel.accepted", run_id, id });
   };
 
   const resume = async (run_id: string, after: number, about: About) => {
     const run = await find(run_id);
-    await replayAndFollow(engine, run, after, sinkFor(about));
+    await replayAndFollow(engine, caller, run_id, after, sinkFor(about));
     if (watching.signal.aborted) return;
-    complete(unifiedResponse(run, await engine.journal(tenant, run_id)), about);
+    complete(unifiedResponse(run, await engine.journal(caller, run_id)), about);
   };
 
   const complete = (response: ChatResponse, { id }: About) =>
     outbox.message({ type: "complete", ...response, id });
 
   const find = async (id: string): Promise<RunRecord> => {
-    const run = await engine.get(tenant, id);
+    const run = await engine.get(caller, id);
     if (run !== null) return run;
     throw new OrchestratorError(
       "not_found",

@@ -59,5 +59,6 @@ export {
   STATUSES,
   statusOf,
   statusView,
+  type Workflow,
   workflowId,
 } from "./workflow_view.ts";

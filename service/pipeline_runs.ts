@@ -1,4 +1,5 @@
 /** Lists of the runs of one pipeline. @module */
+import type { Caller } from "../guard/mod.ts";
 import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 
 /** Pages of runs that one request looks through. */
@@ -18,13 +19,13 @@ export interface PipelineRunQuery {
 /** A page, newest first; it may hold less than `limit` although more follow. */
 export async function listPipelineRuns(
   engine: Pick<Engine, "list">,
-  tenant: string,
+  caller: Caller,
   { pipeline, status, fits = () => true, limit, cursor }: PipelineRunQuery,
 ): Promise<{ runs: RunRecord[]; next_cursor: string | null }> {
   const found: RunRecord[] = [];
   let next = cursor;
   for (let page = 0; page < MAX_PAGES && found.length < limit; page++) {
-    const { runs, next_cursor } = await engine.list(tenant, {
+    const { runs, next_cursor } = await engine.list(caller, {
       status,
       limit: limit - found.length,
       ...(next === undefined ? {} : { cursor: next }),

@@ -1,5 +1,6 @@
 /** Plans as clients see them: their run's record and journal, and nothing else. @module */
 import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { Approval } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, JournalEvent, Json, RunRecord } from "../pipeline/kernel/mod.ts";
 import { type PlanState, planState } from "../pipeline/plans/mod.ts";
@@ -25,8 +26,8 @@ export interface PlanRun {
 }
 
 /** @throws `not_found`, also for runs of other pipelines */
-export async function findPlan(engine: Engine, tenant: string, id: string): Promise<RunRecord> {
-  const run = ID.test(id) ? await engine.get(tenant, id) : null;
+export async function findPlan(engine: Engine, caller: Caller, id: string): Promise<RunRecord> {
+  const run = ID.test(id) ? await engine.get(caller, id) : null;
   if (run?.pipeline === PLAN_PIPELINE) return run;
   throw new OrchestratorError(
     "not_found",
@@ -37,22 +38,27 @@ export async function findPlan(engine: Engine, tenant: string, id: string): Prom
 /** Reads what a plan has come to. */
 export async function readPlan(
   { engine, approvals }: Pick<ServiceDeps, "engine" | "approvals">,
+  caller: Caller,
   run: RunRecord,
 ): Promise<PlanRun> {
-  const { tenant, id, last_seq } = run;
-  const journal = await engine.journal(tenant, id);
+  const { id, last_seq } = run;
+  const journal = await engine.journal(caller, id);
   const query = { run_id: id, status: "pending", limit: 200 } as const;
-  const pending = last_seq === undefined ? (await approvals.list(tenant, query)).approvals : [];
+  const pending = last_seq === undefined ? (await approvals.list(caller, query)).approvals : [];
   const approval = pending.find(({ run_id, step }) => run_id === id && OWN_APPROVAL.test(step));
   return { run, journal, state: planState(journal), ...(approval ? { approval } : {}) };
 }
 
 /** The answer of `GET /v1/plans/{id}`. */
-export async function planView(deps: Pick<ServiceDeps, "approvals">, plan: PlanRun) {
+export async function planView(
+  deps: Pick<ServiceDeps, "approvals">,
+  caller: Caller,
+  plan: PlanRun,
+) {
   const { run, journal, state, approval } = plan;
   const { goal, context, approve = false } = inputOf(journal[0]);
   const last = journal.at(-1);
-  const pending_approvals = await pendingApprovals(deps.approvals, run);
+  const pending_approvals = await pendingApprovals(deps.approvals, caller, run);
   return {
     id: run.id,
     goal,
@@ -75,8 +81,8 @@ export async function planView(deps: Pick<ServiceDeps, "approvals">, plan: PlanR
 }
 
 /** A plan in the list. Of its journal only the beginning is read. */
-export async function planItem(engine: Engine, run: RunRecord) {
-  const { goal } = inputOf(await engine.firstEvent(run.tenant, run.id));
+export async function planItem(engine: Engine, caller: Caller, run: RunRecord) {
+  const { goal } = inputOf(await engine.firstEvent(caller, run.id));
   const { id, created_at, ended_at, error } = run;
   return {
     id,

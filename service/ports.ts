@@ -1,4 +1,5 @@
 /** What the service needs from the rest of the house. The composition root passes it. @module */
+import type { Caller } from "../guard/mod.ts";
 import type { Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, Json, StartRequest } from "../pipeline/kernel/mod.ts";
 import type { ResponseCache } from "../pipeline/recall/mod.ts";
@@ -19,7 +20,7 @@ export interface CatalogPort {
    * @throws `not_found`, with the known names in the message; `validation_failed`, with JSON pointers
    *   into the input
    */
-  prepare(name: string, input: Json): Promise<Prepared>;
+  prepare(caller: Caller, name: string, input: Json): Promise<Prepared>;
 }
 
 /** Where the service and the routes log to. */

@@ -1,3 +1,4 @@
+import type { Caller } from "../guard/mod.ts";
 import { type Engine, isTerminal, type RunListener } from "../pipeline/kernel/mod.ts";
 
 /** Where events go, at the pace at which they are taken. */
@@ -17,17 +18,18 @@ export interface Sink {
  */
 export async function replayAndFollow(
   engine: Engine,
-  { tenant, id }: { tenant: string; id: string },
+  caller: Caller,
+  id: string,
   after: number,
   { signal, listener, room }: Sink,
 ): Promise<void> {
-  for (const event of await engine.journal(tenant, id, after)) {
+  for (const event of await engine.journal(caller, id, after)) {
     await room();
     if (signal.aborted) return;
     listener(event, JSON.stringify(event));
     after = event.seq;
     // A run that was started again has ends in the middle of its journal: `follow` knows them.
-    if (isTerminal(event) && (await engine.get(tenant, id))?.last_seq === after) return;
+    if (isTerminal(event) && (await engine.get(caller, id))?.last_seq === after) return;
   }
-  await engine.follow(tenant, id, { after, signal }, listener);
+  await engine.follow(caller, id, { after, signal }, listener);
 }

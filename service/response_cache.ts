@@ -21,29 +21,30 @@ export interface LookUp {
 /** Looks for the response of a request. @throws as the pipeline's preparation */
 export async function lookUp(
   { catalog, responses, newId }: ServiceDeps,
-  { tenant, actor }: Caller,
+  caller: Caller,
   request: ChatRequest,
 ): Promise<LookUp> {
   const { pipeline, input } = askedTurn(request);
-  const prepared = await catalog.prepare(pipeline, input);
+  const prepared = await catalog.prepare(caller, pipeline, input);
   const { version, cache_seconds } = prepared;
   const ttl = responses.ttl(cache_seconds);
   if (ttl <= 0) return { prepared };
   const { conversation_id, user_id } = request;
-  const question = { tenant, actor, pipeline, version, input, conversation_id, user_id };
-  const hash = await responses.hash(question);
-  const found = await responses.get(tenant, hash) as ChatResponse | undefined;
+  const question = { pipeline, version, input, conversation_id, user_id };
+  const hash = await responses.hash(caller, question);
+  const found = await responses.get(caller, hash) as ChatResponse | undefined;
   if (!found) {
     return {
       prepared,
       async keep({ run }, response) {
-        await responses.keep(run, hash, response as unknown as Json, ttl);
+        await responses.keep(caller, run.id, hash, response as unknown as Json, ttl);
       },
     };
   }
   const conversation = conversation_id ?? newId("conv");
-  await responses.remember(tenant, {
+  await responses.remember(caller, {
     conversation_id: conversation,
+    user_id,
     user: questionText(input),
     assistant: found.message?.content ?? "",
     answered_by: found.run_id,

@@ -1,3 +1,4 @@
+import type { Caller } from "../guard/mod.ts";
 import type { Approval, Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { JournalEvent, Json, RunRecord } from "../pipeline/kernel/mod.ts";
 import type { Usage } from "../telemetry/mod.ts";
@@ -12,8 +13,8 @@ interface RunLinks {
   cancel: string;
 }
 
-/** A run as clients see it: its record without the tenant, and where its parts are. */
-export type RunView = Omit<RunRecord, "tenant"> & { links: RunLinks };
+/** A run as clients see it: its record without whose it is, and where its parts are. */
+export type RunView = Omit<RunRecord, "tenant" | "grants"> & { links: RunLinks };
 
 /** A run with what went in and what came out. */
 export type RunDetail = RunView & {
@@ -42,7 +43,7 @@ export interface PendingApproval {
 }
 
 /** Shapes a record for clients. */
-export function viewRun({ tenant: _tenant, ...run }: RunRecord): RunView {
+export function viewRun({ tenant: _tenant, grants: _grants, ...run }: RunRecord): RunView {
   return { ...run, links: runLinks(run.id) };
 }
 
@@ -67,11 +68,12 @@ export function approvalLinks({ id, run_id }: Pick<Approval, "id" | "run_id">) {
 /** The approvals that a run and those within it wait for, newest first; 200 at most. */
 export async function pendingApprovals(
   approvals: Approvals,
-  { tenant, id, last_seq }: RunRecord,
+  caller: Caller,
+  { id, last_seq }: RunRecord,
 ): Promise<PendingApproval[]> {
   if (last_seq !== undefined) return [];
   const query = { run_id: id, status: "pending", limit: 200 } as const;
-  return (await approvals.list(tenant, query)).approvals.map((approval) => ({
+  return (await approvals.list(caller, query)).approvals.map((approval) => ({
     id: approval.id,
     title: approval.title,
     run_id: approval.run_id,

@@ -26,11 +26,15 @@ export interface AskedRun {
  */
 export async function startRequest(
   catalog: CatalogPort,
-  { tenant, actor: started_by }: Caller,
+  caller: Caller,
   asked: AskedRun,
 ): Promise<StartRequest> {
   const { pipeline, input, conversation_id, on_busy = "enqueue", idempotency } = asked;
-  const { version, unpriced: unpricedModels, ...own } = await catalog.prepare(pipeline, input);
+  const { version, unpriced: unpricedModels, ...own } = await catalog.prepare(
+    caller,
+    pipeline,
+    input,
+  );
   const priority = asked.priority ?? own.priority;
   const budget = tighter(own.budget, asked.budget);
   if (budget?.cost_usd !== undefined) mustBePriced(unpricedModels?.() ?? []);
@@ -39,11 +43,9 @@ export async function startRequest(
       ? undefined
       : { key: `conversation/${conversation_id}`, limit: 1, on_busy });
   return {
-    tenant,
     pipeline,
     version,
     input,
-    started_by,
     ...(conversation_id === undefined ? {} : { conversation_id }),
     ...(idempotency ? { idempotency } : {}),
     ...(priority === undefined ? {} : { priority }),

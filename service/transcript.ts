@@ -1,10 +1,10 @@
+import type { Caller } from "../guard/mod.ts";
 import {
   type Engine,
   isTerminal,
   type JournalEvent,
   type RunEvent,
   type RunListener,
-  type RunRecord,
 } from "../pipeline/kernel/mod.ts";
 import { replayAndFollow, type Sink } from "./replay.ts";
 import { isResponseEvent } from "./response.ts";
@@ -24,7 +24,7 @@ export interface Transcript {
   /** Resolves when the run comes to wait for somebody; see {@linkcode watchWaiting}. */
   readonly waits: Promise<void>;
   /** A replayed run ended before anybody listened: its events come from the journal. */
-  catchUp(engine: Engine, run: RunRecord): Promise<void>;
+  catchUp(engine: Engine, caller: Caller, id: string): Promise<void>;
 }
 
 /**
@@ -58,8 +58,8 @@ export function createTranscript(
     events,
     listener,
     waits: waits.promise,
-    async catchUp(engine, run) {
-      if (!ended) await replayAndFollow(engine, run, last_seq, { ...sink, listener });
+    async catchUp(engine, caller, id) {
+      if (!ended) await replayAndFollow(engine, caller, id, last_seq, { ...sink, listener });
     },
   };
 }

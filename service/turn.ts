@@ -58,6 +58,7 @@ export async function startTurn(
   });
   const transcript = createTranscript(sink);
   const started = await deps.engine.start(
+    caller,
     { ...start, conversation_id: conversation_id ?? deps.newId("conv") },
     transcript.listener,
   );
@@ -67,7 +68,7 @@ export async function startTurn(
     waits: transcript.waits,
     async complete() {
       leaveIfStopping(await started.result);
-      await transcript.catchUp(deps.engine, started.run);
+      await transcript.catchUp(deps.engine, caller, started.run.id);
       return unifiedResponse(started.run, transcript.events);
     },
   };

@@ -1,5 +1,6 @@
 /** Which runs are workflows, and which workflow is which run. @module */
 import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { Engine, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 import type { ServiceDeps } from "./ports.ts";
 import { listPipelineRuns } from "./pipeline_runs.ts";
@@ -12,11 +13,11 @@ export const WORKFLOW_PIPELINE = "data-science";
 /** @throws `not_found`, also for runs of other pipelines */
 export async function findWorkflow(
   engine: Engine,
-  tenant: string,
+  caller: Caller,
   id: string,
 ): Promise<RunRecord> {
   const run = ID.test(id) && id.startsWith("wf-")
-    ? await engine.get(tenant, `run_${id.slice(3)}`)
+    ? await engine.get(caller, `run_${id.slice(3)}`)
     : null;
   if (run?.pipeline === WORKFLOW_PIPELINE) return run;
   throw new OrchestratorError(
@@ -37,17 +38,17 @@ export interface WorkflowQuery {
 /** A page, newest first; it may hold less than `limit` although more follow. */
 export async function listWorkflows(
   { engine }: Pick<ServiceDeps, "engine">,
-  tenant: string,
+  caller: Caller,
   { status, limit, cursor }: WorkflowQuery,
 ) {
-  const { runs, next_cursor } = await listPipelineRuns(engine, tenant, {
+  const { runs, next_cursor } = await listPipelineRuns(engine, caller, {
     pipeline: WORKFLOW_PIPELINE,
     status: runStatus(status),
     fits: (run) => status === undefined || statusOf(run) === status,
     limit,
     ...(cursor === undefined ? {} : { cursor }),
   });
-  const workflows = await Promise.all(runs.map((run) => readItem(engine, run)));
+  const workflows = await Promise.all(runs.map((run) => readItem(engine, caller, run)));
   return { workflows, next_cursor };
 }
 

@@ -1,6 +1,7 @@
 /** Workflows as their clients see them. @module */
 import { type AgentState, agentState, type Fields, fields } from "../pipeline/notebook/mod.ts";
 import { type Approval, isApprovalSignal, viewApproval } from "../pipeline/calls/approvals/mod.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { Engine, JournalEvent, RunRecord } from "../pipeline/kernel/mod.ts";
 import type { ServiceDeps } from "./ports.ts";
 import { approvalLinks, runLinks } from "./run_view.ts";
@@ -49,12 +50,13 @@ export function statusOf({ status, waiting_for }: RunRecord): WorkflowStatus {
 /** Reads what a workflow has come to. */
 export async function readWorkflow(
   { engine, approvals }: Pick<ServiceDeps, "engine" | "approvals">,
+  caller: Caller,
   run: RunRecord,
 ): Promise<Workflow> {
-  const { tenant, id, last_seq } = run;
-  const journal = await engine.journal(tenant, id);
+  const { id, last_seq } = run;
+  const journal = await engine.journal(caller, id);
   const query = { run_id: id, status: "pending", limit: 1 } as const;
-  const pending = last_seq === undefined ? (await approvals.list(tenant, query)).approvals : [];
+  const pending = last_seq === undefined ? (await approvals.list(caller, query)).approvals : [];
   return {
     run,
     input: inputOf(journal),
@@ -94,13 +96,13 @@ export function statusView(workflow: Workflow) {
 }
 
 /** A workflow in the list. Of its journal only the beginning and the end are read. */
-export async function readItem(engine: Engine, run: RunRecord) {
-  const { tenant, id } = run;
-  const { user_goal } = inputOf([await engine.firstEvent(tenant, id)]);
+export async function readItem(engine: Engine, caller: Caller, run: RunRecord) {
+  const { id } = run;
+  const { user_goal } = inputOf([await engine.firstEvent(caller, id)]);
   return {
     workflow_id: workflowId(id),
     status: statusOf(run),
-    current_step: await latestNode(engine, run) ?? "start",
+    current_step: await latestNode(engine, caller, id) ?? "start",
     user_goal,
     created_at: run.created_at,
     ...(run.ended_at ? { ended_at: run.ended_at } : {}),
@@ -108,8 +110,12 @@ export async function readItem(engine: Engine, run: RunRecord) {
 }
 
 /** The node that began or ended last. */
-async function latestNode(engine: Engine, { tenant, id }: RunRecord): Promise<string | undefined> {
-  for await (const event of engine.latestEvents(tenant, id)) {
+async function latestNode(
+  engine: Engine,
+  caller: Caller,
+  id: string,
+): Promise<string | undefined> {
+  for await (const event of engine.latestEvents(caller, id)) {
     const node = nodeOf(event);
     if (node !== undefined) return node;
   }

@@ -60,6 +60,11 @@ export interface ArtifactPlace {
   key: string;
 }
 
+/** Whose files; a caller is one. */
+export interface Owner {
+  readonly tenant: string;
+}
+
 /** Keeps files. Every file belongs to a tenant; another tenant does not find it. */
 export interface Artifacts {
   /**
@@ -68,14 +73,14 @@ export interface Artifacts {
    * @throws `payload_too_large` for a file that is too large and for one too many of a run;
    *   `idempotency_mismatch` for an upload whose key was used for other bytes
    */
-  put(tenant: string, place: ArtifactPlace, file: ArtifactFile): Promise<ArtifactRecord>;
-  get(tenant: string, id: string): Promise<ArtifactRecord | null>;
+  put(owner: Owner, place: ArtifactPlace, file: ArtifactFile): Promise<ArtifactRecord>;
+  get(owner: Owner, id: string): Promise<ArtifactRecord | null>;
   /** @throws `not_found` */
-  read(tenant: string, id: string): Promise<Uint8Array>;
+  read(owner: Owner, id: string): Promise<Uint8Array>;
   /** Those of a run, oldest first. */
-  list(tenant: string, run: string): Promise<ArtifactRecord[]>;
+  list(owner: Owner, run: string): Promise<ArtifactRecord[]>;
   /** False when there is none. */
-  remove(tenant: string, id: string): Promise<boolean>;
+  remove(owner: Owner, id: string): Promise<boolean>;
   /** Removes old uploads and loose bytes; gives how many records each slice removed. */
   sweep(): AsyncGenerator<number, void>;
 }
@@ -102,14 +107,14 @@ interface Stored extends ArtifactRecord {
 /** Makes the keeper of files. */
 export function createArtifacts(store: ArtifactStore, options: ArtifactOptions): Artifacts {
   return {
-    put: (tenant, place, file) => put(store, options, tenant, place, file),
-    get: async (tenant, id) => {
+    put: ({ tenant }, place, file) => put(store, options, tenant, place, file),
+    get: async ({ tenant }, id) => {
       const found = await store.get<Stored>(keys.artifact(tenant, id));
       return found && recordOf(found.value);
     },
-    read: (tenant, id) => read(store, tenant, id),
-    list: (tenant, run) => list(store, tenant, run),
-    async remove(tenant, id) {
+    read: ({ tenant }, id) => read(store, tenant, id),
+    list: ({ tenant }, run) => list(store, tenant, run),
+    async remove({ tenant }, id) {
       while (true) {
         const { write, ...commit } = await releaseArtifact(store, tenant, id);
         if (write === undefined) return false;

@@ -116,6 +116,7 @@ export const keys = {
   pipeline: (tenant: string, name: string): Key => ["pipeline", tenant, name],
   pipelines: (tenant: string): Key => ["pipeline", tenant],
   pipelineChange: (tenant: string): Key => ["pipeline_change", tenant],
+  pipelineChanges: (): Key => ["pipeline_change"],
   pipelineVersion: (tenant: string, name: string, number: number): Key => [
     "pipeline_version",
     tenant,

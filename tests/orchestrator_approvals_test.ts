@@ -4,6 +4,7 @@ import { readConfig } from "../config.ts";
 import { createOrchestrator } from "../orchestrator.ts";
 import type { JournalEvent } from "../pipeline/kernel/events.ts";
 import { createLogger } from "../telemetry/log.ts";
+import { LOCAL } from "./_caller.ts";
 
 Deno.test("the pipeline of docs/approvals.md asks again after a rejection, and needs two people", async () => {
   const page = await Deno.readTextFile(new URL("../docs/approvals.md", import.meta.url));
@@ -27,7 +28,7 @@ Deno.test("the pipeline of docs/approvals.md asks again after a rejection, and n
   const until = async (id: string, types: string[], after = 0) => {
     const seen = Promise.withResolvers<JournalEvent>();
     const watch = new AbortController();
-    await service.engine.follow("default", id, { after, signal: watch.signal }, (event) => {
+    await service.engine.follow(LOCAL, id, { after, signal: watch.signal }, (event) => {
       if (!types.includes(event.type)) return;
       seen.resolve(event as JournalEvent);
       watch.abort();

@@ -5,6 +5,7 @@ import { readConfig } from "../config.ts";
 import { createOrchestrator, type Orchestrator } from "../orchestrator.ts";
 import type { Json } from "../pipeline/kernel/mod.ts";
 import { createLogger } from "../telemetry/log.ts";
+import { LOCAL } from "./_caller.ts";
 
 type Line = Record<string, Json>;
 
@@ -42,8 +43,8 @@ async function logged(use: (service: Orchestrator) => Promise<void>): Promise<Li
 
 /** Starts a run of a pipeline. */
 async function start({ engine, catalog }: Orchestrator, pipeline: string, input: Json = {}) {
-  const { version } = await catalog.resolve(pipeline);
-  return await engine.start({ tenant: "default", pipeline, version, input });
+  const { version } = await catalog.resolve(LOCAL, pipeline);
+  return await engine.start(LOCAL, { pipeline, version, input });
 }
 
 Deno.test("the start and the end of every run are in the log", async () => {
@@ -52,7 +53,7 @@ Deno.test("the start and the end of every run are in the log", async () => {
     for (const pipeline of ["good", "bad", "waits"]) {
       const { run, result } = await start(service, pipeline);
       ids.push(run.id);
-      if (pipeline === "waits") await service.engine.cancel("default", run.id, "enough");
+      if (pipeline === "waits") await service.engine.cancel(LOCAL, run.id, "enough");
       await result;
     }
   });

@@ -1,5 +1,6 @@
 /** The tool `code_executor`: runs code in the sandbox. @module */
 import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { Json, JsonSchema } from "../json/mod.ts";
 import type { CodeRequest, CodeResult, Sandbox } from "./sandbox/mod.ts";
 import type { Artifact, Tool, ToolScope } from "./tool.ts";
@@ -9,9 +10,9 @@ export interface CodeExecutorDeps {
   sandbox: Pick<Sandbox, "run">;
   /** Files by id, see `store/artifacts.ts`; without it there is no argument `files`. */
   files?: {
-    get(tenant: string, id: string): Promise<{ name: string } | null>;
+    get(caller: Caller, id: string): Promise<{ name: string } | null>;
     /** @throws `not_found` */
-    read(tenant: string, id: string): Promise<Uint8Array>;
+    read(caller: Caller, id: string): Promise<Uint8Array>;
   };
 }
 
@@ -81,14 +82,14 @@ type Arguments = Pick<CodeRequest, "language" | "code" | "input"> & { files?: st
 /** Files under their names; two of the same name are told apart by their ids. */
 async function loadFiles(
   ids: string[],
-  { tenant }: ToolScope,
+  { caller }: ToolScope,
   { files }: CodeExecutorDeps,
 ): Promise<Record<string, Uint8Array>> {
   const loaded: Record<string, Uint8Array> = {};
   for (const given of ids) {
     const id = given.replace("artifact://", "");
-    const bytes = await files!.read(tenant, id);
-    const name = (await files!.get(tenant, id))?.name ?? id;
+    const bytes = await files!.read(caller, id);
+    const name = (await files!.get(caller, id))?.name ?? id;
     loaded[Object.hasOwn(loaded, name) ? `${id}-${name}` : name] = bytes;
   }
   return loaded;

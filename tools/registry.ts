@@ -12,6 +12,7 @@
  * @module
  */
 import { fromErrorJson, OrchestratorError, sentence, toErrorJson } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import { type Json, schemaIssues, schemaProblems, unknownName } from "../json/mod.ts";
 import { keys, type Mutation, setJson, type Store } from "../store/mod.ts";
 import { redact } from "./http/mod.ts";
@@ -55,14 +56,14 @@ export interface SetProblem {
 /** The tools. */
 export interface Registry {
   /** Every tool of a tenant, by name. */
-  list(tenant: string): Promise<ToolStatus[]>;
+  list(caller: Caller): Promise<ToolStatus[]>;
   /** @throws `tool_unknown` */
-  get(tenant: string, name: string): Promise<ToolStatus>;
+  get(caller: Caller, name: string): Promise<ToolStatus>;
   /**
    * The enabled ones with these names, in this order; `*` at the end of a name stands for anything.
    * Unknown names are left out.
    */
-  describe(tenant: string, names: readonly string[]): Promise<ToolInfo[]>;
+  describe(caller: Caller, names: readonly string[]): Promise<ToolInfo[]>;
   /**
    * Makes one call.
    *
@@ -75,12 +76,12 @@ export interface Registry {
    *
    * @throws `conflict`, `tool_limit`
    */
-  register(tenant: string, definition: Json): Promise<ToolStatus>;
+  register(caller: Caller, definition: Json): Promise<ToolStatus>;
   /** Removes a registered tool. @throws `tool_unknown`, `conflict` when it is not a registered one */
-  unregister(tenant: string, name: string): Promise<void>;
+  unregister(caller: Caller, name: string): Promise<void>;
   /** @throws `tool_unknown` */
-  setEnabled(tenant: string, name: string, enabled: boolean): Promise<ToolStatus>;
-  problems(): SetProblem[];
+  setEnabled(caller: Caller, name: string, enabled: boolean): Promise<ToolStatus>;
+  problems(caller: Caller): SetProblem[];
   close(): Promise<void>;
 }
 
@@ -114,8 +115,8 @@ class ToolRegistry implements Registry {
 
   constructor(private readonly deps: RegistryDeps) {}
 
-  async list(tenant: string): Promise<ToolStatus[]> {
-    const [tools, records] = await Promise.all([this.ofSets(tenant), this.records(tenant)]);
+  async list(caller: Caller): Promise<ToolStatus[]> {
+    const [tools, records] = await Promise.all([this.ofSets(caller), this.records(caller)]);
     for (const [name, { definition }] of records) {
       if (definition !== undefined && !tools.has(name)) tools.set(name, this.compile(definition));
     }
@@ -123,14 +124,14 @@ class ToolRegistry implements Registry {
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
-  async get(tenant: string, name: string): Promise<ToolStatus> {
-    const { tool, record } = await this.find(tenant, name);
+  async get(caller: Caller, name: string): Promise<ToolStatus> {
+    const { tool, record } = await this.find(caller, name);
     return statusOf(tool, record);
   }
 
-  async describe(tenant: string, names: readonly string[]): Promise<ToolInfo[]> {
+  async describe(caller: Caller, names: readonly string[]): Promise<ToolInfo[]> {
     if (names.length === 0) return [];
-    const all = (await this.list(tenant)).filter(({ enabled }) => enabled);
+    const all = (await this.list(caller)).filter(({ enabled }) => enabled);
     const wanted = names.flatMap((name) =>
       name.endsWith("*")
         ? all.filter((tool) => tool.name.startsWith(name.slice(0, -1)))
@@ -140,7 +141,7 @@ class ToolRegistry implements Registry {
   }
 
   async call(name: string, args: Json, scope: ToolScope): Promise<Json> {
-    const { tool, record } = await this.find(scope.tenant, name);
+    const { tool, record } = await this.find(scope.caller, name);
     if (record?.disabled) throw disabled(name);
     const fitting = mustFit(tool, args);
     try {
@@ -150,48 +151,48 @@ class ToolRegistry implements Registry {
       const known = error instanceof OrchestratorError ? error : failed(name, error);
       const failure = cleanError(tool, known);
       // What is wrong with the arguments is the caller's: the tool is well.
-      if (failure.code !== "tool_bad_arguments") await this.note(scope.tenant, name, failure);
+      if (failure.code !== "tool_bad_arguments") await this.note(scope.caller, name, failure);
       throw failure;
     }
   }
 
-  async register(tenant: string, definition: Json): Promise<ToolStatus> {
+  async register(caller: Caller, definition: Json): Promise<ToolStatus> {
     const tool = this.deps.compile(definition);
     mustBeWhole(tool);
     const { name } = tool;
-    if ((await this.ofSets(tenant)).has(name)) {
+    if ((await this.ofSets(caller)).has(name)) {
       const why = "a tool that is not registered over the API has this name";
       throw new OrchestratorError("conflict", `Cannot register ${name}: ${why}. Choose another.`);
     }
     const record: ToolRecord = { definition };
     await this.inTurn(async () => {
-      await this.mustHaveRoom(tenant, name);
-      await this.put(tenant, name, setJson(keys.tool(tenant, name), record));
+      await this.mustHaveRoom(caller, name);
+      await this.put(caller, name, record);
     });
     return statusOf(tool, record);
   }
 
-  async unregister(tenant: string, name: string): Promise<void> {
-    const { record } = await this.find(tenant, name);
+  async unregister(caller: Caller, name: string): Promise<void> {
+    const { record } = await this.find(caller, name);
     if (record?.definition === undefined) {
       const why = "it was not registered over the API";
       throw new OrchestratorError("conflict", `Cannot remove ${name}: ${why}. Disable it instead.`);
     }
-    await this.put(tenant, name, [{ key: keys.tool(tenant, name), delete: true }]);
+    await this.put(caller, name, undefined);
   }
 
-  async setEnabled(tenant: string, name: string, enabled: boolean): Promise<ToolStatus> {
-    const { record = {}, set } = await this.find(tenant, name);
-    if (enabled) await set?.accept?.(tenant, name);
+  async setEnabled(caller: Caller, name: string, enabled: boolean): Promise<ToolStatus> {
+    const { record = {}, set } = await this.find(caller, name);
+    if (enabled) await set?.accept?.(caller, name);
     const { disabled: _disabled, ...rest } = record;
     const next: ToolRecord = enabled ? rest : { ...rest, disabled: true };
-    await this.put(tenant, name, setJson(keys.tool(tenant, name), next));
-    return await this.get(tenant, name);
+    await this.put(caller, name, next);
+    return await this.get(caller, name);
   }
 
-  problems(): SetProblem[] {
+  problems(caller: Caller): SetProblem[] {
     return this.deps.sets.flatMap((set) => {
-      const message = set.problem?.();
+      const message = set.problem?.(caller);
       return message === undefined ? [] : [{ set: set.name, message }];
     });
   }
@@ -202,32 +203,32 @@ class ToolRegistry implements Registry {
 
   /** @throws `tool_unknown` */
   private async find(
-    tenant: string,
+    caller: Caller,
     name: string,
   ): Promise<{ tool: Tool; record?: ToolRecord; set?: ToolSet }> {
-    const record = (await this.deps.store.get<ToolRecord>(keys.tool(tenant, name)))?.value;
+    const record = (await this.deps.store.get<ToolRecord>(keys.tool(caller.tenant, name)))?.value;
     for (const set of this.deps.sets) {
-      const tool = (await set.tools(tenant)).find((tool) => tool.name === name);
+      const tool = (await set.tools(caller)).find((tool) => tool.name === name);
       if (tool) return { tool, record, set };
     }
     if (record?.definition !== undefined) return { tool: this.compile(record.definition), record };
-    const known = (await this.list(tenant)).map((tool) => tool.name);
+    const known = (await this.list(caller)).map((tool) => tool.name);
     throw new OrchestratorError(
       "tool_unknown",
       `Cannot find the tool: ${sentence(unknownName("tool", name, known))} See GET /v1/tools/list.`,
     );
   }
 
-  private async ofSets(tenant: string): Promise<Map<string, Tool>> {
+  private async ofSets(caller: Caller): Promise<Map<string, Tool>> {
     const found = new Map<string, Tool>();
     // Together: more than one of them may wait for a server.
-    for (const tools of await Promise.all(this.deps.sets.map((set) => set.tools(tenant)))) {
+    for (const tools of await Promise.all(this.deps.sets.map((set) => set.tools(caller)))) {
       for (const tool of tools) if (!found.has(tool.name)) found.set(tool.name, tool);
     }
     return found;
   }
 
-  private async records(tenant: string): Promise<Map<string, ToolRecord>> {
+  private async records({ tenant }: Caller): Promise<Map<string, ToolRecord>> {
     const records = new Map<string, ToolRecord>();
     for await (
       const { key, value } of this.deps.store.list<ToolRecord>({ prefix: keys.tools(tenant) })
@@ -244,8 +245,8 @@ class ToolRegistry implements Registry {
   }
 
   /** @throws `tool_limit` */
-  private async mustHaveRoom(tenant: string, name: string): Promise<void> {
-    const records = await this.records(tenant);
+  private async mustHaveRoom(caller: Caller, name: string): Promise<void> {
+    const records = await this.records(caller);
     if (records.get(name)?.definition !== undefined) return;
     const count = [...records.values()].filter(({ definition }) => definition !== undefined).length;
     if (count < MAX_REGISTERED) return;
@@ -269,13 +270,16 @@ class ToolRegistry implements Registry {
     return tool;
   }
 
-  private async put(tenant: string, name: string, mutations: Mutation[]): Promise<void> {
+  /** Keeps what is known of a tool; without a record there is nothing to know. */
+  private async put({ tenant }: Caller, name: string, record?: ToolRecord): Promise<void> {
+    const key = keys.tool(tenant, name);
+    const mutations: Mutation[] = record ? setJson(key, record) : [{ key, delete: true }];
     const stamp = await this.deps.store.commit({ checks: [], mutations });
     if (stamp === null) throw new Error(`tool ${name} of ${tenant} was not written`);
   }
 
   /** Keeps why a call failed. A store that cannot be written must not hide the failure itself. */
-  private async note(tenant: string, name: string, error: OrchestratorError): Promise<void> {
+  private async note({ tenant }: Caller, name: string, error: OrchestratorError): Promise<void> {
     const { code, message } = toErrorJson(error);
     const last_error = { code, message, at: new Date(this.deps.now()).toISOString() };
     const key = keys.tool(tenant, name);

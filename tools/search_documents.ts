@@ -1,3 +1,4 @@
+import type { Caller } from "../guard/mod.ts";
 import type { Json } from "../json/mod.ts";
 import type { Tool } from "./tool.ts";
 
@@ -13,8 +14,8 @@ export interface DocumentQuery {
 
 /** What the tool needs. */
 export interface SearchDocumentsDeps {
-  /** Finds passages of a tenant's documents; its answer is JSON. */
-  search(tenant: string, query: DocumentQuery, signal: AbortSignal): Promise<unknown>;
+  /** Finds passages of documents; its answer is JSON. */
+  search(caller: Caller, query: DocumentQuery, signal: AbortSignal): Promise<unknown>;
 }
 
 /** The tool `search_documents`: passages of the tenant's own documents. */
@@ -47,8 +48,8 @@ export function createSearchDocuments({ search }: SearchDocumentsDeps): Tool {
     effect: "none",
     timeout_ms: TIMEOUT_MS,
     untrusted: true,
-    async run({ query, collection, limit }, { tenant, signal }) {
-      return await search(tenant, {
+    async run({ query, collection, limit }, { caller, signal }) {
+      return await search(caller, {
         query: String(query),
         limit: typeof limit === "number" ? limit : 5,
         ...(typeof collection === "string" ? { collection } : {}),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Caller } from "../guard/mod.ts";
 import type { Json, JsonSchema } from "../json/mod.ts";
 
 /**
@@ -53,9 +54,8 @@ export interface ToolInfo {
 
 /** What a call is told besides its arguments. */
 export interface ToolScope {
-  tenant: string;
-  /** Who is behind the run, as far as it is known. */
-  user?: string;
+  /** Who calls, or who is behind the run that calls. */
+  caller: Caller;
   /** The run and step that call; absent for a call over the API. */
   run?: { id: string; step: string };
   /** Aborted on cancel, time-out and shutdown. */
@@ -113,10 +113,10 @@ export interface ToolSet {
   /** For errors and lists: `built_in`, `mcp:github`, … */
   readonly name: string;
   /** The tools that it has now for a tenant. Must be quick: it is asked for each agent's turn. */
-  tools(tenant: string): Promise<Tool[]>;
+  tools(caller: Caller): Promise<Tool[]>;
   /** Why it has none, when something is wrong with it. */
-  problem?(): string | undefined;
+  problem?(caller: Caller): string | undefined;
   /** Somebody enabled this tool: what had disabled it by itself (a changed schema) is accepted. */
-  accept?(tenant: string, name: string): Promise<void>;
+  accept?(caller: Caller, name: string): Promise<void>;
   close?(): Promise<void>;
 }

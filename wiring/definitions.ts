@@ -1,6 +1,7 @@
 /** Pipelines, agents and prompts of a configuration, and what compiling and starting them takes. @module */
 import type { Config } from "../config.ts";
 import type { Issue } from "../errors.ts";
+import { localCaller } from "../guard/mod.ts";
 import {
   agentStateTask,
   environmentsTask,
@@ -70,7 +71,7 @@ export async function definitionFindings(
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });
-  const { pipelines, agents, prompts } = await catalog.list();
+  const { pipelines, agents, prompts } = await catalog.list(localCaller());
   const issues = [...pipelines, ...agents, ...prompts].flatMap(({ file, issues = [] }) =>
     issues.map(({ location, message }) => ({ location: `${file}, ${location}`, message }))
   );
@@ -102,7 +103,7 @@ export async function tellIssues(
     }
     // Reading what came with the program costs memory that an idle server does without.
     if (!await hasOwnDefinitions(folders)) return;
-    const { pipelines, agents, prompts } = await catalog.list(undefined, { own: true });
+    const { pipelines, agents, prompts } = await catalog.list(localCaller(), { own: true });
     for (const { name, file = name, issues } of [...pipelines, ...agents, ...prompts]) {
       const [first] = issues ?? [];
       if (first) log.warn("a definition cannot be used", { file, issue: textOf(first) });
@@ -183,8 +184,8 @@ export function configuredCatalog(deps: {
         search: deps.search,
         cache,
         plans: createPipelineOffers(catalog),
-        async resolvePipeline(tenant, name, input) {
-          const { version, definition } = await catalog.resolve(name, tenant);
+        async resolvePipeline(caller, name, input) {
+          const { version, definition } = await catalog.resolve(caller, name);
           validateInput(definition, input);
           return version;
         },
@@ -207,10 +208,10 @@ export function preparing(
   programs: BuiltInPrograms,
   models: ModelClient,
 ): CatalogPort["prepare"] {
-  return async (name, input) => {
+  return async (caller, name, input) => {
     const built_in = programs.prepare(name, input);
     if (built_in) return built_in;
-    const { version, definition } = await catalog.resolve(name);
+    const { version, definition } = await catalog.resolve(caller, name);
     validateInput(definition, input);
     const { cache, budget } = definition.pipeline;
     const unpriced = () => unpricedIn(definition, models);

@@ -1,6 +1,7 @@
 /** Whether what a pipeline names is there: its tools, and the providers of its agents' models. @module */
 import type { Config } from "../config.ts";
 import { type Issue, toOrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { InstalledCheck } from "../pipeline/catalog/mod.ts";
 import { namedTools, namesOf } from "../pipeline/document/mod.ts";
 import type { Registry } from "../tools/mod.ts";
@@ -13,21 +14,21 @@ export function createInstalledCheck(
   tools: Pick<Registry, "get">,
 ): InstalledCheck {
   const problemOf = modelCheck(config);
-  const missing = async (tenant: string, name: string): Promise<string | undefined> => {
+  const missing = async (caller: Caller, name: string): Promise<string | undefined> => {
     try {
-      await tools.get(tenant, name);
+      await tools.get(caller, name);
     } catch (thrown) {
       const error = toOrchestratorError(thrown);
       if (error.code !== "tool_unknown") throw error;
       return error.message;
     }
   };
-  return async (tenant, text, { agents, pipeline }) => {
+  return async (caller, text, { agents, pipeline }) => {
     const expected = expectedTools(config);
     // A server that does not answer now may know its tools when the run does.
     const doubtful = namedTools(text).filter(({ name }) => !isExpected(name, expected));
     const unknown = await Promise.all(doubtful.map(async ({ name, location }) => {
-      const message = await missing(tenant, name);
+      const message = await missing(caller, name);
       return message ? [{ location, message }] : [];
     }));
     // Not all of `agents`: a plan may use any of them, and need not.

@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import type { WatchedModels } from "../llm/mod.ts";
 import type { Engine, World } from "../pipeline/kernel/mod.ts";
-import type { AppDeps, HealthParts } from "../routes/mod.ts";
+import { type AppDeps, type HealthParts, identifyLocal } from "../routes/mod.ts";
 import type { Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { version } from "../version.ts";
@@ -37,6 +37,7 @@ export function surfaceOf(deps: {
   return {
     engine,
     approvals,
+    identify: identifyLocal,
     log,
     settings: {
       max_body_bytes: server.max_body_bytes,

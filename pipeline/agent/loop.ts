@@ -111,7 +111,7 @@ export async function runAgent(ctx: RunContext, call: AgentCall, deps: AgentDeps
 async function toolsOf(ctx: RunContext, call: AgentCall, deps: AgentDeps): Promise<ToolInfo[]> {
   const { tools } = call.agent.profile;
   if (tools.length === 0) return [];
-  const describe = () => deps.tools.describe(ctx.run.tenant, tools) as Promise<unknown>;
+  const describe = () => deps.tools.describe(ctx.run.caller, tools) as Promise<unknown>;
   const options = { effect: "none", kind: "tools" } as const;
   return await ctx.step(`${call.key}/tools`, describe as () => Promise<Json>, options) as never;
 }

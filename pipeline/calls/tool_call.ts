@@ -10,6 +10,7 @@
  * @module
  */
 import { OrchestratorError, toErrorJson, toOrchestratorError } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
 import { NO_USAGE } from "../../telemetry/mod.ts";
 import type { Artifact, NewArtifact, ToolInfo, ToolScope } from "../../tools/mod.ts";
@@ -20,7 +21,7 @@ import { isNamed, isTainted, nameUrls, taint } from "./taint.ts";
 /** The port to the tools; see `tools/registry.ts`. */
 export interface Tools {
   /** The enabled ones with these names; `*` at the end of a name stands for anything. */
-  describe(tenant: string, names: readonly string[]): Promise<ToolInfo[]>;
+  describe(caller: Caller, names: readonly string[]): Promise<ToolInfo[]>;
   /** Makes one call. */
   call(name: string, args: Json, scope: ToolScope): Promise<Json>;
 }
@@ -66,7 +67,7 @@ export async function describeTool(
   name: string,
   tools: Tools,
 ): Promise<ToolInfo> {
-  const describe = () => tools.describe(ctx.run.tenant, [name]) as Promise<unknown>;
+  const describe = () => tools.describe(ctx.run.caller, [name]) as Promise<unknown>;
   const options = { effect: "none", kind: "tools" } as const;
   const [tool] = await ctx.step(step, describe as () => Promise<Json[]>, options);
   if (tool) return tool as unknown as ToolInfo;
@@ -219,8 +220,7 @@ function makeCall<T extends Json>(
   const { cost_usd } = tool;
   return ctx.step(step, ({ signal, idempotency_key }) =>
     call({
-      tenant: run.tenant,
-      ...(run.started_by === undefined ? {} : { user: run.started_by }),
+      caller: run.caller,
       run: { id: run.id, step },
       signal,
       idempotency_key,

@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Issue, OrchestratorError } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { JsonSchema } from "../../llm/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
@@ -43,7 +44,7 @@ export interface PipelineDetail {
 }
 
 /** One version in a history. */
-export type PipelineVersion = Omit<StoredPipeline, "text" | "deleted">;
+export type PipelineVersion = Omit<StoredPipeline, "text" | "deleted" | "grants">;
 
 /** What must hold for a change: tags as {@linkcode PipelineDetail.tag}; `*` stands for any. */
 export interface Condition {
@@ -59,33 +60,27 @@ export interface PutResult {
   number: number;
 }
 
-/** Who changes what. */
-export interface Author {
-  tenant: string;
-  by: string;
-}
-
 /** Reads and changes pipelines. */
 export interface Authoring {
-  list(tenant: string): Promise<CatalogEntry[]>;
+  list(caller: Caller): Promise<CatalogEntry[]>;
   /** The current document, or one of its stored versions. @throws `not_found` */
-  read(tenant: string, name: string, number?: number): Promise<PipelineDetail>;
+  read(caller: Caller, name: string, number?: number): Promise<PipelineDetail>;
   /** The stored versions, newest first; empty for a file. @throws `not_found` */
-  versions(tenant: string, name: string): Promise<PipelineVersion[]>;
+  versions(caller: Caller, name: string): Promise<PipelineVersion[]>;
   /** Everything that is wrong with a document. */
-  check(tenant: string, text: string): Promise<Issue[]>;
+  check(caller: Caller, text: string): Promise<Issue[]>;
   /**
    * Stores a document as the current one.
    *
    * @throws `pipeline_invalid`, `agent_invalid`, `prompt_invalid`, `precondition_failed`, `conflict`
    */
-  put(author: Author, name: string, text: string, condition?: Condition): Promise<PutResult>;
+  put(caller: Caller, name: string, text: string, condition?: Condition): Promise<PutResult>;
   /**
    * Deletes the stored document; a file with that name shows again.
    *
    * @throws `not_found`, `precondition_failed`, `conflict`
    */
-  remove(tenant: string, name: string, condition?: Condition): Promise<void>;
+  remove(caller: Caller, name: string, condition?: Condition): Promise<void>;
 }
 
 /**
@@ -93,7 +88,7 @@ export interface Authoring {
  * stopped by it: tools and keys may come and go, and a run fails only where it needs one.
  */
 export type InstalledCheck = (
-  tenant: string,
+  caller: Caller,
   text: string,
   definition: Definition,
 ) => Promise<Issue[]>;
@@ -104,61 +99,61 @@ export function createAuthoring(
   stored: StoredPipelines,
   missing: InstalledCheck = () => Promise.resolve([]),
 ): Authoring {
-  const current = async (tenant: string, name: string, condition: Condition = {}) => {
+  const current = async (caller: Caller, name: string, condition: Condition = {}) => {
     catalog.refresh(); // a condition is about what there is now
     const [record, document] = await Promise.all([
-      stored.current(tenant, name),
-      catalog.document(name, tenant),
+      stored.current(caller.tenant, name),
+      catalog.document(caller, name),
     ]);
     const text = record && !record.value.deleted ? record.value.text : document?.text;
     demand(name, condition, text);
     return record;
   };
-  const latest = async (tenant: string, name: string): Promise<PipelineDetail> => {
-    const document = await catalog.document(name, tenant);
+  const latest = async (caller: Caller, name: string): Promise<PipelineDetail> => {
+    const document = await catalog.document(caller, name);
     if (!document) throw unknownPipeline(name);
-    const { resolved, issues } = await attempt(() => catalog.define(name, document.text, tenant));
+    const { resolved, issues } = await attempt(() => catalog.define(caller, name, document.text));
     return detail(name, document, { ...resolved, issues });
   };
   return {
-    list: (tenant) => catalog.pipelines(tenant),
-    async read(tenant, name, number) {
-      if (number === undefined) return await latest(tenant, name);
-      const record = await stored.version(tenant, name, number);
+    list: (caller) => catalog.pipelines(caller),
+    async read(caller, name, number) {
+      if (number === undefined) return await latest(caller, name);
+      const record = await stored.version(caller.tenant, name, number);
       if (!record) throw unknownPipeline(name, number);
       const { text, version } = record;
       const definition = await catalog.load(version);
       return detail(name, { source: "stored", text, stored: record }, { version, definition });
     },
-    async versions(tenant, name) {
+    async versions(caller, name) {
       const [all, document] = await Promise.all([
-        stored.versions(tenant, name),
-        catalog.document(name, tenant),
+        stored.versions(caller.tenant, name),
+        catalog.document(caller, name),
       ]);
       if (all.length === 0 && !document) throw unknownPipeline(name);
-      return all.map(({ text: _text, deleted: _deleted, ...version }) => version);
+      return all.map(({ text: _text, deleted: _deleted, grants: _grants, ...version }) => version);
     },
-    async check(tenant, text) {
+    async check(caller, text) {
       const name = nameOf(text) ?? "";
-      const { resolved, issues } = await attempt(() => catalog.define(name, text, tenant));
-      return resolved ? await missing(tenant, text, resolved.definition) : issues;
+      const { resolved, issues } = await attempt(() => catalog.define(caller, name, text));
+      return resolved ? await missing(caller, text, resolved.definition) : issues;
     },
-    async put({ tenant, by }, name, text, condition) {
-      const before = await current(tenant, name, condition);
+    async put(caller, name, text, condition) {
+      const before = await current(caller, name, condition);
       if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
-      const resolved = await catalog.define(name, text, tenant);
+      const resolved = await catalog.define(caller, name, text);
       if (resolved.definition.pipeline.name !== name) throw otherName(name);
-      const issues = await missing(tenant, text, resolved.definition);
+      const issues = await missing(caller, text, resolved.definition);
       if (issues.length > 0) throw invalidPipeline(name, issues);
-      const version = await catalog.keep(resolved, tenant);
-      const { number } = await stored.put(tenant, { name, text, version, by }, before);
+      const version = await catalog.keep(caller, resolved);
+      const { number } = await stored.put(caller, { name, text, version }, before);
       catalog.refresh();
       return { outcome: before && !before.value.deleted ? "changed" : "created", number };
     },
-    async remove(tenant, name, condition) {
-      const before = await current(tenant, name, condition);
+    async remove(caller, name, condition) {
+      const before = await current(caller, name, condition);
       if (!before || before.value.deleted) throw notStored(name);
-      await stored.remove(tenant, before);
+      await stored.remove(caller.tenant, before);
       catalog.refresh();
     },
   };

@@ -12,6 +12,7 @@
  * @module
  */
 import { type Issue, OrchestratorError } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import { DefinitionFiles, type DefinitionRoots } from "./definition_files.ts";
 import { canonicalJson } from "../../json/mod.ts";
 import type { Definition } from "../document/mod.ts";
@@ -25,7 +26,6 @@ export type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
 const MAX_PROGRAMS = 100;
 /** How long stored pipelines are taken for current without a look, in milliseconds. */
 const FRESH_MS = 1_000;
-const DEFAULT_TENANT = "default";
 const NOTHING: Snapshot = { stamp: null, pipelines: new Map() };
 
 /** Where definitions are kept for the runs that were started with them. */
@@ -64,21 +64,21 @@ export interface Catalog {
    *
    * @throws `not_found`, `pipeline_invalid`, `agent_invalid`, `prompt_invalid`
    */
-  resolve(name: string, tenant?: string): Promise<Resolved>;
+  resolve(caller: Caller, name: string): Promise<Resolved>;
   /** What `text` would be as pipeline `name`. @throws as `resolve` */
-  define(name: string, text: string, tenant?: string): Promise<Resolved>;
+  define(caller: Caller, name: string, text: string): Promise<Resolved>;
   /** Stores a definition for the runs to come. @returns its version */
-  keep(resolved: Resolved, tenant?: string): Promise<string>;
+  keep(caller: Caller, resolved: Resolved): Promise<string>;
   /** A pipeline as it was written; `null` when there is none. */
-  document(name: string, tenant?: string): Promise<Document | null>;
+  document(caller: Caller, name: string): Promise<Document | null>;
   /** What a run was started with. @throws `not_found` */
   load(version: string): Promise<Definition>;
   /** The run function of a version; at once when it was used lately. @throws as `load` */
   program(version: string): RunFunction | Promise<RunFunction>;
   /** With `mentioning` only those whose text holds that word: the others need not be read. */
-  pipelines(tenant?: string, mentioning?: string): Promise<CatalogEntry[]>;
+  pipelines(caller: Caller, mentioning?: string): Promise<CatalogEntry[]>;
   /** With `own` only what did not come with the program. */
-  list(tenant?: string, options?: { own?: boolean }): Promise<CatalogList>;
+  list(caller: Caller, options?: { own?: boolean }): Promise<CatalogList>;
   /** Looks for changes of stored pipelines with the next call. */
   refresh(): void;
   /** Forgets what was read; files are read again when they are needed. */
@@ -113,24 +113,24 @@ class FileCatalog implements Catalog {
     this.files = new DefinitionFiles(options.roots);
   }
 
-  resolve(name: string, tenant = DEFAULT_TENANT): Promise<Resolved> {
+  resolve({ tenant }: Caller, name: string): Promise<Resolved> {
     const view = this.fresh(tenant);
     if (view) return this.resolveIn(view, name);
     return this.look(tenant).then((looked) => this.resolveIn(looked, name));
   }
 
-  async define(name: string, text: string, tenant = DEFAULT_TENANT): Promise<Resolved> {
+  async define({ tenant }: Caller, name: string, text: string): Promise<Resolved> {
     const { snapshot } = await this.view(tenant);
     const stored = new Map<string, { text: string }>(snapshot.pipelines).set(name, { text });
     return await this.shelfOf(stored).define(name);
   }
 
-  async keep(resolved: Resolved, tenant = DEFAULT_TENANT): Promise<string> {
+  async keep({ tenant }: Caller, resolved: Resolved): Promise<string> {
     const { shelf } = await this.view(tenant);
     return (await this.writeAll(shelf, resolved)).version;
   }
 
-  async document(name: string, tenant = DEFAULT_TENANT): Promise<Document | null> {
+  async document({ tenant }: Caller, name: string): Promise<Document | null> {
     const { shelf, snapshot } = await this.view(tenant);
     const text = await shelf.text(name);
     if (text === null) return null;
@@ -157,7 +157,7 @@ class FileCatalog implements Catalog {
     );
   }
 
-  pipelines(tenant = DEFAULT_TENANT, mentioning = ""): Promise<CatalogEntry[]> {
+  pipelines({ tenant }: Caller, mentioning = ""): Promise<CatalogEntry[]> {
     return this.describePipelines(tenant, mentioning, () => true);
   }
 
@@ -185,7 +185,7 @@ class FileCatalog implements Catalog {
     );
   }
 
-  async list(tenant = DEFAULT_TENANT, { own = false } = {}): Promise<CatalogList> {
+  async list({ tenant }: Caller, { own = false } = {}): Promise<CatalogList> {
     const { files } = this;
     const isWanted = ({ source }: CatalogEntry) => !own || source !== "builtin";
     const all = (kind: "agents" | "prompts", describe: (name: string) => Promise<About>) =>

@@ -2,6 +2,8 @@
  * Starts the runs of pipelines that have a schedule.
  *
  * Boundary: reads schedules from the catalog, starts runs through the engine. Knows no cron syntax.
+ * Runs of a stored pipeline act for its tenant, with the grants of whoever stored it. Files are the
+ * operator's: their schedules start runs for the local tenant only.
  *
  * 1. A tick starts one run at most, however many processes there are and however often they stop:
  *    its idempotency key names it.
@@ -14,8 +16,10 @@
  * @module
  */
 import { toOrchestratorError } from "../../errors.ts";
+import { actingFor, type Caller, localCaller } from "../../guard/mod.ts";
 import { type Key, keys, setJson, type Store, type Versioned } from "../../store/mod.ts";
 import type { Catalog } from "./catalog.ts";
+import type { StoredPipelines } from "./stored_pipelines.ts";
 import { DEFAULT_TIMEZONE, readCron, type Ticks } from "../language/mod.ts";
 import type { Schedule } from "../document/mod.ts";
 import type { Clock, Engine, Json, KernelLog, StartRequest } from "../kernel/mod.ts";
@@ -24,14 +28,17 @@ import type { Clock, Engine, Json, KernelLog, StartRequest } from "../kernel/mod
 const LOOK_MS = 1_000;
 /** How late a tick may be handled without being missed. */
 const ON_TIME_MS = 60_000;
-const TENANT = "default";
+/** Who started a scheduled run. */
+const ACTOR = "schedule";
 
 /** What scheduling needs. */
 export interface SchedulesOptions {
-  catalog: Pick<Catalog, "pipelines">;
+  catalog: Pick<Catalog, "pipelines" | "document">;
+  stored: Pick<StoredPipelines, "tenants">;
   engine: Pick<Engine, "start">;
   /** Checks a run's input and says what the pipeline wants of its start. */
   prepare(
+    caller: Caller,
     pipeline: string,
     input: Json,
   ): Promise<Pick<StartRequest, "version" | "priority" | "concurrency" | "budget">>;
@@ -62,7 +69,7 @@ export interface Schedules {
   start(): void;
   /** Resolves when the look under way is over. */
   stop(): Promise<void>;
-  list(tenant: string): Promise<ScheduleView[]>;
+  list(caller: Caller): Promise<ScheduleView[]>;
 }
 
 /** Makes the schedules; nothing happens before `start`. */
@@ -83,6 +90,8 @@ interface Kept {
 }
 
 interface Known {
+  /** As whom it is looked at: to start a run takes the grants of whoever stored the pipeline. */
+  caller: Caller;
   pipeline: string;
   index: number;
   schedule: Schedule;
@@ -106,8 +115,8 @@ class CronSchedules implements Schedules {
     await this.loop;
   }
 
-  async list(tenant: string): Promise<ScheduleView[]> {
-    const known = await this.known(tenant);
+  async list(caller: Caller): Promise<ScheduleView[]> {
+    const known = await this.known(caller);
     const now = this.options.clock.now();
     return await Promise.all(known.map(async ({ pipeline, index, schedule, rule, key }) => {
       const { cron, timezone = DEFAULT_TIMEZONE, missed = "skip", input } = schedule;
@@ -143,8 +152,23 @@ class CronSchedules implements Schedules {
   }
 
   private async look(): Promise<void> {
-    const known = await this.known(TENANT);
-    const kept = await this.kept(TENANT);
+    const tenants = new Set([localCaller().tenant, ...await this.options.stored.tenants()]);
+    for (const tenant of tenants) {
+      if (this.closing.signal.aborted) return;
+      try {
+        await this.lookFor(actingFor({ tenant, started_by: ACTOR, grants: [] }));
+      } catch (error) {
+        const { log } = this.options;
+        if (!this.closing.signal.aborted) {
+          log.warn("schedules of a tenant failed", { tenant, error });
+        }
+      }
+    }
+  }
+
+  private async lookFor(caller: Caller): Promise<void> {
+    const known = await this.known(caller);
+    const kept = await this.kept(caller);
     for (const one of known) {
       const name = nameOf(one.key);
       await this.handle(one, kept.get(name) ?? null);
@@ -183,9 +207,9 @@ class CronSchedules implements Schedules {
     const fingerprint = iso(tick);
     const idempotency = { key: `schedule/${pipeline}/${index}/${fingerprint}`, fingerprint };
     try {
-      const prepared = await prepare(pipeline, input);
-      const request = { tenant: TENANT, pipeline, input, started_by: "schedule", idempotency };
-      const { run } = await engine.start({ ...request, ...prepared });
+      const caller = await this.starterOf(known);
+      const prepared = await prepare(caller, pipeline, input);
+      const { run } = await engine.start(caller, { pipeline, input, idempotency, ...prepared });
       log.info("scheduled run started", { pipeline, run_id: run.id, tick: fingerprint });
       return run.id;
     } catch (thrown) {
@@ -194,6 +218,11 @@ class CronSchedules implements Schedules {
       if (error.kind !== "terminal") return "later";
       log.warn("scheduled run not started", { pipeline, tick: fingerprint, error });
     }
+  }
+
+  private async starterOf({ caller, pipeline }: Known): Promise<Caller> {
+    const document = await this.options.catalog.document(caller, pipeline);
+    return actingFor({ ...caller.toRecord(), grants: document?.stored?.grants });
   }
 
   /** Another process that did the same first is as good. */
@@ -205,17 +234,22 @@ class CronSchedules implements Schedules {
     await this.options.store.commit({ checks: [{ key, versionstamp }], mutations });
   }
 
-  private async known(tenant: string): Promise<Known[]> {
-    const pipelines = await this.options.catalog.pipelines(tenant, "schedule");
-    return pipelines.flatMap(({ name: pipeline, schedule = [] }) =>
+  private async known(caller: Caller): Promise<Known[]> {
+    const { tenant } = caller;
+    const pipelines = await this.options.catalog.pipelines(caller, "schedule");
+    const own = tenant === localCaller().tenant
+      ? pipelines
+      : pipelines.filter(({ source }) => source === "stored");
+    return own.flatMap(({ name: pipeline, schedule = [] }) =>
       schedule.map((schedule, index) => {
         const rule = `${schedule.cron} ${schedule.timezone ?? DEFAULT_TIMEZONE}`;
-        return { pipeline, index, schedule, rule, key: keys.schedule(tenant, pipeline, index) };
+        const key = keys.schedule(tenant, pipeline, index);
+        return { caller, pipeline, index, schedule, rule, key };
       })
     );
   }
 
-  private async kept(tenant: string): Promise<Map<string, Versioned<Kept>>> {
+  private async kept({ tenant }: Caller): Promise<Map<string, Versioned<Kept>>> {
     const found = new Map<string, Versioned<Kept>>();
     const entries = this.options.store.list<Kept>({ prefix: keys.schedules(tenant) });
     for await (const entry of entries) found.set(nameOf(entry.key), entry);

@@ -8,6 +8,7 @@
  * @module
  */
 import { OrchestratorError } from "../../errors.ts";
+import type { Caller, CallerRecord } from "../../guard/mod.ts";
 import { type Key, keys, setJson, type Store, type Versioned } from "../../store/mod.ts";
 
 /** One version of a pipeline. */
@@ -22,12 +23,14 @@ export interface StoredPipeline {
   /** RFC 3339 UTC. */
   created_at: string;
   by: string;
+  /** What whoever put it might do, for the runs that its schedule starts. */
+  grants?: CallerRecord["grants"];
   /** Set on the current record when the pipeline was deleted. */
   deleted?: boolean;
 }
 
 /** A document to put. */
-export type PutPipeline = Pick<StoredPipeline, "name" | "text" | "version" | "by">;
+export type PutPipeline = Pick<StoredPipeline, "name" | "text" | "version">;
 
 /** What is stored now. */
 export interface Snapshot {
@@ -42,6 +45,8 @@ export type CurrentPipeline = Versioned<StoredPipeline> | null;
 
 /** Stored pipelines. */
 export interface StoredPipelines {
+  /** The tenants that have, or had, pipelines of their own. */
+  tenants(): Promise<string[]>;
   /** The pipelines of a tenant; `known` comes back when nothing has changed since. */
   snapshot(tenant: string, known?: Snapshot): Promise<Snapshot>;
   /** The current record, a deleted one included. */
@@ -51,7 +56,7 @@ export interface StoredPipelines {
   /** Every version, the newest first. */
   versions(tenant: string, name: string): Promise<StoredPipeline[]>;
   /** Stores a new version after `current`. @throws `conflict` when there is a newer one */
-  put(tenant: string, pipeline: PutPipeline, current: CurrentPipeline): Promise<StoredPipeline>;
+  put(caller: Caller, pipeline: PutPipeline, current: CurrentPipeline): Promise<StoredPipeline>;
   /** Deletes the current version; the history stays. @throws `conflict` as `put` */
   remove(tenant: string, current: Versioned<StoredPipeline>): Promise<void>;
 }
@@ -70,6 +75,10 @@ export function createStoredPipelines(store: Store, now: () => number): StoredPi
     if (await store.commit({ checks, mutations }) === null) throw overtaken(name);
   };
   return {
+    async tenants() {
+      const changes = await Array.fromAsync(store.kv.list({ prefix: keys.pipelineChanges() }));
+      return changes.map(({ key }) => String(key[1]));
+    },
     async snapshot(tenant, known) {
       // The mark is read first: a change that comes in between is seen again next time.
       const stamp = (await store.kv.get(keys.pipelineChange(tenant)))?.versionstamp ?? null;
@@ -85,10 +94,11 @@ export function createStoredPipelines(store: Store, now: () => number): StoredPi
     },
     versions: async (tenant, name) =>
       (await readAll(store, keys.pipelineVersions(tenant, name))).reverse(),
-    async put(tenant, { name, text, version, by }, current) {
+    async put(caller, { name, text, version }, current) {
+      const { tenant, started_by: by, grants } = caller.toRecord();
       const number = (current?.value.number ?? 0) + 1;
       const created_at = new Date(now()).toISOString();
-      const record: StoredPipeline = { name, number, text, version, created_at, by };
+      const record: StoredPipeline = { name, number, text, version, created_at, by, grants };
       await change(tenant, record, current);
       return record;
     },

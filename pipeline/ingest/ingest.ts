@@ -126,7 +126,7 @@ async function visitPage(
   try {
     const seen = await ctx.step(
       key,
-      async ({ signal }) => await visit(ctx.run.tenant, options, signal) as unknown as Json,
+      async ({ signal }) => await visit(ctx.run.caller, options, signal) as unknown as Json,
       { kind: "crawl", timeout_ms: TIMEOUT_MS },
     );
     return seen as unknown as Visit;
@@ -173,8 +173,8 @@ async function reindex(
   { collection }: { collection?: string },
   knowledge: Pick<Knowledge, "stale" | "embed">,
 ): Promise<Json> {
-  const { tenant } = ctx.run;
-  const ids = await ctx.step("list", () => knowledge.stale(tenant, collection), {
+  const { caller } = ctx.run;
+  const ids = await ctx.step("list", () => knowledge.stale(caller, collection), {
     kind: "reindex",
   });
   if (ids === null) return WORDS_ONLY;
@@ -182,7 +182,7 @@ async function reindex(
   for (const [at, id] of ids.entries()) {
     const done = await ctx.step(`document[${at}]`, async ({ signal }) => {
       try {
-        await knowledge.embed(tenant, id, signal);
+        await knowledge.embed(caller, id, signal);
         return true;
       } catch (error) {
         if (toOrchestratorError(error).code === "not_found") return false;

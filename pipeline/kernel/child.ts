@@ -41,6 +41,7 @@ export function childRecord(
     ancestors: [...parent.ancestors ?? [], parent.id],
   };
   if (parent.started_by) record.started_by = parent.started_by;
+  if (parent.grants) record.grants = parent.grants;
   if (parent.priority) record.priority = parent.priority;
   if (parent.conversation_id) record.conversation_id = parent.conversation_id;
   if (budget) record.budget = budget;

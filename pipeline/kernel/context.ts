@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import type { Usage } from "../../telemetry/mod.ts";
 import type { Budget, EventBody, Json } from "./events.ts";
@@ -135,13 +136,12 @@ export interface StepScope {
 /** What the kernel tells a run's function about its run. */
 export interface RunInfo {
   readonly id: string;
-  readonly tenant: string;
+  /** Who started it: whatever the run does, it does in that name and with no more grants. */
+  readonly caller: Caller;
   readonly pipeline: string;
   /** RFC 3339 UTC. The only "now" that a run's function may use: it is the same on every replay. */
   readonly created_at: string;
   readonly conversation_id?: string;
-  /** Who started it. */
-  readonly started_by?: string;
   /** The run and the step that this run belongs to. */
   readonly parent?: { readonly run: string; readonly step: string };
   /** The runs around this one, the outermost first; empty for a run of its own. */

@@ -11,6 +11,7 @@
  * @module
  */
 import { OrchestratorError, toErrorJson } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import type { JournalEvent, Json } from "./events.ts";
@@ -74,8 +75,8 @@ class KernelEngine implements Engine {
     const watching = new Watching({
       log,
       closing: this.closing.signal,
-      follow: (tenant, id, rest, listener) => this.follow(tenant, id, rest, listener),
-      result: (tenant, id) => this.result(tenant, id),
+      follow: (caller, id, rest, listener) => this.follow(caller, id, rest, listener),
+      result: (caller, id) => this.result(caller, id),
     });
     this.starter = new Starter({
       ...options,
@@ -85,7 +86,7 @@ class KernelEngine implements Engine {
       watching,
       runDeps,
       admit: () => this.admit(),
-      cancel: (tenant, id, reason) => this.cancel(tenant, id, reason),
+      cancel: (tenant, id, reason) => this.send(tenant, id, { type: "cancel", reason }, "cancel"),
     });
     runner.onGone = (run) => watching.gone(run);
     runner.onAside = (run, due) => waker.aside(run, due);
@@ -106,44 +107,44 @@ class KernelEngine implements Engine {
     this.watch = Promise.all([this.keepWatch(), time]).then(() => {});
   }
 
-  start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
-    return this.starter.start(request, listener);
+  start(caller: Caller, request: StartRequest, listener?: RunListener): Promise<StartedRun> {
+    return this.starter.start({ ...request, ...caller.toRecord() }, listener);
   }
 
-  restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun> {
-    return this.starter.restart(tenant, id, request);
+  restart(caller: Caller, id: string, request: RestartRequest): Promise<StartedRun> {
+    return this.starter.restart(caller.toRecord(), id, request);
   }
 
-  async get(tenant: string, id: string): Promise<RunRecord | null> {
+  async get({ tenant }: Caller, id: string): Promise<RunRecord | null> {
     return await this.reader.run(tenant, id);
   }
 
   list(
-    tenant: string,
+    { tenant }: Caller,
     options?: { status?: RunStatus; limit?: number; cursor?: string },
   ): Promise<RunPage> {
     return this.reader.list(tenant, options);
   }
 
-  async journal(tenant: string, id: string, after?: number): Promise<JournalEvent[]> {
+  async journal({ tenant }: Caller, id: string, after?: number): Promise<JournalEvent[]> {
     await this.reader.mustRun(tenant, id);
     return await this.reader.journal(tenant, id, after);
   }
 
-  firstEvent(tenant: string, id: string): Promise<JournalEvent> {
+  firstEvent({ tenant }: Caller, id: string): Promise<JournalEvent> {
     return this.reader.firstEvent(tenant, id);
   }
 
-  latestEvents(tenant: string, id: string): AsyncIterable<JournalEvent> {
+  latestEvents({ tenant }: Caller, id: string): AsyncIterable<JournalEvent> {
     return this.reader.latestEvents(tenant, id);
   }
 
-  result(tenant: string, id: string): Promise<RunResult | null> {
+  result({ tenant }: Caller, id: string): Promise<RunResult | null> {
     return this.reader.result(tenant, id);
   }
 
   follow(
-    tenant: string,
+    { tenant }: Caller,
     id: string,
     options: { after?: number; signal: AbortSignal },
     listener: RunListener,
@@ -156,12 +157,12 @@ class KernelEngine implements Engine {
     return follow({ tenant, id, ...options }, listener, { active, onArrival, reader, clock });
   }
 
-  cancel(tenant: string, id: string, reason?: string): Promise<void> {
+  cancel({ tenant }: Caller, id: string, reason?: string): Promise<void> {
     return this.send(tenant, id, { type: "cancel", reason }, "cancel");
   }
 
   signal(
-    tenant: string,
+    { tenant }: Caller,
     id: string,
     name: string,
     payload: Json,
@@ -170,11 +171,11 @@ class KernelEngine implements Engine {
     return this.send(tenant, id, { type: "signal", name, payload }, "signal", commit);
   }
 
-  pause(tenant: string, id: string, reason?: string): Promise<void> {
+  pause({ tenant }: Caller, id: string, reason?: string): Promise<void> {
     return this.send(tenant, id, { type: "pause", reason }, "pause");
   }
 
-  async resume(tenant: string, id: string): Promise<void> {
+  async resume({ tenant }: Caller, id: string): Promise<void> {
     const { status } = await this.reader.mustRun(tenant, id);
     if (status !== "paused" && !this.runner.active.get(runName(tenant, id))?.execution.isPaused) {
       throw conflict(`Cannot resume run ${id}: it is not paused, it is ${status}.`);
@@ -212,7 +213,7 @@ class KernelEngine implements Engine {
     }
   }
 
-  async redrive(tenant: string, id: string): Promise<void> {
+  async redrive({ tenant }: Caller, id: string): Promise<void> {
     const { store } = this.options;
     const ended = await this.reader.ended(tenant, id);
     const { status } = ended?.value ?? await this.reader.mustRun(tenant, id);

@@ -20,9 +20,10 @@ import {
   toErrorJson,
   toOrchestratorError,
 } from "../../errors.ts";
+import { actingFor } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { timestamp, type World } from "./clock.ts";
-import type { EmitOptions, RunContext, RunFunction } from "./context.ts";
+import type { EmitOptions, RunContext, RunFunction, RunInfo } from "./context.ts";
 import type { EventBody, Json, WaitingFor } from "./events.ts";
 import type { Feed } from "./feed.ts";
 import { type History, identity, type PendingSignal } from "./history.ts";
@@ -96,7 +97,7 @@ export class Execution {
   private abandon!: (reason: unknown) => void;
   private ended = false;
 
-  readonly run: RunRecord;
+  readonly run: RunRecord & RunInfo;
 
   constructor(
     run: RunRecord,
@@ -104,7 +105,8 @@ export class Execution {
     private readonly deps: ExecutionDeps,
   ) {
     // What it read counts on, also where a replay does not go again: in groups that have ended.
-    this.run = history.emitted.has("run.tainted") ? { ...run, tainted: true } : run;
+    const tainted = run.tainted ?? history.emitted.has("run.tainted");
+    this.run = { ...run, caller: actingFor(run), ...(tainted ? { tainted } : {}) };
     this.world = deps.world;
     this.journal = deps.journal;
     this.feed = deps.feed;

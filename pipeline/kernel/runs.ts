@@ -4,6 +4,7 @@
  * @module
  */
 import type { ErrorJson } from "../../errors.ts";
+import type { Caller, CallerRecord } from "../../guard/mod.ts";
 import type { Usage } from "../../telemetry/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import type { Budget, JournalEvent, Json, RunEvent, WaitingFor } from "./events.ts";
@@ -22,9 +23,8 @@ export type RunStatus =
   | "cancelled";
 
 /** The header of a run. Its input is in its first event, its output in its last. */
-export interface RunRecord {
+export interface RunRecord extends CallerRecord {
   id: string;
-  tenant: string;
   pipeline: string;
   /** Content hash of the definition (pipeline, agents, prompts) that the run keeps. */
   version: string;
@@ -38,8 +38,6 @@ export interface RunRecord {
   error?: ErrorJson;
   /** How often it was begun, once it was redriven: 2 after the first time. */
   attempts?: number;
-  /** Who started it. */
-  started_by?: string;
   /** The run and step that this run belongs to. */
   parent?: { run: string; step: string };
   /** The runs around this one, the outermost first. */
@@ -78,21 +76,21 @@ export interface Slot {
 
 /** What to run. */
 export interface StartRequest {
-  tenant: string;
   pipeline: string;
   version: string;
   input: Json;
   conversation_id?: string;
   /** From the `Idempotency-Key` header; `fingerprint` is a hash of the request's body. */
   idempotency?: { key: string; fingerprint: string };
-  /** Who starts it. */
-  started_by?: string;
   priority?: number;
   concurrency?: Concurrency;
   budget?: RunBudget;
   /** Its input may hold text from outside. */
   tainted?: boolean;
 }
+
+/** What to run, and for whom. */
+export type NewRun = StartRequest & Required<CallerRecord>;
 
 /** How to repeat a run from a step on. */
 export interface RestartRequest {
@@ -102,7 +100,6 @@ export interface RestartRequest {
   input?: Json;
   /** The step's own input instead of its `with`. */
   with?: Json;
-  started_by?: string;
   /** As in {@linkcode StartRequest}. */
   idempotency?: StartRequest["idempotency"];
 }
@@ -136,29 +133,29 @@ export interface RunPage {
   next_cursor?: string;
 }
 
-/** The engine as routes and the command line see it. */
+/** The engine as routes and the command line see it. Runs of other tenants are not found. */
 export interface Engine {
   /**
-   * Makes a run durable and starts it.
+   * Makes a run durable and starts it. It acts for `caller`, and so do the runs within it.
    *
    * @param listener sees every event of the run from the first on, deltas included
    * @throws `overloaded` (429) when the ready queue is full, `shutting_down`, `idempotency_in_flight`
    *   (same key, run not ended yet), `idempotency_mismatch` (same key, other fingerprint)
    */
-  start(request: StartRequest, listener?: RunListener): Promise<StartedRun>;
-  get(tenant: string, id: string): Promise<RunRecord | null>;
+  start(caller: Caller, request: StartRequest, listener?: RunListener): Promise<StartedRun>;
+  get(caller: Caller, id: string): Promise<RunRecord | null>;
   list(
-    tenant: string,
+    caller: Caller,
     options?: { status?: RunStatus; limit?: number; cursor?: string },
   ): Promise<RunPage>;
   /** The journal after `after` (0: all of it). */
-  journal(tenant: string, id: string, after?: number): Promise<JournalEvent[]>;
+  journal(caller: Caller, id: string, after?: number): Promise<JournalEvent[]>;
   /** The event a run began with. @throws `not_found` */
-  firstEvent(tenant: string, id: string): Promise<JournalEvent>;
+  firstEvent(caller: Caller, id: string): Promise<JournalEvent>;
   /** The journal from its end; reads no more than what is asked for. */
-  latestEvents(tenant: string, id: string): AsyncIterable<JournalEvent>;
+  latestEvents(caller: Caller, id: string): AsyncIterable<JournalEvent>;
   /** How the run ended; `null` while it has not. */
-  result(tenant: string, id: string): Promise<RunResult | null>;
+  result(caller: Caller, id: string): Promise<RunResult | null>;
   /**
    * Replays what comes after `after`, then follows live: a joiner in the middle of a step first gets
    * its `step.snapshot`. Resolves after the terminal event was delivered or when `signal` aborts.
@@ -166,7 +163,7 @@ export interface Engine {
    * @throws `not_found`
    */
   follow(
-    tenant: string,
+    caller: Caller,
     id: string,
     options: { after?: number; signal: AbortSignal },
     listener: RunListener,
@@ -176,26 +173,26 @@ export interface Engine {
    *
    * @throws `not_found`; `conflict` when it has ended already
    */
-  cancel(tenant: string, id: string, reason?: string): Promise<void>;
+  cancel(caller: Caller, id: string, reason?: string): Promise<void>;
   /** Starts a failed run again from where it failed. @throws `not_found`, `conflict` */
-  redrive(tenant: string, id: string): Promise<void>;
+  redrive(caller: Caller, id: string): Promise<void>;
   /**
    * Sends a signal to a run: the oldest wait for `name` takes it, now or later. Durable when it
    * resolves; `commit` happens exactly when the signal is sent.
    *
    * @throws `not_found`; `conflict` when the run has ended or a check of `commit` refuses it
    */
-  signal(tenant: string, id: string, name: string, payload: Json, commit?: Commit): Promise<void>;
+  signal(caller: Caller, id: string, name: string, payload: Json, commit?: Commit): Promise<void>;
   /** No new step begins until {@linkcode resume}; steps under way end. @throws as `cancel` */
-  pause(tenant: string, id: string, reason?: string): Promise<void>;
+  pause(caller: Caller, id: string, reason?: string): Promise<void>;
   /** Lets a paused run go on. @throws `not_found`; `conflict` when it is not paused */
-  resume(tenant: string, id: string): Promise<void>;
+  resume(caller: Caller, id: string): Promise<void>;
   /**
    * Starts a new run that keeps what a run recorded before a step and goes on from there.
    *
    * @throws `not_found` (run), `validation_failed` (it has no such step), and as `start`
    */
-  restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun>;
+  restart(caller: Caller, id: string, request: RestartRequest): Promise<StartedRun>;
   stats(): EngineStats;
   /** Resumes what earlier processes left, then keeps watch. */
   open(): Promise<void>;

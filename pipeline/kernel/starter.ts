@@ -9,6 +9,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import type { CallerRecord } from "../../guard/mod.ts";
 import { type Commit, keys, setText, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps } from "./active_run.ts";
 import { timestamp } from "./clock.ts";
@@ -20,11 +21,11 @@ import { keptEvents } from "./restart.ts";
 import type { Runner } from "./runner.ts";
 import type {
   Concurrency,
+  NewRun,
   RestartRequest,
   RunListener,
   RunRecord,
   StartedRun,
-  StartRequest,
 } from "./runs.ts";
 import type { Places, Slots } from "./slots.ts";
 import { createRun, type IdempotencyRecord, parkRun } from "./transitions.ts";
@@ -55,14 +56,14 @@ interface Beginning {
 }
 
 /** What may repeat an earlier request. */
-type Keyed = Pick<StartRequest, "tenant" | "idempotency">;
+type Keyed = Pick<NewRun, "tenant" | "idempotency">;
 
 /** Starts runs. */
 export class Starter {
   constructor(private readonly deps: StarterDeps) {}
 
   /** See `Engine.start`. */
-  async start(request: StartRequest, listener?: RunListener): Promise<StartedRun> {
+  async start(request: NewRun, listener?: RunListener): Promise<StartedRun> {
     const { known, replayed } = await this.recognize(request);
     if (replayed) return replayed;
     this.deps.admit();
@@ -70,9 +71,14 @@ export class Starter {
   }
 
   /** See `Engine.restart`. */
-  async restart(tenant: string, id: string, request: RestartRequest): Promise<StartedRun> {
+  async restart(
+    caller: Required<CallerRecord>,
+    id: string,
+    request: RestartRequest,
+  ): Promise<StartedRun> {
     const { reader, admit } = this.deps;
-    const { from, with: given, started_by, idempotency } = request;
+    const { tenant } = caller;
+    const { from, with: given, idempotency } = request;
     const { known, replayed } = await this.recognize({ tenant, idempotency });
     if (replayed) return replayed;
     const run = await reader.mustRun(tenant, id);
@@ -82,14 +88,13 @@ export class Starter {
     const { pipeline, version, conversation_id, priority, budget, slot, tainted } = run;
     const concurrency = slot && { ...slot, on_busy: "enqueue" as const };
     return await this.begin({
-      tenant,
+      ...caller,
       pipeline,
       version,
       input: request.input ?? readHistory(events).input,
       conversation_id,
       priority,
       budget,
-      started_by,
       concurrency,
       idempotency,
       tainted,
@@ -97,7 +102,7 @@ export class Starter {
   }
 
   /** Most runs find their place free: they are made without looking. */
-  private async begin(request: StartRequest, beginning: Beginning): Promise<StartedRun> {
+  private async begin(request: NewRun, beginning: Beginning): Promise<StartedRun> {
     const { tenant, concurrency } = request;
     const blind = !concurrency ||
       concurrency.limit === 1 && !this.deps.slots.isTaken(tenant, concurrency);
@@ -107,7 +112,7 @@ export class Starter {
 
   /** @returns nothing when its place was not free */
   private async tryCreate(
-    request: StartRequest,
+    request: NewRun,
     beginning: Beginning,
     index: number,
   ): Promise<StartedRun | undefined> {
@@ -130,7 +135,7 @@ export class Starter {
 
   /** Looks who has the places, and does what the request wants in that case. */
   private async takeTurn(
-    request: StartRequest,
+    request: NewRun,
     concurrency: Concurrency,
     beginning: Beginning,
   ): Promise<StartedRun> {
@@ -162,7 +167,7 @@ export class Starter {
     }
   }
 
-  private create(request: StartRequest, beginning: Beginning, index: number): ActiveRun {
+  private create(request: NewRun, beginning: Beginning, index: number): ActiveRun {
     const { store, runner, slots, watching, runDeps } = this.deps;
     const { known, listener, kept, restart } = beginning;
     const status = runner.hasSlot ? "running" : "queued";
@@ -187,7 +192,7 @@ export class Starter {
 
   /** Puts a run aside until it is its turn. @returns nothing when a place became free meanwhile */
   private async queue(
-    request: StartRequest,
+    request: NewRun,
     places: Places,
     { known, listener, kept = [], restart }: Beginning,
   ): Promise<StartedRun | undefined> {
@@ -231,26 +236,28 @@ export class Starter {
     soon.then(() => journal.flush()).catch(() => {});
   }
 
-  private newRecord(request: StartRequest, status: "running" | "queued"): RunRecord {
+  private newRecord(request: NewRun, status: "running" | "queued"): RunRecord {
     const { world } = this.deps;
-    const { tenant, pipeline, version, conversation_id, started_by, priority, budget } = request;
+    const { tenant, started_by, grants, pipeline, version } = request;
+    const { conversation_id, priority, budget } = request;
     const record: RunRecord = {
       id: `run_${world.newId()}`,
       tenant,
+      started_by,
+      grants,
       pipeline,
       version,
       status,
       created_at: timestamp(world.clock.now()),
     };
     if (conversation_id) record.conversation_id = conversation_id;
-    if (started_by) record.started_by = started_by;
     if (priority) record.priority = priority;
     if (budget) record.budget = budget;
     if (request.tainted) record.tainted = true;
     return record;
   }
 
-  private idempotency({ idempotency }: StartRequest) {
+  private idempotency({ idempotency }: NewRun) {
     const { world, idempotency_ttl_ms } = this.deps;
     if (!idempotency) return undefined;
     return { request: idempotency, expires_at: world.clock.now() + idempotency_ttl_ms };
@@ -295,12 +302,12 @@ function patience({ status, waiting_for = [] }: RunRecord): number {
   return status === "paused" || asks ? 30_000 : 1_000;
 }
 
-function startedEvent({ pipeline, version, input, conversation_id }: StartRequest): EventBody {
+function startedEvent({ pipeline, version, input, conversation_id }: NewRun): EventBody {
   return { type: "run.started", pipeline, version, input, conversation_id };
 }
 
 /** What a run knows when it begins: nothing, or what it keeps of another one. */
-function historyOf({ input }: StartRequest, kept?: EventBody[]) {
+function historyOf({ input }: NewRun, kept?: EventBody[]) {
   if (!kept) return emptyHistory(input);
   const at = timestamp(0);
   const events = kept.map((event) => ({ ...event, run_id: "", seq: 0, at }));

@@ -1,6 +1,7 @@
 /** Those who wait for a run, also while it is not in this process's memory. @module */
 import { toErrorJson, toOrchestratorError } from "../../errors.ts";
 import type { ActiveRun } from "./active_run.ts";
+import type { RunInfo } from "./context.ts";
 import type { KernelLog } from "./runner.ts";
 import type { Engine, RunListener, RunResult, StartedRun } from "./runs.ts";
 import { shuttingDown } from "./shutting_down.ts";
@@ -19,15 +20,15 @@ export class Watching {
   constructor(private readonly deps: WatchingDeps) {}
 
   /** Tells `listener` of everything, also after the run has left this process for a while. */
-  tell({ record, feed, journal }: ActiveRun, listener: RunListener): void {
+  tell({ execution, feed, journal }: ActiveRun, listener: RunListener): void {
     const { follow, log, closing: signal } = this.deps;
-    const { tenant, id } = record;
+    const { caller, id } = execution.run;
     const lost = (error: unknown) => {
       if (toOrchestratorError(error).code === "not_found") return; // it was never made
       log.warn("a run could not be followed any more", { run_id: id, error });
     };
     feed.join(listener, () => {
-      follow(tenant, id, { after: journal.last, signal }, listener).catch(lost);
+      follow(caller, id, { after: journal.last, signal }, listener).catch(lost);
     });
   }
 
@@ -50,15 +51,15 @@ export class Watching {
     if (run.awaited) void this.settle(run);
   }
 
-  private async settle({ record: { tenant, id }, result }: ActiveRun): Promise<void> {
-    result.resolve(await this.outcome(tenant, id));
+  private async settle({ execution, result }: ActiveRun): Promise<void> {
+    result.resolve(await this.outcome(execution.run));
   }
 
-  private async outcome(tenant: string, id: string): Promise<RunResult> {
+  private async outcome({ caller, id }: RunInfo): Promise<RunResult> {
     const { follow, result, closing: signal } = this.deps;
     try {
-      await follow(tenant, id, { signal }, () => {});
-      const end = await result(tenant, id);
+      await follow(caller, id, { signal }, () => {});
+      const end = await result(caller, id);
       return end ?? { status: "failed", error: toErrorJson(shuttingDown(id)) };
     } catch (error) {
       return { status: "failed", error: toErrorJson(error) };

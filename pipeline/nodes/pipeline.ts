@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import { compileTemplate, isTemplate, type Scope } from "../language/mod.ts";
 import { childId, type Json, type RunContext, type RunResult } from "../kernel/mod.ts";
 import { unknownName } from "../../json/mod.ts";
@@ -26,7 +27,7 @@ export interface PipelineEnv {
    *
    * @throws `not_found`, `validation_failed`, and `pipeline_invalid` and the like
    */
-  resolvePipeline?: (tenant: string, name: string, input: Json) => Promise<string>;
+  resolvePipeline?: (caller: Caller, name: string, input: Json) => Promise<string>;
 }
 
 /** `pipeline: name` runs another pipeline as a run of its own. */
@@ -92,7 +93,7 @@ function chosen(template: string, { resolvePipeline }: PipelineEnv): Choose {
     refuseDepth(ctx, key);
     return await ctx.step(`${key}/resolve`, async () => {
       if (typeof name !== "string" || !resolvePipeline) throw noName(key, name);
-      return { name, version: await resolvePipeline(ctx.run.tenant, name, input) };
+      return { name, version: await resolvePipeline(ctx.run.caller, name, input) };
     }, { effect: "none", kind: "resolve" });
   };
 }

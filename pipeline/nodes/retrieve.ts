@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import {
   MAX_RESULTS,
   type SearchAnswer,
@@ -17,9 +18,9 @@ interface RetrieveNode extends Limits {
   next?: string;
 }
 
-/** Finds passages of a tenant's documents. */
+/** Finds passages of documents. */
 export type Search = (
-  tenant: string,
+  caller: Caller,
   request: SearchRequest,
   signal: AbortSignal,
 ) => Promise<SearchAnswer>;
@@ -60,7 +61,7 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
         const found = await ctx.step(key, async ({ signal }) => {
           if (!search) throw failed("there are no documents here");
           const request = toRequest(await evaluate(scope));
-          return toOutput(await search(ctx.run.tenant, request, signal));
+          return toOutput(await search(ctx.run.caller, request, signal));
         }, options);
         // Documents may hold instructions of whoever wrote them.
         taint(ctx);

@@ -73,10 +73,10 @@ function embedded(name: string, route: string, timeout_ms: number, deps: Noteboo
 }
 
 async function execute(work: Work, deps: NotebookDeps): Promise<Json> {
-  const { run: { tenant }, scope } = work;
+  const { run: { caller }, scope } = work;
   let csv: Uint8Array;
   try {
-    csv = await toCsv(await loadTable(work.dataset, { tenant, signal: scope.signal }, deps));
+    csv = await toCsv(await loadTable(work.dataset, { caller, signal: scope.signal }, deps));
   } catch (error) {
     return notLoaded(error, scope);
   }
@@ -155,7 +155,7 @@ async function keep(
   for (const name of fitting) {
     const place = { run: run.id, step: scope.key, key: scope.key };
     const file = { name, type: typeOf(name), bytes: files[name]! };
-    const { id, name: shown, type, size } = await artifacts.put(run.tenant, place, file);
+    const { id, name: shown, type, size } = await artifacts.put(run.caller, place, file);
     kept.push({ id, name: shown, type, size, url: `/v1/artifacts/${id}/content` });
   }
   return { artifacts: kept, left_out: names.length - fitting.length };

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Caller } from "../../guard/mod.ts";
 import type { Json, JsonSchema } from "../../json/mod.ts";
 import type { ToolInfo } from "../../tools/mod.ts";
 import type { AgentProfile } from "../agent/mod.ts";
@@ -39,7 +40,7 @@ export interface Capabilities {
 /** The port to the installed pipelines. */
 export interface PipelineOffers {
   /** Those that can run. Makes sure that their versions are kept. */
-  offers(tenant: string): Promise<PipelineOffer[]>;
+  offers(caller: Caller): Promise<PipelineOffer[]>;
 }
 
 /** Names of what a plan may use; `*` at the end stands for anything. Absent: all there is. */
@@ -70,7 +71,7 @@ export async function capabilitiesOf(
     const { tools: names = ["*"] } = allowed;
     return {
       agents: agents.map(agentOffer),
-      tools: await tools.describe(ctx.run.tenant, names),
+      tools: await tools.describe(ctx.run.caller, names),
       pipelines: plans ? await pipelineOffers(ctx.run, allowed, plans) : [],
     } as unknown as Json;
   }, { effect: "none", kind: "capabilities" });
@@ -78,12 +79,12 @@ export async function capabilitiesOf(
 }
 
 async function pipelineOffers(
-  { tenant, pipeline, ancestors = [] }: RunInfo,
+  { caller, pipeline, ancestors = [] }: RunInfo,
   { pipelines: names = ["*"] }: Allowed,
   plans: PipelineOffers,
 ): Promise<PipelineOffer[]> {
   if (ancestors.length >= MAX_DEPTH || names.length === 0) return [];
-  const offers = await plans.offers(tenant);
+  const offers = await plans.offers(caller);
   return offers.filter(({ name }) =>
     name !== pipeline && names.some((wanted) => fits(wanted, name))
   );

@@ -28,14 +28,14 @@ const MAX_DESCRIPTION = 500;
 export function capabilitiesTask({ offers, tools }: CapabilitiesDeps): Task {
   return {
     effect: "none",
-    async run(input, _scope, { tenant, pipeline }) {
+    async run(input, _scope, { caller, pipeline }) {
       const { except = [], tools: names = ["*"] } = (input ?? {}) as {
         except?: string[];
         tools?: string[];
       };
       const [pipelines, found] = await Promise.all([
-        offers(tenant),
-        tools.describe(tenant, names),
+        offers(caller),
+        tools.describe(caller, names),
       ]);
       const others = pipelines.filter(({ name }) => name !== pipeline && !except.includes(name));
       return {

@@ -97,24 +97,24 @@ export function remembering(
 
 async function readPast(
   { conversations, limit }: RememberDeps,
-  { tenant, conversation_id, id: before }: RunInfo,
+  { caller, conversation_id, id: before }: RunInfo,
   wantsMemory: boolean,
 ): Promise<Past> {
   const most = Math.max(Math.floor(limit / 2), folding(limit).most + 1);
   const [recent, summary] = await Promise.all([
-    conversations.exchanges(tenant, conversation_id!, { before, limit: most }),
-    wantsMemory ? conversations.summary(tenant, conversation_id!) : null,
+    conversations.exchanges(caller, conversation_id!, { before, limit: most }),
+    wantsMemory ? conversations.summary(caller, conversation_id!) : null,
   ]);
   return { recent, ...(summary ? { summary } : {}) };
 }
 
 async function recall(
   { memory }: RememberDeps,
-  { tenant }: RunInfo,
+  { caller }: RunInfo,
   { summary }: Past,
   user_id: string | undefined,
 ): Promise<Recalled> {
-  const known = user_id === undefined ? [] : await memory.list(tenant, user_id, SHOWN_FACTS);
+  const known = user_id === undefined ? [] : await memory.list(caller, user_id, SHOWN_FACTS);
   return {
     ...(summary ? { summary: summary.text, after: summary.upto } : {}),
     ...(known.length > 0 ? { facts: known.map(({ text }) => text) } : {}),
@@ -163,10 +163,22 @@ function keep(
   output: Json,
   { recent }: Past,
 ): void {
-  const { tenant, id, conversation_id, created_at: at } = ctx.run;
-  const exchange = { user: questionText(input), assistant: answerText(output), at };
-  const before = recent.at(-1)?.run;
-  const mutations = conversations.exchangeMutation(tenant, conversation_id!, id, exchange, before);
+  const { caller, id, conversation_id, created_at: at } = ctx.run;
+  const last = recent.at(-1);
+  const owner = last ? last.owner : userOf(input) ?? caller.actor;
+  const exchange = {
+    user: questionText(input),
+    assistant: answerText(output),
+    at,
+    ...(owner === undefined ? {} : { owner }),
+  };
+  const mutations = conversations.exchangeMutation(
+    caller,
+    conversation_id!,
+    id,
+    exchange,
+    last?.run,
+  );
   ctx.change({ checks: [], mutations });
 }
 

@@ -1,10 +1,12 @@
 import { toOrchestratorError } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Engine, Json, StartRequest } from "../kernel/mod.ts";
 import type { RememberDeps } from "./remember.ts";
 
 /** What starting summaries needs. */
 export interface StartSummaryDeps {
   prepare(
+    caller: Caller,
     name: string,
     input: Json,
   ): Promise<Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">>;
@@ -20,16 +22,14 @@ const PIPELINE = "summarize";
  * does not fail because its summary cannot be started: a later one asks again.
  */
 export function createSummaries(deps: StartSummaryDeps): RememberDeps["summarize"] {
-  return async ({ tenant, started_by }, { conversation_id, upto }) => {
+  return async ({ caller }, { conversation_id, upto }) => {
     try {
       const input = { conversation_id, upto };
-      await deps.engine().start({
-        tenant,
+      await deps.engine().start(caller, {
         pipeline: PIPELINE,
-        ...await deps.prepare(PIPELINE, input),
+        ...await deps.prepare(caller, PIPELINE, input),
         input,
         idempotency: { key: `${PIPELINE}/${conversation_id}/${upto}`, fingerprint: upto },
-        ...(started_by === undefined ? {} : { started_by }),
       });
     } catch (thrown) {
       const { code, message } = toOrchestratorError(thrown);

@@ -18,7 +18,7 @@ const MAX_NEW_FACTS = 10;
 export function rememberTask(memory: Memory): Task {
   return {
     effect: "none",
-    async run(input, _scope, { tenant, id: run_id }) {
+    async run(input, _scope, { caller, id: run_id }) {
       const { user_id, text, facts } = fields(input);
       if (typeof user_id !== "string" || user_id === "") return { facts: [] };
       const kept: Json[] = [];
@@ -26,7 +26,7 @@ export function rememberTask(memory: Memory): Task {
         if (typeof fact.text !== "string" || fact.text.trim() === "") continue;
         const about = typeof fact.about === "string" ? slug(fact.about) : "";
         const source = { run_id, ...(typeof text === "string" ? { text } : {}) };
-        const known = await memory.remember(tenant, user_id, {
+        const known = await memory.remember(caller, user_id, {
           text: fact.text,
           source,
           ...(about ? { about } : {}),
@@ -42,11 +42,11 @@ export function rememberTask(memory: Memory): Task {
 export function readConversationTask(conversations: Conversations): Task {
   return {
     effect: "none",
-    async run(input, _scope, { tenant }) {
+    async run(input, _scope, { caller }) {
       const { conversation_id, upto } = input as { conversation_id: string; upto: string };
-      const summary = await conversations.summary(tenant, conversation_id);
+      const summary = await conversations.summary(caller, conversation_id);
       const span = { after: summary?.upto, before: `${upto}\0`, limit: MAX_EXCHANGES };
-      const found = await conversations.oldest(tenant, conversation_id, span);
+      const found = await conversations.oldest(caller, conversation_id, span);
       return {
         summary: summary?.text ?? "",
         exchanges: found.map(({ user, assistant }) => ({
@@ -63,12 +63,12 @@ export function readConversationTask(conversations: Conversations): Task {
 export function keepSummaryTask(conversations: Conversations): Task {
   return {
     effect: "none",
-    async run(input, _scope, { tenant }) {
+    async run(input, _scope, { caller }) {
       const { conversation_id, summary, upto } = fields(input);
       const isWhole = typeof conversation_id === "string" && typeof summary === "string" &&
         typeof upto === "string";
       if (!isWhole || summary.trim() === "") return { kept: false };
-      const kept = await conversations.keepSummary(tenant, conversation_id, {
+      const kept = await conversations.keepSummary(caller, conversation_id, {
         text: summary,
         upto,
       });

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Caller } from "../../guard/mod.ts";
 import type { Json, RunInfo } from "../kernel/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { compileInput, conversation, type Policies, type RunNode } from "../nodes/mod.ts";
@@ -18,9 +19,9 @@ import { compileTemplate, type Scope } from "../language/mod.ts";
 /** Where outputs are kept. */
 export interface NodeCache {
   /** The output of `hash`; nothing when there is none or its time is over. */
-  get(tenant: string, hash: string): Promise<Json | undefined>;
+  get(caller: Caller, hash: string): Promise<Json | undefined>;
   /** The change that keeps an output until `expires_at`, in milliseconds since the epoch. */
-  put(tenant: string, hash: string, output: Json, expires_at: number): Commit;
+  put(caller: Caller, hash: string, output: Json, expires_at: number): Commit;
   /** Milliseconds since the epoch. */
   now(): number;
 }
@@ -38,11 +39,11 @@ export function cached(
 ): RunNode {
   const hashOf = hasher(node, policy, definition);
   return async (ctx, key, scope, walk) => {
-    const { tenant } = ctx.run;
+    const { caller } = ctx.run;
     let missed: string | undefined;
     const found = await ctx.step<Partial<Kept>>(`${key}/cache`, async () => {
       const hash = await hashOf(scope, ctx.run);
-      const kept = await cache.get(tenant, hash) as Kept | undefined;
+      const kept = await cache.get(caller, hash) as Kept | undefined;
       if (kept !== undefined) return kept;
       missed = hash;
       return {};
@@ -56,7 +57,7 @@ export function cached(
     // Not on a replay, which would put an old output in the place of a newer one.
     if (missed !== undefined) {
       const kept: Kept = { output, tainted: isTainted(ctx.run) };
-      ctx.change(cache.put(tenant, missed, kept, cache.now() + policy.ttl_seconds * 1_000));
+      ctx.change(cache.put(caller, missed, kept, cache.now() + policy.ttl_seconds * 1_000));
     }
     return output;
   };
@@ -75,9 +76,9 @@ function hasher(
   const { history = 0 } = definition.agents[String(node.agent)] ?? {};
   const hasMemory = policy.key === undefined && history > 0;
   const isPersonal = all.some((inner) => asksByPerson(inner, definition));
-  return async (scope, { started_by }) => {
+  return async (scope, { caller }) => {
     const said = hasMemory ? conversation(scope.input) : [];
-    const asker = isPersonal ? [started_by ?? null] : [];
+    const asker = isPersonal ? [caller.actor] : [];
     const text = canonicalJson([fixed, await evaluate(scope) ?? null, said, ...asker]);
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
     return new Uint8Array(digest).toHex();

@@ -13,11 +13,11 @@ interface Cached {
 export function createNodeCache(store: Store, now: () => number): NodeCache {
   return {
     now,
-    async get(tenant, hash) {
+    async get({ tenant }, hash) {
       const found = await store.get<Cached>(keys.cache(tenant, hash));
       return found && found.value.expires_at > now() ? found.value.output : undefined;
     },
-    put(tenant, hash, output, expires_at) {
+    put({ tenant }, hash, output, expires_at) {
       const value: Cached = { output, expires_at };
       return { checks: [], mutations: setJson(keys.cache(tenant, hash), value) };
     },

@@ -12,6 +12,7 @@ import type { Json } from "../../pipeline/kernel/mod.ts";
 import { createProgram } from "../../pipeline/walk/mod.ts";
 import { FakeContext } from "../pipeline/_fake_context.ts";
 import { deps } from "../pipeline/walk/_define.ts";
+import { LOCAL } from "../_caller.ts";
 
 async function inHome(test: (home: string) => Promise<void>): Promise<void> {
   const home = await Deno.makeTempDir();
@@ -115,7 +116,7 @@ async function requestsOf(home: string, pipeline: string, input: Json): Promise<
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: (definition) => createProgram(definition, deps({}, { models })),
   });
-  const { definition } = await catalog.resolve(pipeline);
+  const { definition } = await catalog.resolve(LOCAL, pipeline);
   await createProgram(definition, deps({}, { models }))(new FakeContext(), input);
   return requests;
 }

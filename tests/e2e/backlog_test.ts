@@ -4,6 +4,7 @@ import { createEngine, type Json, realWorld, type RunFunction } from "../../pipe
 import { withStore } from "../pipeline/_memory_store.ts";
 import { memoryOf, report, type ServerProcess, startServer, withHome } from "./_process.ts";
 import { SLEEPER, SLEEPS_HOME, startSleeps } from "./_sleeps.ts";
+import { callerOf } from "../_caller.ts";
 
 const RUNS = 10_000;
 const SILENT = { info() {}, warn() {}, error() {} };
@@ -15,7 +16,7 @@ Deno.test("a small tenant does not wait behind ten thousand runs of a big one", 
     const program: RunFunction = (ctx, input) =>
       ctx.step("work", async () => {
         await gate.promise;
-        began.push({ tenant: ctx.run.tenant, input });
+        began.push({ tenant: ctx.run.caller.tenant, input });
         return null;
       }, { effect: "none" });
     const engine = createEngine({
@@ -32,8 +33,7 @@ Deno.test("a small tenant does not wait behind ten thousand runs of a big one", 
     await engine.open();
     const start = (tenant: string, n: number, conversation?: string) => {
       const key = `conversation/${conversation}`;
-      return engine.start({
-        tenant,
+      return engine.start(callerOf(tenant), {
         pipeline: "p",
         version: "v",
         input: { n, ...(conversation ? { conversation } : {}) },

@@ -8,6 +8,7 @@ import {
   systemClock,
 } from "../../pipeline/kernel/mod.ts";
 import { openStore, type Store } from "../../store/mod.ts";
+import { LOCAL } from "../_caller.ts";
 
 const SILENT = { info() {}, warn() {}, error() {} };
 const DAY = 86_400_000;
@@ -57,8 +58,7 @@ async function service(directory: string) {
     async run(pipeline: string, key?: string) {
       const idempotency = key === undefined ? undefined : { key, fingerprint: key };
       const input = "y".repeat(1000);
-      const started = await engine.start({
-        tenant: "default",
+      const started = await engine.start(LOCAL, {
         pipeline,
         version: "v",
         input,
@@ -84,10 +84,10 @@ Deno.test("runs of every end are removed without a trace", async () => {
   const { store, engine, sweep, run, close } = await service(directory);
   try {
     for (let n = 0; n < 30; n++) await run(n % 3 === 0 ? "fails" : "works", `key${n}`);
-    expect((await engine.list("default", { status: "failed" })).runs).toHaveLength(10);
+    expect((await engine.list(LOCAL, { status: "failed" })).runs).toHaveLength(10);
     await sweep();
     expect(await leftovers(store)).toEqual([]);
-    expect((await engine.list("default")).runs).toEqual([]);
+    expect((await engine.list(LOCAL)).runs).toEqual([]);
   } finally {
     await close();
     await Deno.remove(directory, { recursive: true });

@@ -6,6 +6,7 @@ import {
   type NewDocument,
 } from "../../knowledge/mod.ts";
 import { openStore } from "../../store/mod.ts";
+import { LOCAL } from "../_caller.ts";
 
 export const LIMITS = {
   max_documents: 100,
@@ -41,12 +42,12 @@ export async function library(
     knowledge,
     /** Adds a Markdown document. */
     add: (text: string, more: Partial<NewDocument> = {}) =>
-      knowledge.add("default", {
+      knowledge.add(LOCAL, {
         bytes: encoder.encode(text),
         type: "text/markdown",
         ...more,
       }, NEVER),
-    search: (query: string, more = {}) => knowledge.search("default", { query, ...more }, NEVER),
+    search: (query: string, more = {}) => knowledge.search(LOCAL, { query, ...more }, NEVER),
     /** Every key of the store that belongs to a document. */
     async keys(): Promise<string[]> {
       const found: string[] = [];

@@ -3,6 +3,7 @@ import { expect } from "expect";
 import type { Store } from "../../store/mod.ts";
 import { library, LIMITS } from "./_setup.ts";
 import { createKnowledge } from "../../knowledge/mod.ts";
+import { LOCAL } from "../_caller.ts";
 
 const TEXT = Array.from({ length: 120 }, (_, n) => `# Part ${n}\n\nText about fish.`).join("\n\n");
 const NEVER = new AbortController().signal;
@@ -41,13 +42,13 @@ Deno.test("a crash while a document is added leaves it whole or not at all", asy
   const seen = new Set<number>();
   for (let commits = 0; commits < 8; commits++) {
     await using docs = await library();
-    const adding = doomed(docs.store, commits).add("default", {
+    const adding = doomed(docs.store, commits).add(LOCAL, {
       bytes: bytes(TEXT),
       type: "text/markdown",
       url,
     }, NEVER);
     await adding.catch(() => {});
-    const [collection] = await docs.knowledge.collections("default");
+    const [collection] = await docs.knowledge.collections(LOCAL);
     const { results } = await docs.search("fish", { limit: 50 });
     expect(results.length).toBe(collection ? 50 : 0);
     await Array.fromAsync(docs.knowledge.tidy());
@@ -65,7 +66,7 @@ Deno.test("a crash while a document is replaced leaves one of the two", async ()
     await using docs = await library();
     await docs.add("The old page about birds.", { url });
     await docs.search("birds");
-    const adding = doomed(docs.store, commits).add("default", {
+    const adding = doomed(docs.store, commits).add(LOCAL, {
       bytes: bytes(TEXT),
       type: "text/markdown",
       url,
@@ -86,7 +87,7 @@ Deno.test("a crash while a document is removed leaves it whole or not at all", a
     await using docs = await library();
     const { document } = await docs.add(TEXT, { url });
     await docs.search("fish");
-    await doomed(docs.store, commits).remove("default", document.id).catch(() => {});
+    await doomed(docs.store, commits).remove(LOCAL, document.id).catch(() => {});
     const isThere = (await docs.search("fish")).results.length > 0;
     await Array.fromAsync(docs.knowledge.tidy());
     expect(kinds(await docs.keys())).toEqual(isThere ? WHOLE : {});

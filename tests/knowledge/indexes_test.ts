@@ -3,6 +3,7 @@ import { Indexes } from "../../knowledge/indexes.ts";
 import { createKnowledge } from "../../knowledge/mod.ts";
 import { Shelves } from "../../knowledge/shelves.ts";
 import { library, LIMITS, NEVER } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 /** Shelves that count how often passages are read. */
 function counting(shelves: Shelves) {
@@ -52,7 +53,7 @@ Deno.test("what another process changed is seen at the next search", async () =>
     limits: LIMITS,
   });
   const add = async (text: string) =>
-    (await other.add("default", {
+    (await other.add(LOCAL, {
       bytes: new TextEncoder().encode(text),
       type: "text/plain",
     }, NEVER)).document.id;
@@ -61,8 +62,8 @@ Deno.test("what another process changed is seen at the next search", async () =>
   const shark = await add("A shark.");
   await add("A whale shark.");
   expect((await docs.search("shark whale")).results).toHaveLength(3);
-  await other.remove("default", shark);
-  await other.remove("default", mine.document.id);
+  await other.remove(LOCAL, shark);
+  await other.remove(LOCAL, mine.document.id);
   await docs.add("A trout.");
   const { results } = await docs.search("shark whale trout");
   expect(results.map(({ text }) => text).sort()).toEqual(["A trout.", "A whale shark."]);

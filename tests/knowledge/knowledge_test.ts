@@ -2,6 +2,10 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import { keys } from "../../store/mod.ts";
 import { library, LIMITS, NEVER, topicEmbedder } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
+import { callerOf } from "../_caller.ts";
+
+const OTHER = callerOf("other");
 
 const GUIDE = "# Guide\n\nDogs are running in the park.\n\n## Food\n\nCats eat fish every evening.";
 
@@ -43,7 +47,7 @@ Deno.test("the same bytes in a collection are kept once, in another one again", 
   ]);
   expect(again.document).toEqual(first.document);
   expect(other.document.id).not.toBe(first.document.id);
-  expect(await docs.knowledge.collections("default")).toEqual([
+  expect(await docs.knowledge.collections(LOCAL)).toEqual([
     { name: "default", documents: 1, passages: 2 },
     { name: "other", documents: 1, passages: 2 },
   ]);
@@ -54,7 +58,7 @@ Deno.test("the same bytes at the same time are kept once", async () => {
   const added = await Promise.all([docs.add(GUIDE), docs.add(GUIDE), docs.add(GUIDE)]);
   expect(added.map(({ outcome }) => outcome).sort()).toEqual(["created", "unchanged", "unchanged"]);
   expect(new Set(added.map(({ document }) => document.id)).size).toBe(1);
-  expect((await docs.knowledge.list("default", { limit: 10 })).documents).toHaveLength(1);
+  expect((await docs.knowledge.list(LOCAL, { limit: 10 })).documents).toHaveLength(1);
   expect((await docs.keys()).filter((key) => key.startsWith("unfinished"))).toEqual([]);
   expect((await docs.keys()).filter((key) => key.startsWith("passage"))).toHaveLength(2);
 });
@@ -68,7 +72,7 @@ Deno.test("a document from an address replaces the one that was there", async ()
   expect(now.outcome).toBe("replaced");
   expect((await docs.search("museum")).results).toEqual([]);
   expect((await docs.search("gallery")).results).toHaveLength(1);
-  await expect(docs.knowledge.get("default", old.document.id)).rejects.toMatchObject({
+  await expect(docs.knowledge.get(LOCAL, old.document.id)).rejects.toMatchObject({
     code: "not_found",
   });
   expect((await docs.keys()).some((key) => key.includes(old.document.id))).toBe(false);
@@ -78,11 +82,11 @@ Deno.test("remove() leaves nothing of a document, and later searches do not find
   await using docs = await library();
   const { document } = await docs.add(GUIDE);
   expect((await docs.search("fish")).results).toHaveLength(1);
-  await docs.knowledge.remove("default", document.id);
+  await docs.knowledge.remove(LOCAL, document.id);
   expect((await docs.search("fish")).results).toEqual([]);
   expect(await docs.keys()).toEqual([]);
-  expect(await docs.knowledge.collections("default")).toEqual([]);
-  await expect(docs.knowledge.remove("default", document.id)).rejects.toMatchObject({
+  expect(await docs.knowledge.collections(LOCAL)).toEqual([]);
+  await expect(docs.knowledge.remove(LOCAL, document.id)).rejects.toMatchObject({
     code: "not_found",
   });
 });
@@ -90,15 +94,15 @@ Deno.test("remove() leaves nothing of a document, and later searches do not find
 Deno.test("tenants do not see each other's documents", async () => {
   await using docs = await library();
   const { document } = await docs.add(GUIDE);
-  const { results } = await docs.knowledge.search("other", { query: "fish" }, NEVER);
+  const { results } = await docs.knowledge.search(OTHER, { query: "fish" }, NEVER);
   expect(results).toEqual([]);
-  await expect(docs.knowledge.get("other", document.id)).rejects.toMatchObject({
+  await expect(docs.knowledge.get(OTHER, document.id)).rejects.toMatchObject({
     code: "not_found",
   });
-  await expect(docs.knowledge.remove("other", document.id)).rejects.toMatchObject({
+  await expect(docs.knowledge.remove(OTHER, document.id)).rejects.toMatchObject({
     code: "not_found",
   });
-  expect((await docs.knowledge.list("other", { limit: 10 })).documents).toEqual([]);
+  expect((await docs.knowledge.list(OTHER, { limit: 10 })).documents).toEqual([]);
 });
 
 Deno.test("a collection that is not there is 404 with those that are", async () => {
@@ -166,16 +170,16 @@ Deno.test("lists are paged, by collection; passages are read in order", async ()
   await using docs = await library();
   const added = [];
   for (let n = 0; n < 5; n++) added.push((await docs.add(`# T${n}\n\nText ${n}`)).document);
-  const first = await docs.knowledge.list("default", { limit: 2 });
+  const first = await docs.knowledge.list(LOCAL, { limit: 2 });
   expect(first.documents).toEqual(added.slice(0, 2));
   const cursor = first.next_cursor!;
-  const second = await docs.knowledge.list("default", { limit: 3, cursor, collection: "default" });
+  const second = await docs.knowledge.list(LOCAL, { limit: 3, cursor, collection: "default" });
   expect(second).toEqual({ documents: added.slice(2) });
-  await expect(docs.knowledge.list("default", { limit: 3, cursor: "doc_x" })).rejects.toMatchObject(
+  await expect(docs.knowledge.list(LOCAL, { limit: 3, cursor: "doc_x" })).rejects.toMatchObject(
     { code: "invalid_request" },
   );
   const { document } = await docs.add("# A\n\none\n\n# B\n\ntwo\n\n# C\n\nthree");
-  const passages = await docs.knowledge.passages("default", document.id, { from: 1, limit: 5 });
+  const passages = await docs.knowledge.passages(LOCAL, document.id, { from: 1, limit: 5 });
   expect(passages.map(({ n, text }) => [n, text])).toEqual([[1, "two"], [2, "three"]]);
 });
 
@@ -256,22 +260,22 @@ Deno.test("what was added while the embedder failed is embedded later", async ()
   const { document, degraded } = await docs.add("The invoice is paid.");
   expect(degraded?.code).toBe("model_unavailable");
   expect(document.embedding).toBeUndefined();
-  await expect(docs.knowledge.embed("default", document.id, NEVER)).rejects.toMatchObject({
+  await expect(docs.knowledge.embed(LOCAL, document.id, NEVER)).rejects.toMatchObject({
     kind: "retryable",
   });
   state.fail = undefined;
-  expect(await docs.knowledge.stale("default")).toEqual([document.id]);
+  expect(await docs.knowledge.stale(LOCAL)).toEqual([document.id]);
   expect((await docs.search("salary")).results).toEqual([]);
-  await docs.knowledge.embed("default", document.id, NEVER);
-  expect(await docs.knowledge.stale("default")).toEqual([]);
+  await docs.knowledge.embed(LOCAL, document.id, NEVER);
+  expect(await docs.knowledge.stale(LOCAL)).toEqual([]);
   expect((await docs.search("salary")).results[0]!.text).toBe("The invoice is paid.");
 });
 
 Deno.test("without a model there is nothing to embed", async () => {
   await using docs = await library();
-  expect(await docs.knowledge.stale("default")).toBeNull();
+  expect(await docs.knowledge.stale(LOCAL)).toBeNull();
   const { document } = await docs.add("The cat.");
-  await expect(docs.knowledge.embed("default", document.id, NEVER)).rejects.toMatchObject({
+  await expect(docs.knowledge.embed(LOCAL, document.id, NEVER)).rejects.toMatchObject({
     code: "conflict",
   });
 });
@@ -281,6 +285,6 @@ Deno.test("a search that is aborted throws its reason", async () => {
   await using docs = await library({ meaning: { embedder } });
   await docs.add(GUIDE);
   const reason = new Error("gone");
-  const search = docs.knowledge.search("default", { query: "fish" }, AbortSignal.abort(reason));
+  const search = docs.knowledge.search(LOCAL, { query: "fish" }, AbortSignal.abort(reason));
   await expect(search).rejects.toBe(reason);
 });

@@ -3,6 +3,10 @@ import { createConversations } from "../../knowledge/conversations.ts";
 import { createMemory, MAX_FACTS } from "../../knowledge/memory.ts";
 import { createRecollection } from "../../knowledge/recollection.ts";
 import { keys, openStore, setJson } from "../../store/mod.ts";
+import { callerOf } from "../_caller.ts";
+
+const T = callerOf("t", "local", "*");
+const OTHER = callerOf("other", "local", "*");
 
 async function open() {
   let now = Date.UTC(2026, 0, 1);
@@ -27,14 +31,14 @@ const from = (text: string) => ({ source: { run_id: "run_1", text } });
 
 Deno.test("remember() keeps a fact with where it comes from, the latest first", async () => {
   await using m = await open();
-  await m.memory.remember("t", "ada", { text: " Likes tea. ", ...from("I like tea") });
-  await m.memory.remember("t", "ada", {
+  await m.memory.remember(T, "ada", { text: " Likes tea. ", ...from("I like tea") });
+  await m.memory.remember(T, "ada", {
     text: "Is called Ada.",
     about: "name",
     ...from("I'm Ada"),
   });
-  await m.memory.remember("t", "bob", { text: "Likes rum.", source: { by: "local" } });
-  expect(await m.memory.list("t", "ada")).toEqual([
+  await m.memory.remember(T, "bob", { text: "Likes rum.", source: { by: "local" } });
+  expect(await m.memory.list(T, "ada")).toEqual([
     {
       id: expect.stringMatching(/^mem_[0-9a-f]{20}$/),
       user_id: "ada",
@@ -49,17 +53,17 @@ Deno.test("remember() keeps a fact with where it comes from, the latest first", 
       source: { run_id: "run_1", text: "I like tea" },
     }),
   ]);
-  expect(await m.memory.list("t", "ada", 1)).toHaveLength(1);
-  expect(await m.memory.list("other", "ada")).toEqual([]);
+  expect(await m.memory.list(T, "ada", 1)).toHaveLength(1);
+  expect(await m.memory.list(OTHER, "ada")).toEqual([]);
 });
 
 Deno.test("remember() confirms what is known and replaces what it is about", async () => {
   await using m = await open();
-  await m.memory.remember("t", "ada", { text: "Likes tea.", ...from("first") });
-  await m.memory.remember("t", "ada", { text: "likes  TEA", ...from("second") });
-  await m.memory.remember("t", "ada", { text: "Is called Ada.", about: "name", ...from("a") });
-  await m.memory.remember("t", "ada", { text: "Is called Bea.", about: "name", ...from("b") });
-  const facts = await m.memory.list("t", "ada");
+  await m.memory.remember(T, "ada", { text: "Likes tea.", ...from("first") });
+  await m.memory.remember(T, "ada", { text: "likes  TEA", ...from("second") });
+  await m.memory.remember(T, "ada", { text: "Is called Ada.", about: "name", ...from("a") });
+  await m.memory.remember(T, "ada", { text: "Is called Bea.", about: "name", ...from("b") });
+  const facts = await m.memory.list(T, "ada");
   expect(facts.map(({ text, source }) => [text, source.text])).toEqual([
     ["Is called Bea.", "b"],
     ["likes  TEA", "first"],
@@ -70,18 +74,18 @@ Deno.test("remember() holds when two do it at the same time", async () => {
   await using m = await open();
   await Promise.all(
     [1, 2, 3, 4].map((n) =>
-      m.memory.remember("t", "ada", { text: `Is ${n}.`, about: "number", ...from("") })
+      m.memory.remember(T, "ada", { text: `Is ${n}.`, about: "number", ...from("") })
     ),
   );
-  expect(await m.memory.list("t", "ada")).toHaveLength(1);
+  expect(await m.memory.list(T, "ada")).toHaveLength(1);
 });
 
 Deno.test("remember() forgets what was confirmed longest ago when there is too much", async () => {
   await using m = await open();
   for (let n = 0; n <= MAX_FACTS; n++) {
-    await m.memory.remember("t", "ada", { text: `Fact ${n}. ${"x".repeat(600)}`, ...from("") });
+    await m.memory.remember(T, "ada", { text: `Fact ${n}. ${"x".repeat(600)}`, ...from("") });
   }
-  const facts = await m.memory.list("t", "ada");
+  const facts = await m.memory.list(T, "ada");
   expect([facts.length, facts.some(({ text }) => text.startsWith("Fact 0."))])
     .toEqual([MAX_FACTS, false]);
   expect(facts[0]!.text).toHaveLength(500);
@@ -89,27 +93,27 @@ Deno.test("remember() forgets what was confirmed longest ago when there is too m
 
 Deno.test("remove() and clear() forget, and only what they name", async () => {
   await using m = await open();
-  const { id } = await m.memory.remember("t", "ada", { text: "A.", ...from("") });
-  await m.memory.remember("t", "ada", { text: "B.", ...from("") });
-  await m.memory.remember("t", "bob", { text: "C.", ...from("") });
-  expect(await m.memory.remove("other", id)).toBe(false);
-  expect(await m.memory.remove("t", id)).toBe(true);
-  expect(await m.memory.remove("t", id)).toBe(false);
-  expect(await m.memory.clear("t", "ada")).toBe(1);
-  expect(await m.memory.list("t", "ada")).toEqual([]);
-  expect(await m.memory.list("t", "bob")).toHaveLength(1);
+  const { id } = await m.memory.remember(T, "ada", { text: "A.", ...from("") });
+  await m.memory.remember(T, "ada", { text: "B.", ...from("") });
+  await m.memory.remember(T, "bob", { text: "C.", ...from("") });
+  expect(await m.memory.remove(OTHER, id)).toBe(false);
+  expect(await m.memory.remove(T, id)).toBe(true);
+  expect(await m.memory.remove(T, id)).toBe(false);
+  expect(await m.memory.clear(T, "ada")).toBe(1);
+  expect(await m.memory.list(T, "ada")).toEqual([]);
+  expect(await m.memory.list(T, "bob")).toHaveLength(1);
 });
 
 Deno.test("stats() counts and forget() clears what it is told to", async () => {
   await using m = await open();
   const fill = async () => {
-    await m.memory.remember("t", "ada", { text: "A.", ...from("") });
+    await m.memory.remember(T, "ada", { text: "A.", ...from("") });
     const exchange = { user: "q", assistant: "a" };
     for (const [id, run, before] of [["c1", "run_1"], ["c1", "run_2", "run_1"], ["c2", "run_3"]]) {
-      const mutations = m.conversations.exchangeMutation("t", id!, run!, exchange, before);
+      const mutations = m.conversations.exchangeMutation(T, id!, run!, exchange, before);
       await m.store.commit({ checks: [], mutations });
     }
-    await m.conversations.keepSummary("t", "c1", { text: "s", upto: "run_1" });
+    await m.conversations.keepSummary(T, "c1", { text: "s", upto: "run_1" });
     await m.store.commit({ checks: [], mutations: setJson(keys.cache("t", "h"), 1) });
   };
   await fill();
@@ -121,14 +125,14 @@ Deno.test("stats() counts and forget() clears what it is told to", async () => {
     cached: 1,
     capped: false,
   };
-  expect(await m.recollection.stats("t")).toEqual(full);
+  expect(await m.recollection.stats(T)).toEqual(full);
   const { forget } = m.recollection;
-  expect(await forget("other", { all: true })).toEqual({ exchanges: 0, memories: 0, cached: 0 });
-  expect(await forget("t", { conversation_id: "c1" })).toMatchObject({ exchanges: 2 });
-  expect(await forget("t", { user_id: "ada" })).toMatchObject({ memories: 1, exchanges: 0 });
-  expect(await forget("t", { cache: true })).toMatchObject({ cached: 1 });
-  expect(await m.recollection.stats("t")).toMatchObject({ conversations: 1, exchanges: 1 });
+  expect(await forget(OTHER, { all: true })).toEqual({ exchanges: 0, memories: 0, cached: 0 });
+  expect(await forget(T, { conversation_id: "c1" })).toMatchObject({ exchanges: 2 });
+  expect(await forget(T, { user_id: "ada" })).toMatchObject({ memories: 1, exchanges: 0 });
+  expect(await forget(T, { cache: true })).toMatchObject({ cached: 1 });
+  expect(await m.recollection.stats(T)).toMatchObject({ conversations: 1, exchanges: 1 });
   await fill();
-  expect(await forget("t", { all: true })).toEqual({ exchanges: 3, memories: 1, cached: 1 });
-  expect(Object.values(await m.recollection.stats("t"))).toEqual([0, 0, 0, 0, 0, false]);
+  expect(await forget(T, { all: true })).toEqual({ exchanges: 3, memories: 1, cached: 1 });
+  expect(Object.values(await m.recollection.stats(T))).toEqual([0, 0, 0, 0, 0, false]);
 });

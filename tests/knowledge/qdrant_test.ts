@@ -4,6 +4,7 @@ import { createQdrant } from "../../knowledge/qdrant.ts";
 import { unit } from "../../knowledge/vectors.ts";
 import { startQdrant } from "./_qdrant.ts";
 import { library, NEVER, topicEmbedder } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const PLACE = { tenant: "default", collection: "c" };
 
@@ -86,8 +87,8 @@ Deno.test("documents are searched by meaning with Qdrant in place of the store",
   expect(late.degraded?.code).toBe("vector_db_failed");
   expect(late.document.embedding).toBeUndefined();
   it.server.failing = false;
-  await docs.knowledge.embed("default", late.document.id, NEVER);
+  await docs.knowledge.embed(LOCAL, late.document.id, NEVER);
   expect(it.server.points()).toBe(3);
-  await docs.knowledge.remove("default", late.document.id);
+  await docs.knowledge.remove(LOCAL, late.document.id);
   expect(it.server.points()).toBe(2);
 });

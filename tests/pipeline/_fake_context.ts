@@ -13,6 +13,7 @@ import type {
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
 import type { RunResult } from "../../pipeline/kernel/runs.ts";
 import type { Commit } from "../../store/mod.ts";
+import { LOCAL } from "../_caller.ts";
 
 /** What the fake keeps of a step that ended. */
 export interface RecordedStep {
@@ -24,7 +25,7 @@ export interface RecordedStep {
 /** The run that fakes belong to. */
 export const RUN: RunInfo = {
   id: "run_1",
-  tenant: "default",
+  caller: LOCAL,
   pipeline: "test",
   created_at: "2026-01-02T03:04:05.678Z",
 };

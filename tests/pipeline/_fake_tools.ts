@@ -1,4 +1,5 @@
 /** Tools that a test plays, and what stands beside them in a run. */
+import type { Caller } from "../../guard/mod.ts";
 import type { Json } from "../../json/value.ts";
 import type { ApprovalDeps } from "../../pipeline/calls/approvals/mod.ts";
 import type { ToolCallDeps, Tools } from "../../pipeline/calls/tool_call.ts";
@@ -28,7 +29,7 @@ export class FakeTools implements Tools {
     private readonly info: (name: string) => Partial<ToolInfo> = () => ({}),
   ) {}
 
-  describe(_tenant: string, names: readonly string[]): Promise<ToolInfo[]> {
+  describe(_caller: Caller, names: readonly string[]): Promise<ToolInfo[]> {
     const known = names.filter((name) => name !== "gone");
     return Promise.resolve(known.map((name) => toolInfo(name, this.info(name))));
   }

@@ -14,12 +14,13 @@ import {
 import type {
   Engine,
   EngineStats,
+  NewRun,
   RestartRequest,
   RunListener,
   RunRecord,
   RunResult,
-  StartRequest,
 } from "../../pipeline/kernel/runs.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/kv.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
 
@@ -53,9 +54,9 @@ interface FakeRun {
 /** The fake and what tests look at. */
 export interface FakeEngine extends Engine {
   /** What was started, in order. */
-  readonly started: StartRequest[];
+  readonly started: NewRun[];
   /** What was restarted, in order. */
-  readonly restarted: (RestartRequest & { id: string })[];
+  readonly restarted: (RestartRequest & { id: string; started_by: string })[];
   /** How many listeners follow a run now. */
   followers(id: string): number;
   /** Changes what `stats` says and what `start` answers. */
@@ -69,7 +70,7 @@ export function createFakeEngine(
 ): FakeEngine {
   const runs = new Map<string, FakeRun>();
   const keys = new Map<string, { fingerprint: string; run: FakeRun }>();
-  const started: StartRequest[] = [];
+  const started: NewRun[] = [];
   const restarted: FakeEngine["restarted"] = [];
   const state: FakeEngine["state"] = {
     running: 0,
@@ -78,7 +79,7 @@ export function createFakeEngine(
     store_ok: true,
   };
 
-  const find = (tenant: string, id: string): FakeRun => {
+  const find = ({ tenant }: Caller, id: string): FakeRun => {
     const run = runs.get(id);
     if (run?.record.tenant === tenant) return run;
     throw new OrchestratorError("not_found", `Cannot find the run ${id}.`);
@@ -150,8 +151,8 @@ export function createFakeEngine(
     run.waiter!.resolve(run.signals.splice(at, 1)[0]!.payload);
     run.waiter = undefined;
   };
-  const goingOn = (tenant: string, id: string, what: string): FakeRun => {
-    const run = find(tenant, id);
+  const goingOn = (caller: Caller, id: string, what: string): FakeRun => {
+    const run = find(caller, id);
     if (!run.ended) return run;
     throw new OrchestratorError("conflict", `Cannot ${what}: the run has ended.`);
   };
@@ -170,9 +171,11 @@ export function createFakeEngine(
     restarted,
     followers: (id) => runs.get(id)?.listeners.size ?? 0,
 
-    async start(request, listener) {
+    async start(caller, asked, listener) {
       await Promise.resolve();
-      const { tenant, pipeline, version, input, conversation_id, idempotency } = request;
+      const request = { ...asked, ...caller.toRecord() };
+      const { tenant, started_by, grants } = request;
+      const { pipeline, version, input, conversation_id, idempotency } = request;
       const known = idempotency && keys.get(`${tenant}/${idempotency.key}`);
       if (known) {
         if (known.fingerprint !== idempotency.fingerprint) {
@@ -194,7 +197,8 @@ export function createFakeEngine(
           status: "running",
           created_at: new Date(1_700_000_000_000).toISOString(),
           ...(conversation_id ? { conversation_id } : {}),
-          ...(request.started_by ? { started_by: request.started_by } : {}),
+          started_by,
+          grants,
         },
         journal: [],
         listeners: new Set(listener ? [listener] : []),
@@ -219,12 +223,12 @@ export function createFakeEngine(
       return { run: record, replayed: false, result: run.result };
     },
 
-    get(tenant, id) {
+    get({ tenant }, id) {
       const run = runs.get(id);
       return Promise.resolve(run?.record.tenant === tenant ? { ...run.record } : null);
     },
 
-    list(tenant, { status, limit = 50, cursor } = {}) {
+    list({ tenant }, { status, limit = 50, cursor } = {}) {
       const all = [...runs.values()].map((run) => run.record).reverse()
         .filter((run) => run.tenant === tenant && (!status || run.status === status))
         .filter((run) => cursor === undefined || run.id < cursor);
@@ -236,25 +240,25 @@ export function createFakeEngine(
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async journal(tenant, id, after = 0) {
-      return find(tenant, id).journal.slice(after);
+    async journal(caller, id, after = 0) {
+      return find(caller, id).journal.slice(after);
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async firstEvent(tenant, id) {
-      return find(tenant, id).journal[0]!;
+    async firstEvent(caller, id) {
+      return find(caller, id).journal[0]!;
     },
 
-    async *latestEvents(tenant, id) {
-      yield* find(tenant, id).journal.toReversed();
+    async *latestEvents(caller, id) {
+      yield* find(caller, id).journal.toReversed();
     },
 
-    result(tenant, id) {
-      return Promise.resolve(find(tenant, id).ended ?? null);
+    result(caller, id) {
+      return Promise.resolve(find(caller, id).ended ?? null);
     },
 
-    async follow(tenant, id, { after = 0, signal }, listener) {
-      const run = find(tenant, id);
+    async follow(caller, id, { after = 0, signal }, listener) {
+      const run = find(caller, id);
       for (const event of run.journal.slice(after)) listener(event, JSON.stringify(event));
       if (run.ended || signal.aborted) return;
       for (const [step, text] of run.texts) {
@@ -276,8 +280,8 @@ export function createFakeEngine(
       });
     },
 
-    async signal(tenant, id, name, payload, change) {
-      const run = goingOn(tenant, id, "signal");
+    async signal(caller, id, name, payload, change) {
+      const run = goingOn(caller, id, "signal");
       if (change && await commit(change) === null) {
         throw new OrchestratorError("conflict", "Cannot signal: a check refused it.");
       }
@@ -287,15 +291,15 @@ export function createFakeEngine(
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async pause(tenant, id, reason) {
-      const run = goingOn(tenant, id, "pause");
+    async pause(caller, id, reason) {
+      const run = goingOn(caller, id, "pause");
       run.record.status = "paused";
       append(run, { type: "run.paused", ...(reason ? { reason } : {}) });
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async resume(tenant, id) {
-      const run = find(tenant, id);
+    async resume(caller, id) {
+      const run = find(caller, id);
       if (run.record.status !== "paused") {
         throw new OrchestratorError("conflict", "Cannot resume: it is not paused.");
       }
@@ -304,24 +308,24 @@ export function createFakeEngine(
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async restart(tenant, id, request) {
-      const { record, journal } = find(tenant, id);
-      restarted.push({ id, ...request });
+    async restart(caller, id, request) {
+      const { record, journal } = find(caller, id);
+      restarted.push({ id, started_by: caller.actor, ...request });
       const first = journal[0] as Extract<JournalEvent, { type: "run.started" }>;
       const { pipeline, version } = record;
       const input = request.input ?? first.input;
-      return this.start({ tenant, pipeline, version, input, started_by: request.started_by });
+      return this.start(caller, { pipeline, version, input });
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async cancel(tenant, id, reason) {
-      const run = goingOn(tenant, id, "cancel");
+    async cancel(caller, id, reason) {
+      const run = goingOn(caller, id, "cancel");
       run.abort.abort(new OrchestratorError("run_cancelled", reason ?? "cancelled"));
     },
 
     // deno-lint-ignore require-await -- so that a throw becomes a rejection
-    async redrive(tenant, id) {
-      const run = find(tenant, id);
+    async redrive(caller, id) {
+      const run = find(caller, id);
       if (run.record.status !== "failed") {
         throw new OrchestratorError("conflict", "Cannot redrive: it has not failed.");
       }

@@ -4,7 +4,7 @@ import { OrchestratorError } from "../../errors.ts";
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
 import type { AppDeps, AppEnv } from "../../routes/deps.ts";
 import { createApprovals } from "../../pipeline/calls/approvals/mod.ts";
-import { createApp } from "../../routes/mod.ts";
+import { createApp, identifyLocal } from "../../routes/mod.ts";
 import type { Store } from "../../store/mod.ts";
 import { createFakeEngine, type FakeEngine, type ScriptFunction } from "./_fake_engine.ts";
 
@@ -93,9 +93,10 @@ export function setup(options: {
   const shutdown = new AbortController();
   let ids = 0;
   const deps: AppDeps = {
+    identify: identifyLocal,
     engine,
     catalog: {
-      prepare(name, input) {
+      prepare(_caller, name, input) {
         if (!known.includes(name)) {
           const message = `Cannot find the pipeline ${name}: there are ${known.join(", ")}.`;
           return Promise.reject(new OrchestratorError("not_found", message));
@@ -110,6 +111,7 @@ export function setup(options: {
     },
     approvals: createApprovals({
       store: options.store ?? NOTHING,
+      engine,
       now: options.now ?? (() => Date.now()),
     }),
     artifacts: unused("artifacts"),

@@ -6,6 +6,7 @@ import type { Store } from "../../store/mod.ts";
 import { withStore } from "../pipeline/_memory_store.ts";
 import type { Script } from "./_fake_engine.ts";
 import { expectProblem, parseSse, setup, user } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z");
 
@@ -90,7 +91,7 @@ Deno.test("a chat turn with Prefer: wait waits for the decision", () =>
     const turn = t.post("/v1/chat", t.chat, { prefer: "wait=5" });
     while (t.engine.started.length < 2) await new Promise((resolve) => setTimeout(resolve));
     while (
-      (await t.engine.get("default", "run_00000000000000000000000002"))!.status !== "waiting"
+      (await t.engine.get(LOCAL, "run_00000000000000000000000002"))!.status !== "waiting"
     ) {
       await new Promise((resolve) => setTimeout(resolve));
     }
@@ -166,7 +167,7 @@ Deno.test("POST /v1/approvals/{id}/decide decides as the X-User, once", () =>
       links: LINKS,
     }]);
     expect(view.tenant).toBeUndefined();
-    const outcome = await engine.result("default", "run_00000000000000000000000001");
+    const outcome = await engine.result(LOCAL, "run_00000000000000000000000001");
     expect(outcome).toMatchObject({ output: { decision: "approved", by: ["ann"] } });
 
     const again = await expectProblem(await decide({ decision: "approve" }), 409, "conflict");

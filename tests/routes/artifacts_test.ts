@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { type Artifacts, createArtifacts, openStore } from "../../store/mod.ts";
 import { type Fixture, setup } from "./_setup.ts";
+import { callerOf, LOCAL } from "../_caller.ts";
 
 interface Bench extends Fixture {
   artifacts: Artifacts;
@@ -61,13 +62,13 @@ Deno.test("the files of a run are listed with their links", () =>
   bench(async ({ app, artifacts, post }) => {
     const { id } = await (await post("/v1/runs", { pipeline: "echo", input: "x" })).json();
     const file = { name: "plot.svg", type: "image/svg+xml", bytes: SVG };
-    const made = await artifacts.put("default", { run: id, step: "eda", key: "eda" }, file);
+    const made = await artifacts.put(LOCAL, { run: id, step: "eda", key: "eda" }, file);
     const list = await (await app.request(`/v1/runs/${id}/artifacts`)).json();
     expect(list.artifacts).toMatchObject([
       { id: made.id, step: "eda", run_id: id, links: { run: `/v1/runs/${id}` } },
     ]);
     expect((await app.request("/v1/runs/run_none/artifacts")).status).toBe(404);
-    await artifacts.put("other", { key: "k" }, file).then(async ({ id }) => {
+    await artifacts.put(callerOf("other"), { key: "k" }, file).then(async ({ id }) => {
       expect((await app.request(`/v1/artifacts/${id}/content`)).status).toBe(404);
     });
   }));
@@ -75,7 +76,7 @@ Deno.test("the files of a run are listed with their links", () =>
 Deno.test("a browser saves a file and runs nothing in it", () =>
   bench(async ({ app, artifacts }) => {
     const file = { name: `x"; a='ü'.svg`, type: "image/svg+xml", bytes: SVG };
-    const { id, sha256 } = await artifacts.put("default", { key: "k" }, file);
+    const { id, sha256 } = await artifacts.put(LOCAL, { key: "k" }, file);
     const { headers } = await app.request(`/v1/artifacts/${id}/content`);
     expect(Object.fromEntries(headers)).toMatchObject({
       "content-type": "image/svg+xml",
@@ -90,7 +91,7 @@ Deno.test("a browser saves a file and runs nothing in it", () =>
 Deno.test("known content is not sent again, a range is sent alone", () =>
   bench(async ({ app, artifacts }) => {
     const bytes = new TextEncoder().encode("0123456789");
-    const { id, sha256 } = await artifacts.put("default", { key: "k" }, {
+    const { id, sha256 } = await artifacts.put(LOCAL, { key: "k" }, {
       name: "n",
       type: "text/plain",
       bytes,

@@ -1,5 +1,6 @@
 /** The routes over the real engine and a store in memory. */
 import { expect } from "expect";
+import { localCaller } from "../../guard/mod.ts";
 import { OrchestratorError } from "../../errors.ts";
 import { createConversations } from "../../knowledge/conversations.ts";
 import { createMemory } from "../../knowledge/memory.ts";
@@ -15,6 +16,7 @@ import { createChatSession } from "../../routes/ws_session.ts";
 import { openStore } from "../../store/mod.ts";
 import { firstCommitsOver } from "../pipeline/_memory_store.ts";
 import { agentDone, expectProblem, parseSse, setup, user } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const ASK = { conversation_id: "c1", messages: [user("hi")] };
 
@@ -53,7 +55,9 @@ async function serve(
   });
   await engine.open();
   const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
-  const fixture = setup({ deps: { engine, catalog, approvals: createApprovals(asking) } });
+  const fixture = setup({
+    deps: { engine, catalog, approvals: createApprovals({ ...asking, engine }) },
+  });
   return {
     ...fixture,
     engine,
@@ -100,7 +104,7 @@ Deno.test("a repeated start of a run that waits says which one it is and when to
   });
   const start = () => t.post("/v1/runs", { pipeline: "asks" }, { "idempotency-key": "k" });
   const { id } = await (await start()).json();
-  while ((await t.engine.get("default", id))?.status !== "waiting") {
+  while ((await t.engine.get(LOCAL, id))?.status !== "waiting") {
     await new Promise((resolve) => setTimeout(resolve));
   }
   const again = await start();
@@ -116,7 +120,7 @@ for (const [what, status] of [["pause", "paused"], ["cancel", "cancelled"]] as c
   Deno.test(`to ${what} a run that waits answers that it is ${status}`, async () => {
     await using t = await serve({ asks: (ctx) => ctx.wait("go", { signal: "go" }) });
     const { id } = await (await t.post("/v1/runs", { pipeline: "asks" })).json();
-    while ((await t.engine.get("default", id))?.status !== "waiting") {
+    while ((await t.engine.get(LOCAL, id))?.status !== "waiting") {
       await new Promise((resolve) => setTimeout(resolve));
     }
     const response = await t.post(`/v1/runs/${id}/${what}`, {});
@@ -333,7 +337,7 @@ Deno.test("a redriven run asks anew what became void when it failed", async () =
   while ((await pending()).length === 0) await new Promise((resolve) => setTimeout(resolve));
   await t.post(`/v1/runs/${id}/signal`, { name: "start" });
   await (await t.app.request(`/v1/runs/${id}/events`)).text();
-  expect((await t.engine.get("default", id))?.error?.code).toBe("tool_failed");
+  expect((await t.engine.get(LOCAL, id))?.error?.code).toBe("tool_failed");
   expect(await pending()).toEqual([]);
 
   broken = false;
@@ -343,7 +347,7 @@ Deno.test("a redriven run asks anew what became void when it failed", async () =
   expect(step).toBe("check/2");
   expect((await t.post(links.decide, { decision: "approve" })).status).toBe(200);
   await (await t.app.request(`/v1/runs/${id}/events`)).text();
-  expect(await t.engine.result("default", id)).toMatchObject({ output: "approved" });
+  expect(await t.engine.result(LOCAL, id)).toMatchObject({ output: "approved" });
 });
 
 for (
@@ -370,7 +374,7 @@ for (
     expect([shown.payload, shown.editable]).toEqual([{ raise: { tokens: 16 } }, true]);
     expect((await t.post(links.decide, { decision, ...payload })).status).toBe(200);
     await (await t.app.request(`/v1/runs/${run_id}/events`)).text();
-    expect(await t.engine.result("default", run_id)).toMatchObject(end);
+    expect(await t.engine.result(LOCAL, run_id)).toMatchObject(end);
     expect(spent).toEqual(decision === "approve" ? ["a", "b"] : ["a"]);
   });
 }
@@ -392,8 +396,7 @@ Deno.test("a WebSocket turn that waits for people completes when they decided", 
     },
   };
   const session = createChatSession(t.deps, socket, {
-    tenant: "default",
-    actor: "ann",
+    caller: localCaller("ann"),
     request_id: "req_1",
   });
   session.receive(JSON.stringify({ ...ASK, pipeline: "asks" }));

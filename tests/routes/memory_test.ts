@@ -4,6 +4,7 @@ import { createMemory } from "../../knowledge/memory.ts";
 import { createRecollection } from "../../knowledge/recollection.ts";
 import { openStore } from "../../store/mod.ts";
 import { expectProblem, setup } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 async function open() {
   const { store, close } = await openStore(":memory:", {
@@ -20,9 +21,9 @@ async function open() {
     ...fixture,
     conversations,
     async say(id: string, run: string, user: string) {
-      const before = (await conversations.head("default", id))?.last_run;
+      const before = (await conversations.head(LOCAL, id))?.last_run;
       const exchange = { user, assistant: `re: ${user}`, at: "2026-01-02T03:04:05.678Z" };
-      const mutations = conversations.exchangeMutation("default", id, run, exchange, before);
+      const mutations = conversations.exchangeMutation(LOCAL, id, run, exchange, before);
       await store.commit({ checks: [], mutations });
     },
     async get(path: string) {
@@ -61,7 +62,7 @@ Deno.test("conversations are listed, read page by page and removed", async () =>
     await m.say("c1", `run_${String(n).padStart(26, "0")}`, `question ${n}`);
   }
   await m.say("c2", "run_00000000000000000000000004", "other");
-  await m.conversations.keepSummary("default", "c1", {
+  await m.conversations.keepSummary(LOCAL, "c1", {
     text: "So far.",
     upto: "run_00000000000000000000000001",
   });

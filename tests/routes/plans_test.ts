@@ -9,6 +9,7 @@ import { type Act, act, planDefinition, planDeps, planOf } from "../pipeline/pla
 import { openStore } from "../../store/mod.ts";
 import { firstCommitsOver } from "../pipeline/_memory_store.ts";
 import { expectProblem, parseSse, setup } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 // deno-lint-ignore no-explicit-any -- JSON as it came
 type Body = any;
@@ -37,7 +38,9 @@ async function serve(plans: Json[], action?: Act) {
   });
   await engine.open();
   const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
-  const fixture = setup({ deps: { engine, catalog, approvals: createApprovals(approvals) } });
+  const fixture = setup({
+    deps: { engine, catalog, approvals: createApprovals({ ...approvals, engine }) },
+  });
   const get = async (path: string): Promise<Body> => {
     const response = await fixture.app.request(path);
     expect([path, response.status]).toEqual([path, 200]);
@@ -46,7 +49,7 @@ async function serve(plans: Json[], action?: Act) {
   /** Follows the plan until it needs somebody, or has ended. */
   const idle = async (id: string, after = 0): Promise<Body> => {
     const watch = new AbortController();
-    await engine.follow("default", id, { after, signal: watch.signal }, (event) => {
+    await engine.follow(LOCAL, id, { after, signal: watch.signal }, (event) => {
       if (event.type === "run.waiting") watch.abort();
     });
     return await get(`/v1/plans/${id}`);

@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { expectProblem, setup, user } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 /** A fresh app with a run of `waits`, which waits for the signal `go`. */
 async function waiting() {
@@ -22,14 +23,14 @@ Deno.test("POST /v1/runs/{id}/signal sends a signal to the run", async () => {
   const response = await control("signal", { name: "go", payload: { n: 1 } });
   expect([response.status, response.headers.get("location")]).toEqual([202, `/v1/runs/${run}`]);
   expect((await response.json()).id).toBe(run);
-  expect(await engine.result("default", run)).toMatchObject({ output: { n: 1 } });
+  expect(await engine.result(LOCAL, run)).toMatchObject({ output: { n: 1 } });
   await expectProblem(await control("signal", { name: "go" }), 409, "conflict");
 });
 
 Deno.test("a signal without a payload has null", async () => {
   const { control, engine, run } = await waiting();
   await control("signal", { name: "go" });
-  expect(await engine.result("default", run)).toMatchObject({ output: null });
+  expect(await engine.result(LOCAL, run)).toMatchObject({ output: null });
 });
 
 for (const body of [{}, { name: "" }, { name: "x".repeat(129) }, { name: "go", more: 1 }]) {
@@ -43,7 +44,7 @@ Deno.test("a run is paused and resumed", async () => {
   const { control, app, engine, run } = await waiting();
   await expectProblem(await control("resume"), 409, "conflict");
   expect((await control("pause", { reason: "lunch" })).status).toBe(202);
-  expect((await engine.journal("default", run)).at(-1)).toMatchObject({ reason: "lunch" });
+  expect((await engine.journal(LOCAL, run)).at(-1)).toMatchObject({ reason: "lunch" });
   const paused = await (await app.request("/v1/runs?status=paused")).json();
   expect(paused.runs.map(({ id }: { id: string }) => id)).toEqual([run]);
   const bare = await app.request(`/v1/runs/${run}/resume`, { method: "POST" });
@@ -54,7 +55,7 @@ Deno.test("a chat turn whose run is paused answers 202", async () => {
   const { post, engine, open } = setup();
   const turn = post("/v1/chat", { pipeline: "gated", messages: [user("hi")] });
   while (engine.started.length === 0) await new Promise((resolve) => setTimeout(resolve));
-  await engine.pause("default", "run_00000000000000000000000001");
+  await engine.pause(LOCAL, "run_00000000000000000000000001");
   expect([(await turn).status, (await (await turn).json()).status]).toEqual([202, "paused"]);
   open();
 });
@@ -94,7 +95,7 @@ Deno.test("POST /v1/runs takes priority, budget and what to do when the conversa
   const { post, engine } = setup({
     deps: {
       catalog: {
-        prepare: (name) =>
+        prepare: (_caller, name) =>
           Promise.resolve({
             version: "v",
             ...(name === "echo" ? { priority: 1, budget: { tokens: 10, steps: 5 } } : {}),
@@ -183,7 +184,7 @@ Deno.test("failed runs are dead letters until they are redriven", async () => {
     202,
     "/v1/runs/run_00000000000000000000000002",
   ]);
-  const resumed = (await engine.journal("default", "run_00000000000000000000000002"))[2];
+  const resumed = (await engine.journal(LOCAL, "run_00000000000000000000000002"))[2];
   expect(resumed).toMatchObject({ reason: "redriven" });
   const ids = [
     "run_00000000000000000000000003",

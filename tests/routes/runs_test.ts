@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import { agentDone, expectProblem, parseSse, setup, USAGE } from "./_setup.ts";
+import { callerOf, LOCAL } from "../_caller.ts";
 
 Deno.test("POST /v1/runs answers 202 with the run and where it is", async () => {
   const { post, engine } = setup();
@@ -57,8 +58,8 @@ Deno.test("POST /v1/runs with Prefer: wait answers what GET says afterwards", as
   });
   const answer = post("/v1/runs", { pipeline: "asks" }, { prefer: "wait=5" });
   const id = "run_00000000000000000000000001";
-  while ((await engine.get("default", id))?.status !== "waiting") await Promise.resolve();
-  await engine.signal("default", id, "go", 7);
+  while ((await engine.get(LOCAL, id))?.status !== "waiting") await Promise.resolve();
+  await engine.signal(LOCAL, id, "go", 7);
   const told = await (await answer).json();
   expect(told).toMatchObject({ children: [{ step: "inner" }], state: { nodes: { inner: 7 } } });
   expect(told).toEqual(await (await app.request(`/v1/runs/${id}`)).json());
@@ -186,8 +187,8 @@ Deno.test("a run that does not exist is 404 on every one of its routes", async (
 
 Deno.test("another tenant's run is 404", async () => {
   const { app, engine } = setup();
-  const request = { tenant: "other", pipeline: "echo", version: "1", input: null };
-  const { run } = await engine.start(request);
+  const request = { pipeline: "echo", version: "1", input: null };
+  const { run } = await engine.start(callerOf("other"), request);
   for (const part of ["", "/journal", "/events"]) {
     await expectProblem(await app.request(`/v1/runs/${run.id}${part}`), 404, "not_found");
   }

@@ -4,6 +4,7 @@ import { type Artifacts, createArtifacts, openStore } from "../../store/mod.ts";
 import { createRegistry } from "../../tools/registry.ts";
 import type { Tool } from "../../tools/tool.ts";
 import { expectProblem, type Fixture, setup } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -38,8 +39,8 @@ async function bench(use: (fixture: Fixture & { artifacts: Artifacts }) => Promi
   const built_in = [
     tool(
       "echo",
-      (args, { idempotency_key, user }) =>
-        Promise.resolve({ args, idempotency_key, user: user ?? null }),
+      (args, { idempotency_key, caller }) =>
+        Promise.resolve({ args, idempotency_key, user: caller.actor }),
     ),
     tool(
       "draw",
@@ -109,7 +110,7 @@ Deno.test("a file that a tool made is kept", () =>
   bench(async ({ post, artifacts }) => {
     const { output } = await (await post("/v1/tools/draw/execute", {})).json();
     expect(output).toMatchObject({ id: expect.stringMatching(/^art_/), size: 3 });
-    expect(await artifacts.read("default", output.id)).toEqual(new Uint8Array(3));
+    expect(await artifacts.read(LOCAL, output.id)).toEqual(new Uint8Array(3));
   }));
 
 Deno.test("a tool is registered, disabled, enabled and removed", () =>

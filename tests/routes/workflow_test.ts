@@ -9,6 +9,7 @@ import { statusOf } from "../../service/workflow_view.ts";
 import { withStore } from "../pipeline/_memory_store.ts";
 import type { Script } from "./_fake_engine.ts";
 import { agentDone, expectProblem, setup } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z");
 const BODY = { user_goal: "Predict churn", dataset_url: "https://example.com/churn.csv" };
@@ -107,7 +108,7 @@ Deno.test("a rejection keeps its comment and who made it; its body is checked", 
     expect(problem.errors[0].pointer ?? problem.errors[0].location).toContain("/commment");
     const rejected = await send("reject", '{"comment":"No."}', json);
     expect((await rejected.json()).message).toMatch(/^Rejected human_approval/);
-    expect(await deps.approvals.get("default", "apr_run_00000000000000000000000001")).toMatchObject(
+    expect(await deps.approvals.get(LOCAL, "apr_run_00000000000000000000000001")).toMatchObject(
       {
         status: "rejected",
         decisions: [{ by: "ann", decision: "reject", comment: "No." }],

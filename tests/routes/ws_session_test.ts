@@ -1,7 +1,9 @@
 import { expect } from "expect";
+import { localCaller } from "../../guard/mod.ts";
 import { createChatSession } from "../../routes/ws_session.ts";
 import { createOutbox, type Sender } from "../../routes/ws_outbox.ts";
 import { setup, user } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 const ASK = { conversation_id: "c1", messages: [user("hi")] };
 
@@ -39,8 +41,7 @@ function connect(options: Parameters<typeof setup>[0] = {}) {
   const fixture = setup({ ...options, deps: { now: () => now, ...options.deps } });
   const { socket, sent, message } = fakeSocket();
   const session = createChatSession(fixture.deps, socket, {
-    tenant: "default",
-    actor: "ann",
+    caller: localCaller("ann"),
     request_id: "req_ws",
   });
   const say = (message: unknown) => session.receive(JSON.stringify(message));
@@ -223,7 +224,7 @@ Deno.test("shutdown closes with 1001, and closing does not cancel the run", asyn
   open();
   const result = await new Promise((resolve) => {
     const { signal } = new AbortController();
-    engine.follow("default", "run_00000000000000000000000001", { signal }, (event) => {
+    engine.follow(LOCAL, "run_00000000000000000000000001", { signal }, (event) => {
       if (event.type === "run.completed") resolve(event.type);
     });
   });
@@ -238,7 +239,7 @@ Deno.test("closing the socket stops a resume", async () => {
   session.closed();
   expect(engine.followers("run_00000000000000000000000001")).toBe(0);
   open();
-  await engine.follow("default", "run_00000000000000000000000001", {
+  await engine.follow(LOCAL, "run_00000000000000000000000001", {
     signal: new AbortController().signal,
   }, () => {});
   expect(sent.map(({ type }) => type)).not.toContain("complete");

@@ -2,6 +2,9 @@ import { Buffer } from "node:buffer";
 import { expect } from "expect";
 import { createArtifacts, openStore, type Store } from "../../store/mod.ts";
 
+const ACME = { tenant: "acme" };
+const OTHER = { tenant: "other" };
+
 const HOUR = 3_600_000;
 
 interface Bench {
@@ -50,7 +53,7 @@ const STEP = { run: "run_1", step: "browser_agent", key: "run_1/browser_agent" }
 for (const size of [0, 10, 60_000, 60_001, 2_000_000]) {
   Deno.test(`a file of ${size} bytes comes back as it was`, () =>
     bench(async ({ artifacts, count }) => {
-      const kept = await artifacts.put("acme", STEP, file(size));
+      const kept = await artifacts.put(ACME, STEP, file(size));
       expect(kept).toEqual({
         id: expect.stringMatching(/^art_[0-9a-z]{26}$/),
         name: "plot.svg",
@@ -61,9 +64,9 @@ for (const size of [0, 10, 60_000, 60_001, 2_000_000]) {
         step: "browser_agent",
         created_at: "2026-01-01T00:00:00.000Z",
       });
-      expect(await artifacts.get("acme", kept.id)).toEqual(kept);
-      expect(await artifacts.read("acme", kept.id)).toHaveLength(size);
-      expect(Buffer.from(file(size).bytes).equals(await artifacts.read("acme", kept.id))).toBe(
+      expect(await artifacts.get(ACME, kept.id)).toEqual(kept);
+      expect(await artifacts.read(ACME, kept.id)).toHaveLength(size);
+      expect(Buffer.from(file(size).bytes).equals(await artifacts.read(ACME, kept.id))).toBe(
         true,
       );
       expect(await count("blob")).toBe(Math.ceil(size / 60_000));
@@ -73,31 +76,31 @@ for (const size of [0, 10, 60_000, 60_001, 2_000_000]) {
 
 Deno.test("another tenant does not find a file", () =>
   bench(async ({ artifacts }) => {
-    const { id } = await artifacts.put("acme", STEP, file(10));
-    expect(await artifacts.get("other", id)).toBe(null);
-    expect(await artifacts.list("other", "run_1")).toEqual([]);
-    expect(await artifacts.remove("other", id)).toBe(false);
-    await expect(artifacts.read("other", id)).rejects.toMatchObject({ code: "not_found" });
+    const { id } = await artifacts.put(ACME, STEP, file(10));
+    expect(await artifacts.get(OTHER, id)).toBe(null);
+    expect(await artifacts.list(OTHER, "run_1")).toEqual([]);
+    expect(await artifacts.remove(OTHER, id)).toBe(false);
+    await expect(artifacts.read(OTHER, id)).rejects.toMatchObject({ code: "not_found" });
   }));
 
 Deno.test("a repeated attempt gives the same file, and the last bytes win", () =>
   bench(async ({ artifacts, count }) => {
-    const first = await artifacts.put("acme", STEP, file(100_000));
-    expect(await artifacts.put("acme", STEP, file(100_000))).toEqual(first);
-    const second = await artifacts.put("acme", STEP, file(70_000));
+    const first = await artifacts.put(ACME, STEP, file(100_000));
+    expect(await artifacts.put(ACME, STEP, file(100_000))).toEqual(first);
+    const second = await artifacts.put(ACME, STEP, file(70_000));
     expect(second.id).toBe(first.id);
-    expect(await artifacts.list("acme", "run_1")).toEqual([second]);
-    expect(await artifacts.read("acme", first.id)).toEqual(file(70_000).bytes);
+    expect(await artifacts.list(ACME, "run_1")).toEqual([second]);
+    expect(await artifacts.read(ACME, first.id)).toEqual(file(70_000).bytes);
     expect(await count("blob")).toBe(2);
-    const other = await artifacts.put("acme", { ...STEP, key: "run_1/ml" }, file(1));
+    const other = await artifacts.put(ACME, { ...STEP, key: "run_1/ml" }, file(1));
     expect(other.id).not.toBe(first.id);
   }));
 
 Deno.test("an upload whose key was used for other bytes is refused", () =>
   bench(async ({ artifacts }) => {
-    const first = await artifacts.put("acme", { key: "k" }, file(10));
-    expect(await artifacts.put("acme", { key: "k" }, file(10))).toEqual(first);
-    await expect(artifacts.put("acme", { key: "k" }, file(11))).rejects.toMatchObject({
+    const first = await artifacts.put(ACME, { key: "k" }, file(10));
+    expect(await artifacts.put(ACME, { key: "k" }, file(10))).toEqual(first);
+    await expect(artifacts.put(ACME, { key: "k" }, file(11))).rejects.toMatchObject({
       code: "idempotency_mismatch",
     });
   }));
@@ -106,9 +109,7 @@ Deno.test("names lose folders and control characters, types what is no media typ
   bench(async ({ artifacts }) => {
     const names = ["../../etc/passwd", "C:\\x\\y.csv", "a\r\nb\u202e.txt", "..", ".env", ""];
     const kept = await Promise.all(
-      names.map((name, n) =>
-        artifacts.put("acme", { key: `${n}` }, file(1, name, "text/html\r\nx"))
-      ),
+      names.map((name, n) => artifacts.put(ACME, { key: `${n}` }, file(1, name, "text/html\r\nx"))),
     );
     expect(kept.map(({ name }) => name)).toEqual([
       "passwd",
@@ -123,27 +124,27 @@ Deno.test("names lose folders and control characters, types what is no media typ
 
 Deno.test("a file that is too large and a file too many are refused", () =>
   bench(async ({ artifacts, count }) => {
-    await expect(artifacts.put("acme", STEP, file(101))).rejects.toMatchObject({
+    await expect(artifacts.put(ACME, STEP, file(101))).rejects.toMatchObject({
       code: "payload_too_large",
       details: { max_bytes: 100 },
     });
-    for (let n = 0; n < 100; n++) await artifacts.put("acme", STEP, file(1, `${n}`));
-    await expect(artifacts.put("acme", STEP, file(1, "100"))).rejects.toMatchObject({
+    for (let n = 0; n < 100; n++) await artifacts.put(ACME, STEP, file(1, `${n}`));
+    await expect(artifacts.put(ACME, STEP, file(1, "100"))).rejects.toMatchObject({
       code: "payload_too_large",
     });
-    await artifacts.put("acme", STEP, file(2, "99"));
-    expect(await artifacts.list("acme", "run_1")).toHaveLength(100);
+    await artifacts.put(ACME, STEP, file(2, "99"));
+    expect(await artifacts.list(ACME, "run_1")).toHaveLength(100);
     expect(await count("blob_loose")).toBe(0);
   }, 100));
 
 Deno.test("remove() takes the file, its index and its bytes", () =>
   bench(async ({ artifacts, count }) => {
-    const { id } = await artifacts.put("acme", STEP, file(1_000_000));
-    expect(await artifacts.remove("acme", id)).toBe(true);
+    const { id } = await artifacts.put(ACME, STEP, file(1_000_000));
+    expect(await artifacts.remove(ACME, id)).toBe(true);
     for (const first of ["artifact", "artifact_of", "blob", "blob_loose"]) {
       expect([first, await count(first)]).toEqual([first, 0]);
     }
-    expect(await artifacts.remove("acme", id)).toBe(false);
+    expect(await artifacts.remove(ACME, id)).toBe(false);
   }));
 
 Deno.test("what a crash left half-written does not exist and is swept after an hour", () =>
@@ -151,9 +152,9 @@ Deno.test("what a crash left half-written does not exist and is swept after an h
     const commit = store.commit.bind(store);
     let commits = 0;
     store.commit = (what) => ++commits > 3 ? Promise.reject(new Error("crash")) : commit(what);
-    await expect(artifacts.put("acme", STEP, file(2_000_000))).rejects.toThrow("crash");
+    await expect(artifacts.put(ACME, STEP, file(2_000_000))).rejects.toThrow("crash");
     store.commit = commit;
-    expect(await artifacts.list("acme", "run_1")).toEqual([]);
+    expect(await artifacts.list(ACME, "run_1")).toEqual([]);
     await Array.fromAsync(artifacts.sweep());
     expect(await count("blob")).toBe(24);
     time.now += HOUR + 1;
@@ -167,7 +168,7 @@ for (const applied of [false, true]) {
     bench(async ({ artifacts, store, time, count }) => {
       const commit = store.commit.bind(store);
       const bytes = 900_000;
-      await artifacts.put("acme", STEP, file(80_000));
+      await artifacts.put(ACME, STEP, file(80_000));
       for (let dies_at = 1; dies_at < 10; dies_at++) {
         let commits = 0;
         store.commit = async (what) => {
@@ -175,11 +176,11 @@ for (const applied of [false, true]) {
           if (applied && commits === dies_at) await commit(what);
           throw new Error("crash");
         };
-        await artifacts.put("acme", STEP, file(bytes + dies_at)).catch(() => {});
+        await artifacts.put(ACME, STEP, file(bytes + dies_at)).catch(() => {});
         store.commit = commit;
-        const kept = await artifacts.put("acme", STEP, file(bytes + dies_at));
-        expect(await artifacts.list("acme", "run_1")).toEqual([kept]);
-        expect((await artifacts.read("acme", kept.id)).length).toBe(bytes + dies_at);
+        const kept = await artifacts.put(ACME, STEP, file(bytes + dies_at));
+        expect(await artifacts.list(ACME, "run_1")).toEqual([kept]);
+        expect((await artifacts.read(ACME, kept.id)).length).toBe(bytes + dies_at);
         time.now += HOUR + 1;
         await Array.fromAsync(artifacts.sweep());
         expect([await count("blob"), await count("blob_loose")]).toEqual([16, 0]);
@@ -199,7 +200,7 @@ Deno.test("a writer that was swept in the meantime keeps nothing", () =>
       }
       return await commit(what);
     };
-    await expect(artifacts.put("acme", STEP, file(10))).rejects.toMatchObject({
+    await expect(artifacts.put(ACME, STEP, file(10))).rejects.toMatchObject({
       code: "conflict",
       kind: "retryable",
     });
@@ -208,13 +209,13 @@ Deno.test("a writer that was swept in the meantime keeps nothing", () =>
 
 Deno.test("old uploads go, files of runs stay with their run", () =>
   bench(async ({ artifacts, time, count }) => {
-    const upload = await artifacts.put("acme", { key: "k" }, file(10));
-    const made = await artifacts.put("acme", STEP, file(10));
+    const upload = await artifacts.put(ACME, { key: "k" }, file(10));
+    const made = await artifacts.put(ACME, STEP, file(10));
     time.now += 24 * HOUR;
     expect(await Array.fromAsync(artifacts.sweep())).toEqual([]);
     time.now += HOUR + 1;
     expect(await Array.fromAsync(artifacts.sweep())).toEqual([1, 0]);
-    expect(await artifacts.get("acme", upload.id)).toBe(null);
-    expect(await artifacts.get("acme", made.id)).toEqual(made);
+    expect(await artifacts.get(ACME, upload.id)).toBe(null);
+    expect(await artifacts.get(ACME, made.id)).toEqual(made);
     expect(await count("blob")).toBe(1);
   }));

@@ -1,18 +1,20 @@
 import { expect } from "expect";
+import type { Caller } from "../../guard/mod.ts";
 import { OrchestratorError } from "../../errors.ts";
 import { schemaIssues } from "../../json/mod.ts";
 import { createCodeExecutor } from "../../tools/code_executor.ts";
 import { createSandbox } from "../../tools/sandbox/mod.ts";
 import type { NewArtifact, ToolScope } from "../../tools/tool.ts";
+import { callerOf } from "../_caller.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
 /** Two files of a tenant that have the same name. */
 const FILES = new Map([["art_1", "a,b\n1,2\n"], ["art_2", "other"]]);
 const files = {
-  get: (_tenant: string, id: string) =>
+  get: (_caller: Caller, id: string) =>
     Promise.resolve(FILES.has(id) ? { name: "data.csv" } : null),
-  read(tenant: string, id: string) {
+  read({ tenant }: Caller, id: string) {
     const text = tenant === "t1" ? FILES.get(id) : undefined;
     if (text === undefined) throw new OrchestratorError("not_found", `Cannot read ${id}: gone.`);
     return Promise.resolve(encode(text));
@@ -21,7 +23,7 @@ const files = {
 
 function scope(kept: NewArtifact[]): ToolScope {
   return {
-    tenant: "t1",
+    caller: callerOf("t1"),
     signal: new AbortController().signal,
     idempotency_key: "k",
     keep: (file) => {
@@ -62,7 +64,7 @@ Deno.test("code_executor runs code over input and files, and keeps what it write
 
 Deno.test("code_executor reads no file of another tenant", async () => {
   const args = { language: "javascript", code: "1", files: ["art_1"] };
-  await expect(tool.run(args, { ...scope([]), tenant: "t2" }))
+  await expect(tool.run(args, { ...scope([]), caller: callerOf("t2") }))
     .rejects.toMatchObject({ code: "not_found" });
 });
 

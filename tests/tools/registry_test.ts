@@ -9,6 +9,7 @@ import {
   type Registry,
 } from "../../tools/registry.ts";
 import type { Tool, ToolScope, ToolSet } from "../../tools/tool.ts";
+import { callerOf, LOCAL } from "../_caller.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -30,7 +31,7 @@ function tool(name: string, fields: Partial<Tool> = {}): Tool {
 
 function scope(fields: Partial<ToolScope> = {}): ToolScope {
   return {
-    tenant: "default",
+    caller: LOCAL,
     signal: new AbortController().signal,
     idempotency_key: "key",
     keep: () => Promise.reject(new Error("no file here")),
@@ -74,7 +75,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 Deno.test("list() gives each name once, the first set's tool, sorted", () =>
   bench([[tool("b"), tool("a")], [tool("a", { description: "another" })]], async (registry) => {
-    const all = await registry.list("default");
+    const all = await registry.list(LOCAL);
     expect(all.map(({ name, description, enabled }) => [name, description, enabled])).toEqual([
       ["a", "Tool a", true],
       ["b", "Tool b", true],
@@ -84,8 +85,8 @@ Deno.test("list() gives each name once, the first set's tool, sorted", () =>
 
 Deno.test("describe() follows the order of the names, takes a star, and leaves out the rest", () =>
   bench([[tool("a"), tool("git_log"), tool("git_diff"), tool("off")]], async (registry) => {
-    await registry.setEnabled("default", "off", false);
-    const found = await registry.describe("default", ["git_*", "gone", "off", "a", "a"]);
+    await registry.setEnabled(LOCAL, "off", false);
+    const found = await registry.describe(LOCAL, ["git_*", "gone", "off", "a", "a"]);
     expect(found.map(({ name }) => name)).toEqual(["git_diff", "git_log", "a"]);
   }));
 
@@ -149,7 +150,7 @@ for (const [what, fields, args, code] of FAILURES) {
       expect(error.code).toBe(code);
       expect(error.message).toMatch(/^Cannot .*\w\.$/s);
       expect(error.message).not.toMatch(/[.?!]\.|\w Mend/);
-      const { last_error } = await registry.get("default", "a");
+      const { last_error } = await registry.get(LOCAL, "a");
       if (code === "tool_bad_arguments") expect(last_error).toBeUndefined();
       else expect(last_error).toMatchObject({ code, at: "2026-01-01T00:00:00.000Z" });
     }));
@@ -169,7 +170,7 @@ Deno.test("call() throws what aborted it, and blames no tool", () =>
     const reason = new OrchestratorError("run_cancelled", "stop", { kind: "cancelled" });
     controller.abort(reason);
     expect(await call.catch((error) => error)).toBe(reason);
-    expect((await registry.get("default", "a")).last_error).toBeUndefined();
+    expect((await registry.get(LOCAL, "a")).last_error).toBeUndefined();
   }));
 
 Deno.test("an unknown tool's error names the one that was meant", () =>
@@ -183,35 +184,35 @@ Deno.test("an unknown tool's error names the one that was meant", () =>
 
 Deno.test("a disabled tool is not called, also after a restart; enabled it is again", () =>
   bench([[tool("a")]], async (registry, store) => {
-    await registry.setEnabled("default", "a", false);
+    await registry.setEnabled(LOCAL, "a", false);
     expect(await codeOf(registry.call("a", {}, scope()))).toBe("tool_disabled");
     const sets = [{ name: "s", tools: () => Promise.resolve([tool("a")]) }];
     const compile = () => tool("x");
     const later = createRegistry({ store, sets, compile, now: () => NOW, log: { warn() {} } });
     expect(await codeOf(later.call("a", {}, scope()))).toBe("tool_disabled");
-    expect((await later.setEnabled("default", "a", true)).enabled).toBe(true);
+    expect((await later.setEnabled(LOCAL, "a", true)).enabled).toBe(true);
     expect(await later.call("a", {}, scope())).toEqual({});
   }));
 
 Deno.test("a tenant's registered tool is that tenant's alone, replaced and removed", () =>
   bench([[tool("a")]], async (registry) => {
-    const status = await registry.register("default", { name: "mine", description: "1" });
+    const status = await registry.register(LOCAL, { name: "mine", description: "1" });
     expect(status).toMatchObject({ name: "mine", source: "api", enabled: true });
     expect(await registry.call("mine", { q: "x" }, scope())).toEqual({ q: "x" });
-    expect(await codeOf(registry.call("mine", {}, scope({ tenant: "other" })))).toBe(
+    expect(await codeOf(registry.call("mine", {}, scope({ caller: callerOf("other") })))).toBe(
       "tool_unknown",
     );
-    await registry.register("default", { name: "mine", description: "2" });
-    expect((await registry.get("default", "mine")).description).toBe("2");
-    await registry.unregister("default", "mine");
-    expect(await codeOf(registry.get("default", "mine"))).toBe("tool_unknown");
+    await registry.register(LOCAL, { name: "mine", description: "2" });
+    expect((await registry.get(LOCAL, "mine")).description).toBe("2");
+    await registry.unregister(LOCAL, "mine");
+    expect(await codeOf(registry.get(LOCAL, "mine"))).toBe("tool_unknown");
   }));
 
 Deno.test("register() takes so many tools of a tenant, also when they come at once", () =>
   bench([[tool("a")]], async (registry, store) => {
-    const register = (name: string, tenant = "default") => registry.register(tenant, { name });
+    const register = (name: string, caller = LOCAL) => registry.register(caller, { name });
     // A tool of a set that failed or is disabled has a record, too, and does not count.
-    await registry.setEnabled("default", "a", false);
+    await registry.setEnabled(LOCAL, "a", false);
     for (let n = 2; n < MAX_REGISTERED; n++) {
       const mutations = setJson(keys.tool("default", `t${n}`), { definition: { name: `t${n}` } });
       await store.commit({ checks: [], mutations });
@@ -219,8 +220,8 @@ Deno.test("register() takes so many tools of a tenant, also when they come at on
     const results = await Promise.all(["b", "c", "d"].map((name) => codeOf(register(name))));
     expect(results).toEqual(["nothing was thrown", "nothing was thrown", "tool_limit"]);
     expect(await codeOf(register("t2"))).toBe("nothing was thrown");
-    expect(await codeOf(register("d", "other"))).toBe("nothing was thrown");
-    await registry.unregister("default", "b");
+    expect(await codeOf(register("d", callerOf("other")))).toBe("nothing was thrown");
+    await registry.unregister(LOCAL, "b");
     expect(await codeOf(register("d"))).toBe("nothing was thrown");
     expect(await codeOf(register("e"))).toBe("tool_limit");
   }));
@@ -228,15 +229,15 @@ Deno.test("register() takes so many tools of a tenant, also when they come at on
 Deno.test("register() refuses a broken schema, a broken definition and a name that is taken", () =>
   bench([[tool("a")]], async (registry) => {
     const broken = { name: "mine", input: { type: "objekt" } };
-    const error = await registry.register("default", broken).catch((error) => error);
+    const error = await registry.register(LOCAL, broken).catch((error) => error);
     expect([error.code, error.issues]).toEqual(["validation_failed", [{
       location: "/input/type",
       message: expect.stringContaining('did you mean "object"'),
     }]]);
-    expect(await codeOf(registry.register("default", {}))).toBe("validation_failed");
-    expect(await codeOf(registry.register("default", { name: "a" }))).toBe("conflict");
-    expect(await codeOf(registry.unregister("default", "a"))).toBe("conflict");
-    expect((await registry.list("default")).map(({ name }) => name)).toEqual(["a"]);
+    expect(await codeOf(registry.register(LOCAL, {}))).toBe("validation_failed");
+    expect(await codeOf(registry.register(LOCAL, { name: "a" }))).toBe("conflict");
+    expect(await codeOf(registry.unregister(LOCAL, "a"))).toBe("conflict");
+    expect((await registry.list(LOCAL)).map(({ name }) => name)).toEqual(["a"]);
   }));
 
 Deno.test("enable asks the tool's set to accept it; problems and close reach every set", async () => {
@@ -245,12 +246,12 @@ Deno.test("enable asks the tool's set to accept it; problems and close reach eve
     name: "mcp:x",
     tools: () => Promise.resolve([tool("x_do")]),
     problem: () => "the server is away",
-    accept: (tenant, name) => Promise.resolve(void seen.push(`${tenant} ${name}`)),
+    accept: ({ tenant }, name) => Promise.resolve(void seen.push(`${tenant} ${name}`)),
     close: () => Promise.resolve(void seen.push("closed")),
   };
   await bench([set], async (registry) => {
-    await registry.setEnabled("default", "x_do", true);
-    expect(registry.problems()).toEqual([{ set: "mcp:x", message: "the server is away" }]);
+    await registry.setEnabled(LOCAL, "x_do", true);
+    expect(registry.problems(LOCAL)).toEqual([{ set: "mcp:x", message: "the server is away" }]);
     await registry.close();
   });
   expect(seen).toEqual(["default x_do", "closed"]);
@@ -267,6 +268,6 @@ Deno.test("a tool's secrets stand in no result, no error and no last error", () 
     expect(await registry.call("leaky", {}, scope())).toEqual({ said: "it is [secret]" });
     const error = await registry.call("failing", {}, scope()).catch((error) => error);
     expect([error.code, error.message]).toEqual(["tool_failed", "Cannot: [secret] is wrong."]);
-    expect(JSON.stringify(await registry.list("default"))).not.toContain("CANARY");
+    expect(JSON.stringify(await registry.list(LOCAL))).not.toContain("CANARY");
   });
 });

@@ -1,9 +1,11 @@
 import { expect } from "expect";
+import type { Caller } from "../../guard/mod.ts";
 import { createSearchDocuments, type DocumentQuery } from "../../tools/search_documents.ts";
 import type { ToolScope } from "../../tools/tool.ts";
+import { callerOf } from "../_caller.ts";
 
 Deno.test("search_documents asks for passages of the caller's tenant", async () => {
-  const asked: [string, DocumentQuery, AbortSignal][] = [];
+  const asked: [Caller, DocumentQuery, AbortSignal][] = [];
   const tool = createSearchDocuments({
     search(...args) {
       asked.push(args);
@@ -12,11 +14,12 @@ Deno.test("search_documents asks for passages of the caller's tenant", async () 
   });
   expect(tool).toMatchObject({ capability: "read", untrusted: true, effect: "none" });
   const { signal } = new AbortController();
-  const scope = { tenant: "t1", signal } as ToolScope;
+  const caller = callerOf("t1");
+  const scope = { caller, signal } as ToolScope;
   expect(await tool.run({ query: "cats" }, scope)).toEqual({ results: [], mode: "bm25" });
   await tool.run({ query: "dogs", collection: "c", limit: 7 }, scope);
   expect(asked).toEqual([
-    ["t1", { query: "cats", limit: 5 }, signal],
-    ["t1", { query: "dogs", limit: 7, collection: "c" }, signal],
+    [caller, { query: "cats", limit: 5 }, signal],
+    [caller, { query: "dogs", limit: 7, collection: "c" }, signal],
   ]);
 });

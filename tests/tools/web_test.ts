@@ -4,6 +4,7 @@ import { Secret } from "../../config/secret.ts";
 import { createWebTools, toolFileIssues } from "../../tools/web.ts";
 import { expectError, test } from "../guard/_setup.ts";
 import { run, select, withApi } from "./http/_setup.ts";
+import { callerOf } from "../_caller.ts";
 
 const NONE = { egress_allowed_hosts: [], sandbox_concurrency: 2, secrets: {} };
 
@@ -25,7 +26,7 @@ test("createWebTools() puts the home folder's tools and the built-in ones togeth
         "web_search",
         "http_request",
       ]);
-      const [own] = await web.files.tools("acme");
+      const [own] = await web.files.tools(callerOf("acme"));
       expect(await run(own!, {})).toBe("here");
       expect(await run(web.built_in[2]!, { url })).toMatchObject({ status: 200, body: "here" });
       const registered = web.compile({ name: "mine", description: "Mine.", http: { url } });

@@ -1,6 +1,6 @@
 /** Where data sets come from: uploads, files of runs, addresses outside. @module */
 import { OrchestratorError } from "../../errors.ts";
-import type { Egress } from "../../guard/mod.ts";
+import type { Caller, Egress } from "../../guard/mod.ts";
 import { type DataFile, readTable } from "./read.ts";
 import { type Table, unreadable } from "./table.ts";
 
@@ -9,8 +9,8 @@ export interface DatasetDeps {
   egress: Pick<Egress, "request">;
   /** Files by id; see `store/artifacts.ts`. */
   artifacts: {
-    get(tenant: string, id: string): Promise<{ name: string; type: string } | null>;
-    read(tenant: string, id: string): Promise<Uint8Array>;
+    get(caller: Caller, id: string): Promise<{ name: string; type: string } | null>;
+    read(caller: Caller, id: string): Promise<Uint8Array>;
   };
   /** Of a file, also after decompression. */
   max_bytes: number;
@@ -26,19 +26,19 @@ const TIMEOUT_MS = 60_000;
  */
 export async function loadTable(
   source: string,
-  scope: { tenant: string; signal: AbortSignal },
+  scope: { caller: Caller; signal: AbortSignal },
   deps: DatasetDeps,
 ): Promise<Table> {
   const id = /^(?:artifact:\/\/)?(art_[0-9a-z]+)$/.exec(source)?.[1];
   const file = id === undefined
     ? await download(source, scope.signal, deps)
-    : await stored(id, scope.tenant, deps);
+    : await stored(id, scope.caller, deps);
   return await readTable(file, deps.max_bytes);
 }
 
-async function stored(id: string, tenant: string, { artifacts }: DatasetDeps): Promise<DataFile> {
-  const record = await artifacts.get(tenant, id);
-  const bytes = await artifacts.read(tenant, id);
+async function stored(id: string, caller: Caller, { artifacts }: DatasetDeps): Promise<DataFile> {
+  const record = await artifacts.get(caller, id);
+  const bytes = await artifacts.read(caller, id);
   return { name: record?.name ?? "", type: record?.type ?? "", bytes };
 }
 

@@ -61,8 +61,8 @@ export function createDatasetTool(deps: DatasetDeps): Tool {
     effect: "none",
     timeout_ms: 90_000,
     untrusted: true,
-    async run(args, { tenant, signal }) {
-      const table = await loadTable(args.source as string, { tenant, signal }, deps);
+    async run(args, { caller, signal }) {
+      const table = await loadTable(args.source as string, { caller, signal }, deps);
       return (args.action === "profile"
         ? profile(table)
         : query(table, (args.query ?? {}) as Query)) as unknown as Json;

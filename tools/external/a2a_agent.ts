@@ -130,7 +130,7 @@ async function requestOf(
         ? []
         : [part({ $case: "data", value: context }, "application/json")]),
     ],
-    metadata: scope.user === undefined ? undefined : { user_id: scope.user },
+    metadata: { user_id: scope.caller.actor },
     extensions: [],
     referenceTaskIds: [],
   };

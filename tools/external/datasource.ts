@@ -32,8 +32,7 @@ export function createDatasource(
     untrusted: true,
     secrets: () => source.auth_token ? [source.auth_token.reveal()] : [],
     run: ({ query = null, parameters = {} }, scope) => {
-      const user = scope.user === undefined ? {} : { user_id: scope.user };
-      const body = { query, parameters, ...user };
+      const body = { query, parameters, user_id: scope.caller.actor };
       return breaker.run(() => post(egress, { ...source, name: NAME }, body, scope));
     },
   };

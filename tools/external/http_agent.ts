@@ -26,7 +26,7 @@ export async function askHttpAgent(
 ): Promise<Json> {
   const body = {
     prompt,
-    ...(scope.user === undefined ? {} : { user_id: scope.user }),
+    user_id: scope.caller.actor,
     metadata: scope.run ? { run_id: scope.run.id, step: scope.run.step } : {},
     context,
   };

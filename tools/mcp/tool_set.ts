@@ -10,6 +10,7 @@
  */
 import type { McpServer } from "../../config/external.ts";
 import { OrchestratorError } from "../../errors.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
 import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
 import type { Tool, ToolScope } from "../tool.ts";
@@ -84,7 +85,7 @@ export class McpToolSet {
   }
 
   /** Agrees to what the server says about a tool now. */
-  async accept(_tenant: string, name: string): Promise<void> {
+  async accept(_caller: Caller, name: string): Promise<void> {
     const tool = this.known.find(({ info }) => info.name === name);
     if (!tool) return;
     await this.deps.pins.put(this.server.name, tool.remote, tool.hash);

@@ -106,7 +106,7 @@ async function ask(
       () => ({ id: `apr_${deps.newId()}`, at: iso(deps.now()) }),
       { effect: "none", kind: "approval" },
     );
-    const record = await deps.store.get<Approval>(keys.approval(ctx.run.tenant, asked.id));
+    const record = await deps.store.get<Approval>(keys.approval(ctx.run.caller.tenant, asked.id));
     if (record?.value.status === "void") continue;
     const approval = newApproval(ctx.run, step, request, asked);
     const { id, title, expires_at } = approval;
@@ -159,7 +159,7 @@ async function expire(
  * so the approvals are looked up. What is decided in the same moment stays as it is.
  */
 async function abandon(ctx: RunContext, key: string, { store, now }: ApprovalDeps): Promise<void> {
-  const { tenant, id: run } = ctx.run;
+  const { caller: { tenant }, id: run } = ctx.run;
   for await (const { key: index } of store.list({ prefix: keys.approvalsOf(tenant, run) })) {
     for (;;) {
       const entry = await store.get<Approval>(keys.approval(tenant, index.at(-1) as string));
@@ -202,7 +202,7 @@ function newApproval(
   const { expires_seconds } = request;
   return {
     id,
-    tenant: run.tenant,
+    tenant: run.caller.tenant,
     run_id: run.id,
     step,
     ancestors: [...run.ancestors ?? []],
@@ -216,7 +216,7 @@ function newApproval(
     approvers: request.approvers ?? 1,
     ...(allowed ? { allowed } : {}),
     self_approval: request.self_approval ?? true,
-    ...(run.started_by === undefined ? {} : { requested_by: run.started_by }),
+    requested_by: run.caller.actor,
     created_at: at,
     ...(expires_seconds === undefined
       ? {}

@@ -6,7 +6,6 @@ import { type Approval, MAX_PAYLOAD_BYTES, payloadHash, viewApproval } from "./r
 
 /** What somebody decides. */
 export interface DecideRequest {
-  by: string;
   decision: "approve" | "reject";
   /** At most 2,000 characters. */
   comment?: string;
@@ -16,6 +15,9 @@ export interface DecideRequest {
   payload_hash?: string;
 }
 
+/** A decision with who made it. */
+type Decided = DecideRequest & { by: string };
+
 /**
  * The approval after a decision.
  *
@@ -23,7 +25,7 @@ export interface DecideRequest {
  * @throws `forbidden`; `conflict` (decided, expired, decided by the same person before, another
  *   payload); `validation_failed` and `payload_too_large` (the edited payload)
  */
-export function decided(approval: Approval, request: DecideRequest, now: number): Approval {
+export function decided(approval: Approval, request: Decided, now: number): Approval {
   mustBeAllowed(approval, request.by);
   mustBeOpen(approval, request, now);
   const edited = editedPayload(approval, request);
@@ -81,7 +83,7 @@ function forbidden(id: string, why: string): OrchestratorError {
   return new OrchestratorError("forbidden", `Cannot decide approval ${id}: ${why}`);
 }
 
-function mustBeOpen(approval: Approval, request: DecideRequest, now: number): void {
+function mustBeOpen(approval: Approval, request: Decided, now: number): void {
   const { status, expires_at, decisions, payload_hash } = approval;
   if (status !== "pending") {
     throw conflict(approval, `it is ${status} already. See \`details\` for who decided what.`);

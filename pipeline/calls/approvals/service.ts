@@ -7,6 +7,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../../errors.ts";
+import type { Caller } from "../../../guard/mod.ts";
 import { keys, type Store, type Versioned } from "../../../store/mod.ts";
 import type { Engine } from "../../kernel/mod.ts";
 import {
@@ -24,6 +25,7 @@ const MAX_TRIES = 20;
 /** What the service needs. */
 export interface ApprovalsDeps {
   store: Pick<Store, "get" | "list" | "commit">;
+  engine: Pick<Engine, "signal">;
   /** Milliseconds since the epoch. */
   now(): number;
 }
@@ -45,41 +47,36 @@ export interface ApprovalPage {
   next_cursor?: string;
 }
 
-/** Approvals of all runs. */
+/** Approvals of a tenant's runs. */
 export interface Approvals {
-  list(tenant: string, query?: ApprovalQuery): Promise<ApprovalPage>;
-  get(tenant: string, id: string): Promise<Approval | null>;
+  list(caller: Caller, query?: ApprovalQuery): Promise<ApprovalPage>;
+  get(caller: Caller, id: string): Promise<Approval | null>;
   /**
-   * Records a decision; the last one that is needed goes to the run in the same commit.
+   * Records a decision of the caller; the last one that is needed goes to the run in the same commit.
    *
-   * @param send {@linkcode Engine.signal}
    * @returns the approval after it
    * @throws `not_found`; `forbidden`; `conflict` with the approval in `details` (decided, expired,
    *   decided by the same person before, another payload, run ended); `validation_failed` and
    *   `payload_too_large` (the edited payload)
    */
-  decide(
-    tenant: string,
-    id: string,
-    request: DecideRequest,
-    send: Engine["signal"],
-  ): Promise<Approval>;
+  decide(caller: Caller, id: string, request: DecideRequest): Promise<Approval>;
 }
 
 /** Makes the service. */
-export function createApprovals({ store, now }: ApprovalsDeps): Approvals {
-  const find = (tenant: string, id: string) => store.get<Approval>(keys.approval(tenant, id));
+export function createApprovals({ store, engine, now }: ApprovalsDeps): Approvals {
+  const find = ({ tenant }: Pick<Caller, "tenant">, id: string) =>
+    store.get<Approval>(keys.approval(tenant, id));
 
   /** False when somebody else changed the record first. */
-  const change = async (entry: Versioned<Approval>, next: Approval, send: Engine["signal"]) => {
+  const change = async (caller: Caller, entry: Versioned<Approval>, next: Approval) => {
     const commit = changeCommit(entry, next);
     if (next.status === "pending") return await store.commit(commit) !== null;
     try {
-      await send(next.tenant, next.run_id, signalOf(next.id), verdictOf(next), commit);
+      await engine.signal(caller, next.run_id, signalOf(next.id), verdictOf(next), commit);
       return true;
     } catch (thrown) {
       if (toOrchestratorError(thrown).code !== "conflict") throw thrown;
-      const current = await find(next.tenant, next.id);
+      const current = await find(caller, next.id);
       if (current?.versionstamp !== entry.versionstamp) return false;
       throw await runEnded(entry);
     }
@@ -93,9 +90,10 @@ export function createApprovals({ store, now }: ApprovalsDeps): Approvals {
   };
 
   return {
-    get: async (tenant, id) => (await find(tenant, id))?.value ?? null,
+    get: async (caller, id) => (await find(caller, id))?.value ?? null,
 
-    async list(tenant, { status, run_id, limit = 50, cursor } = {}) {
+    async list(caller, { status, run_id, limit = 50, cursor } = {}) {
+      const { tenant } = caller;
       const prefix = run_id !== undefined
         ? keys.approvalsOf(tenant, run_id)
         : status === "pending"
@@ -106,7 +104,7 @@ export function createApprovals({ store, now }: ApprovalsDeps): Approvals {
       for await (const { key, value } of store.list<object>(selector, { reverse: true })) {
         const approval = "id" in value
           ? value as Approval
-          : (await find(tenant, key.at(-1) as string))?.value;
+          : (await find(caller, key.at(-1) as string))?.value;
         if (approval && (!status || approval.status === status)) found.push(approval);
         if (found.length > limit) break;
       }
@@ -114,12 +112,12 @@ export function createApprovals({ store, now }: ApprovalsDeps): Approvals {
       return { approvals: found.slice(0, limit), next_cursor: found[limit - 1]!.id };
     },
 
-    async decide(tenant, id, request, send) {
+    async decide(caller, id, request) {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const entry = await find(tenant, id);
+        const entry = await find(caller, id);
         if (!entry) throw notFound(id);
-        const next = decided(entry.value, request, now());
-        if (await change(entry, next, send)) return next;
+        const next = decided(entry.value, { ...request, by: caller.actor }, now());
+        if (await change(caller, entry, next)) return next;
       }
       throw new OrchestratorError(
         "conflict",

@@ -4,6 +4,7 @@
  * (2: well, 1: partly).
  */
 import type { Knowledge, SearchAnswer, SearchResult } from "../../../knowledge/mod.ts";
+import { LOCAL } from "../../_caller.ts";
 
 /** A section that answers a question: of a document, by its heading or by what it contains. */
 interface Relevant {
@@ -34,7 +35,7 @@ export async function addCorpus({ add }: Pick<Knowledge, "add">): Promise<void> 
   for (const name of files) {
     const bytes = await Deno.readFile(new URL(`documents/${name}`, here));
     const title = name.replace(".md", "").replaceAll("_", " ");
-    await add("default", { bytes, type: "text/markdown", name, title }, never);
+    await add(LOCAL, { bytes, type: "text/markdown", name, title }, never);
   }
 }
 

@@ -9,8 +9,9 @@ import {
 import { createEngine, realWorld, type RunFunction } from "../../../pipeline/kernel/mod.ts";
 import type { Store } from "../../../store/mod.ts";
 import { withStore } from "../_memory_store.ts";
+import { callerOf } from "../../_caller.ts";
 
-const T = "t";
+const T = callerOf("t");
 const ROUNDS = 20;
 const RUNS = 50;
 /** How an approval can end: a race has seen them all. */
@@ -51,7 +52,7 @@ async function open(store: Store) {
     engine,
     deps,
     done,
-    approvals: createApprovals(deps as ApprovalDeps & { store: Store }),
+    approvals: createApprovals({ store, engine, now: deps.now }),
   };
 }
 
@@ -69,7 +70,8 @@ Deno.test("a thousand approvals decided, expired and cancelled at once end once 
       const asked = Promise.withResolvers<string>();
       const input = { n, expires_seconds: 2 * lag / 1_000 };
       const started = await engine.start(
-        { tenant: T, pipeline: "p", version: "v", input },
+        T,
+        { pipeline: "p", version: "v", input },
         (event) => {
           if (event.type === "approval.requested") asked.resolve(event.approval);
         },
@@ -77,9 +79,8 @@ Deno.test("a thousand approvals decided, expired and cancelled at once end once 
       const id = await asked.promise;
       const { expires_at } = (await approvals.get(T, id))!;
       const left = Date.parse(expires_at!) - Date.now();
-      const send = engine.signal.bind(engine);
       const decide = (by: string, decision: "approve" | "reject") =>
-        approvals.decide(T, id, { by, decision }, send);
+        approvals.decide(callerOf("t", by), id, { decision });
       const before = (n % 10 - 1) / 8 * lag;
       await sleep(Math.max(0, left - before));
       const attempts = [

@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../../errors.ts";
+import { localCaller } from "../../../guard/mod.ts";
 import {
   type Approval,
   type ApprovalDeps,
@@ -15,8 +16,9 @@ import type { Engine } from "../../../pipeline/kernel/runs.ts";
 import type { Commit, Store } from "../../../store/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
 import { withStore } from "../_memory_store.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
-const T = "default";
+const T = LOCAL;
 const START = Date.parse("2026-01-02T03:04:05.000Z");
 
 /** A service on a fresh store, with a clock to turn and runs that take signals. */
@@ -27,10 +29,11 @@ interface Desk {
   clock: { now: number };
   /** Signals that were delivered. */
   sent: { run: string; name: string; payload: unknown }[];
-  send: Engine["signal"];
+  /** What decisions are sent with. */
+  engine: Pick<Engine, "signal">;
   /** Commits what a run asks for; gives the approval's id. */
   ask(request?: Partial<ApprovalRequest>, ctx?: FakeContext): Promise<string>;
-  decide(id: string, request: Partial<DecideRequest>): Promise<Approval>;
+  decide(id: string, request: Partial<DecideRequest> & { by?: string }): Promise<Approval>;
 }
 
 function atDesk(fn: (desk: Desk) => Promise<void>): () => Promise<void> {
@@ -43,27 +46,28 @@ function atDesk(fn: (desk: Desk) => Promise<void>): () => Promise<void> {
         now: () => clock.now,
         newId: () => String(++ids).padStart(4, "0"),
       };
-      const approvals = createApprovals({ store, now: deps.now });
       const sent: Desk["sent"] = [];
-      const send: Engine["signal"] = async (_tenant, run, name, payload, commit) => {
+      const send: Engine["signal"] = async (_caller, run, name, payload, commit) => {
         if (await store.commit(commit!) === null) throw refused();
         sent.push({ run, name, payload });
       };
+      const engine = { signal: send };
+      const approvals = createApprovals({ store, engine, now: deps.now });
       await fn({
         store,
         deps,
         approvals,
         clock,
         sent,
-        send,
+        engine,
         async ask(request = {}, ctx = new FakeContext()) {
           void requestApproval(ctx, "review", { ...REQUEST, ...request }, deps);
           await waits(ctx);
           await store.commit(ctx.changes[0]!);
           return ctx.waits[0]!.options.signal!.slice("approval/".length);
         },
-        decide: (id, request) =>
-          approvals.decide(T, id, { by: "ann", decision: "approve", ...request }, send),
+        decide: (id, { by = "ann", ...request }) =>
+          approvals.decide(localCaller(by), id, { decision: "approve", ...request }),
       });
     });
 }
@@ -82,12 +86,12 @@ function refused(): OrchestratorError {
 Deno.test(
   "requestApproval() puts the approval into the store with the commit that begins the wait",
   atDesk(async ({ ask, approvals }) => {
-    const ctx = new FakeContext([], { started_by: "bob", ancestors: ["run_0"] });
+    const ctx = new FakeContext([], { caller: localCaller("bob"), ancestors: ["run_0"] });
     const id = await ask({ expires_seconds: 60 }, ctx);
     const approval = await approvals.get(T, id);
     expect(approval).toEqual({
       id: "apr_0001",
-      tenant: T,
+      tenant: "default",
       run_id: "run_1",
       step: "review",
       ancestors: ["run_0"],
@@ -117,7 +121,7 @@ Deno.test(
       expect((await approvals.list(T, { run_id })).approvals).toEqual([approval]);
     }
     expect((await approvals.list(T, { status: "pending" })).approvals).toEqual([approval]);
-    expect((await approvals.list("other")).approvals).toEqual([]);
+    expect((await approvals.list(callerOf("other"))).approvals).toEqual([]);
   }),
 );
 
@@ -303,7 +307,7 @@ Deno.test(
 Deno.test(
   "decide() lets only those decide who may",
   atDesk(async ({ ask, decide, sent }) => {
-    const ctx = new FakeContext([], { started_by: "ann" });
+    const ctx = new FakeContext([], { caller: localCaller("ann") });
     const id = await ask({ allowed: ["ann", "bob"], self_approval: false }, ctx);
     await expect(decide(id, { by: "eve" })).rejects.toMatchObject({ code: "forbidden" });
     await expect(decide(id, { by: "ann" })).rejects.toMatchObject({ code: "forbidden" });
@@ -340,7 +344,7 @@ Deno.test(
       properties: { text: { type: "string" } },
     };
     const fixed = await ask({ schema });
-    const issue = async (id: string, request: Partial<DecideRequest>) => {
+    const issue = async (id: string, request: Parameters<typeof decide>[1]) => {
       const error = await decide(id, request).catch((error) => error);
       return [error.code, error.issues?.[0].location];
     };
@@ -387,11 +391,10 @@ Deno.test(
 
 Deno.test(
   "decide() makes an approval void whose run has ended",
-  atDesk(async ({ ask, approvals }) => {
+  atDesk(async ({ ask, approvals, decide, engine }) => {
     const id = await ask();
-    const ended = () => Promise.reject(refused());
-    const request = { by: "ann", decision: "approve" } as const;
-    await expect(approvals.decide(T, id, request, ended)).rejects.toMatchObject({
+    engine.signal = () => Promise.reject(refused());
+    await expect(decide(id, {})).rejects.toMatchObject({
       code: "conflict",
       details: { approval: { status: "void" } },
     });
@@ -401,10 +404,11 @@ Deno.test(
 
 Deno.test(
   "decide() passes on what the engine throws and decides nothing",
-  atDesk(async ({ ask, approvals }) => {
+  atDesk(async ({ ask, approvals, decide, engine }) => {
     const id = await ask();
-    const down = () => Promise.reject(new OrchestratorError("store_unavailable", "Cannot write."));
-    await expect(approvals.decide(T, id, { by: "ann", decision: "approve" }, down))
+    engine.signal = () =>
+      Promise.reject(new OrchestratorError("store_unavailable", "Cannot write."));
+    await expect(decide(id, {}))
       .rejects.toMatchObject({ code: "store_unavailable" });
     expect((await approvals.get(T, id))!.status).toBe("pending");
   }),

@@ -6,6 +6,7 @@ import type { Engine } from "../../../pipeline/kernel/runs.ts";
 import type { Store } from "../../../store/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
 import { withStore } from "../_memory_store.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const EXCEEDED: Exceeded = {
   key: "write/budget",
@@ -23,16 +24,16 @@ async function ask(
 ) {
   const deps = { store, now: () => 0, newId: () => "1" };
   const ctx = new FakeContext();
-  const approvals = createApprovals(deps);
   let signal: Parameters<Engine["signal"]>[3] = null;
-  const send: Engine["signal"] = async (_tenant, _run, _name, payload, commit) => {
+  const send: Engine["signal"] = async (_caller, _run, _name, payload, commit) => {
     signal = payload;
     await store.commit(commit!);
   };
+  const approvals = createApprovals({ ...deps, engine: { signal: send } });
   const wait = ctx.wait.bind(ctx);
   ctx.wait = async (key, options) => {
     await store.commit(options.enter!());
-    await approvals.decide("default", "apr_1", { by: "ann", decision, payload }, send);
+    await approvals.decide(LOCAL, "apr_1", { decision, payload });
     return await wait(key, { ...options, enter: undefined });
   };
   ctx.onWait = () => ({ signal });

@@ -1,29 +1,31 @@
 import { expect } from "expect";
 import { tagOf } from "../../../pipeline/catalog/authoring.ts";
 import { desk, document, type Process } from "../_desk.ts";
+import { localCaller } from "../../../guard/mod.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
 const WORKFLOW = "  b: { agent: host }\n";
-const BY = { tenant: "default", by: "ann" };
+const BY = localCaller("ann");
 
 const describe = async ({ catalog }: Process, name: string) =>
-  (await catalog.resolve(name)).definition.pipeline.description;
+  (await catalog.resolve(LOCAL, name)).definition.pipeline.description;
 
 Deno.test("a stored pipeline comes before the file of that name, until it is deleted", async () => {
   await desk(async (world) => {
     const { authoring, catalog } = world;
-    const before = await catalog.resolve("echo");
+    const before = await catalog.resolve(LOCAL, "echo");
     expect(await authoring.put(BY, "echo", document("echo", "Stored.")))
       .toEqual({ outcome: "created", number: 1 });
-    const after = await catalog.resolve("echo");
+    const after = await catalog.resolve(LOCAL, "echo");
     expect(after.definition.pipeline.description).toBe("Stored.");
-    expect(await catalog.pipelines()).toMatchObject([
+    expect(await catalog.pipelines(LOCAL)).toMatchObject([
       { name: "echo", source: "stored", number: 1, version: after.version },
       { name: "mine", source: "home" },
     ]);
-    await authoring.remove("default", "echo");
-    expect((await catalog.resolve("echo")).version).toBe(before.version);
+    await authoring.remove(LOCAL, "echo");
+    expect((await catalog.resolve(LOCAL, "echo")).version).toBe(before.version);
     expect((await catalog.load(after.version)).pipeline.description).toBe("Stored.");
-    expect((await authoring.list("default"))[0]).toMatchObject({ name: "echo", source: "builtin" });
+    expect((await authoring.list(LOCAL))[0]).toMatchObject({ name: "echo", source: "builtin" });
   });
 });
 
@@ -33,14 +35,14 @@ Deno.test("numbers rise for ever, the history stays, the same text makes no vers
     expect(await put("One.")).toEqual({ outcome: "created", number: 1 });
     expect(await put("Two.")).toEqual({ outcome: "changed", number: 2 });
     expect(await put("Two.")).toEqual({ outcome: "same", number: 2 });
-    await authoring.remove("default", "new");
-    await expect(authoring.read("default", "new")).rejects.toMatchObject({ code: "not_found" });
+    await authoring.remove(LOCAL, "new");
+    await expect(authoring.read(LOCAL, "new")).rejects.toMatchObject({ code: "not_found" });
     expect(await put("Two.")).toEqual({ outcome: "created", number: 3 });
-    const versions = await authoring.versions("default", "new");
+    const versions = await authoring.versions(LOCAL, "new");
     expect(versions.map(({ number, by }) => [number, by]))
       .toEqual([[3, "ann"], [2, "ann"], [1, "ann"]]);
     expect(versions[0]!.version).toBe(versions[1]!.version);
-    const first = await authoring.read("default", "new", 1);
+    const first = await authoring.read(LOCAL, "new", 1);
     expect(first).toMatchObject({
       description: "One.",
       number: 1,
@@ -48,9 +50,9 @@ Deno.test("numbers rise for ever, the history stays, the same text makes no vers
       by: "ann",
       valid: true,
     });
-    await expect(authoring.read("default", "new", 4)).rejects.toMatchObject({ code: "not_found" });
-    expect(await authoring.versions("default", "mine")).toEqual([]);
-    await expect(authoring.versions("default", "none")).rejects.toMatchObject({
+    await expect(authoring.read(LOCAL, "new", 4)).rejects.toMatchObject({ code: "not_found" });
+    expect(await authoring.versions(LOCAL, "mine")).toEqual([]);
+    await expect(authoring.versions(LOCAL, "none")).rejects.toMatchObject({
       code: "not_found",
     });
   });
@@ -62,7 +64,7 @@ Deno.test("read() gives the document as text and as JSON, with what it uses", as
     const text = document("new", "New.", WORKFLOW).replace("task: echo", "task: echo, next: b") +
       schema;
     await authoring.put(BY, "new", text);
-    const detail = await authoring.read("default", "new");
+    const detail = await authoring.read(LOCAL, "new");
     expect(detail).toMatchObject({
       name: "new",
       source: "stored",
@@ -75,7 +77,7 @@ Deno.test("read() gives the document as text and as JSON, with what it uses", as
       issues: [],
       tag: tagOf(text),
     });
-    expect(await authoring.read("default", "mine")).toMatchObject({ source: "home", agents: [] });
+    expect(await authoring.read(LOCAL, "mine")).toMatchObject({ source: "home", agents: [] });
   });
 });
 
@@ -85,22 +87,22 @@ Deno.test("what cannot run is not stored, and read() says what is wrong with a f
     const issues = [{ location: "line 4, start", message: expect.stringContaining("b") }];
     await expect(authoring.put(BY, "new", wrong))
       .rejects.toMatchObject({ code: "pipeline_invalid", issues });
-    expect(await authoring.check("default", wrong)).toMatchObject(issues);
-    expect(await authoring.check("default", document("new", "New."))).toEqual([]);
-    expect(await authoring.check("default", "{")).toHaveLength(1);
+    expect(await authoring.check(LOCAL, wrong)).toMatchObject(issues);
+    expect(await authoring.check(LOCAL, document("new", "New."))).toEqual([]);
+    expect(await authoring.check(LOCAL, "{")).toHaveLength(1);
     await expect(authoring.put(BY, "other", document("new", "New."))).rejects.toMatchObject({
       code: "pipeline_invalid",
       issues: [{ location: "name", message: 'must be the name in the path: write "other"' }],
     });
     await Deno.writeTextFile(`${root}/home/bad.yaml`, wrong.replace("new", "bad"));
     catalog.reload();
-    expect(await authoring.read("default", "bad")).toMatchObject({
+    expect(await authoring.read(LOCAL, "bad")).toMatchObject({
       source: "home",
       valid: false,
       document: { start: "b" },
       issues,
     });
-    await expect(authoring.remove("default", "mine")).rejects.toMatchObject({ code: "not_found" });
+    await expect(authoring.remove(LOCAL, "mine")).rejects.toMatchObject({ code: "not_found" });
   });
 });
 
@@ -109,13 +111,13 @@ Deno.test("conditions are about the current text, whether a file's or a stored o
     const failed = { code: "precondition_failed" };
     const put = (text: string, condition: object) =>
       authoring.put(BY, "mine", document("mine", text), condition);
-    const { tag } = await authoring.read("default", "mine");
+    const { tag } = await authoring.read(LOCAL, "mine");
     await expect(put("A", { none_match: ["*"] })).rejects.toMatchObject(failed);
     await expect(put("A", { match: ["another"] })).rejects.toMatchObject(failed);
     expect((await put("A", { match: ["another", tag] })).number).toBe(1);
     await expect(put("B", { match: [tag] })).rejects.toMatchObject(failed);
     expect((await put("B", { match: ["*"] })).number).toBe(2);
-    await expect(authoring.remove("default", "mine", { match: [tag] }))
+    await expect(authoring.remove(LOCAL, "mine", { match: [tag] }))
       .rejects.toMatchObject(failed);
     const create = () => authoring.put(BY, "new", document("new", "A"), { none_match: ["*"] });
     await expect(authoring.put(BY, "new", document("new", "A"), { match: ["*"] }))
@@ -135,7 +137,7 @@ Deno.test("of puts at the same time one wins", async () => {
     const lost = results.filter(({ status }) => status === "rejected");
     expect(lost).toHaveLength(3);
     for (const { reason } of lost as PromiseRejectedResult[]) expect(reason.code).toBe("conflict");
-    expect(await authoring.versions("default", "new")).toHaveLength(1);
+    expect(await authoring.versions(LOCAL, "new")).toHaveLength(1);
   });
 });
 
@@ -156,7 +158,7 @@ Deno.test("another process sees a change within a second, and asks the store no 
 
 Deno.test("a put during a look is seen by the next call", async () => {
   await desk(async (world) => {
-    const looking = world.catalog.resolve("echo");
+    const looking = world.catalog.resolve(LOCAL, "echo");
     await world.authoring.put(BY, "echo", document("echo", "Stored."));
     await looking;
     expect(await describe(world, "echo")).toBe("Stored.");
@@ -165,8 +167,9 @@ Deno.test("a put during a look is seen by the next call", async () => {
 
 Deno.test("tenants do not see each other's pipelines", async () => {
   await desk(async ({ authoring, catalog }) => {
-    await authoring.put({ tenant: "acme", by: "bob" }, "new", document("new", "Acme's."));
-    await expect(catalog.resolve("new")).rejects.toMatchObject({ code: "not_found" });
-    expect((await catalog.resolve("new", "acme")).definition.pipeline.name).toBe("new");
+    const acme = callerOf("acme");
+    await authoring.put(acme, "new", document("new", "Acme's."));
+    await expect(catalog.resolve(LOCAL, "new")).rejects.toMatchObject({ code: "not_found" });
+    expect((await catalog.resolve(acme, "new")).definition.pipeline.name).toBe("new");
   });
 });

@@ -2,6 +2,7 @@ import { expect } from "expect";
 import { type CatalogOptions, createCatalog } from "../../../pipeline/catalog/catalog.ts";
 import type { Definition } from "../../../pipeline/document/document.ts";
 import { FakeContext } from "../_fake_context.ts";
+import { LOCAL } from "../../_caller.ts";
 
 type Files = Record<string, string>;
 
@@ -82,7 +83,7 @@ class World {
 
 Deno.test("resolve() gives the pipeline with the agents and prompts that it uses", async () => {
   await withCatalog({}, async (catalog) => {
-    const { version, definition } = await catalog.resolve("greet");
+    const { version, definition } = await catalog.resolve(LOCAL, "greet");
     expect(version).toMatch(/^sha256:[0-9a-f]{32}$/);
     expect(Object.keys(definition.pipeline.nodes)).toEqual(["hello", "note"]);
     expect(Object.keys(definition.agents)).toEqual(["host"]);
@@ -93,12 +94,15 @@ Deno.test("resolve() gives the pipeline with the agents and prompts that it uses
 
 Deno.test("resolve() stores a version once, before anybody learns it", async () => {
   await withCatalog({}, async (catalog, world) => {
-    const [first, second] = await Promise.all([catalog.resolve("greet"), catalog.resolve("greet")]);
+    const [first, second] = await Promise.all([
+      catalog.resolve(LOCAL, "greet"),
+      catalog.resolve(LOCAL, "greet"),
+    ]);
     expect(second.version).toBe(first.version);
     expect(world.puts).toEqual([first.version]);
     expect(await catalog.load(first.version)).toEqual(JSON.parse(JSON.stringify(first.definition)));
     catalog.reload();
-    await catalog.resolve("greet");
+    await catalog.resolve(LOCAL, "greet");
     expect(world.puts).toEqual([first.version]);
   });
 });
@@ -106,19 +110,19 @@ Deno.test("resolve() stores a version once, before anybody learns it", async () 
 Deno.test("resolve() tries again after the store refused a version", async () => {
   await withCatalog({}, async (catalog, world) => {
     world.failPuts = 1;
-    await expect(catalog.resolve("greet")).rejects.toThrow("the disk is full");
-    const { version } = await catalog.resolve("greet");
+    await expect(catalog.resolve(LOCAL, "greet")).rejects.toThrow("the disk is full");
+    const { version } = await catalog.resolve(LOCAL, "greet");
     expect(world.puts).toEqual([version]);
   });
 });
 
 Deno.test("resolve() touches no disk after the first time, until reload()", async () => {
   await withCatalog({}, async (catalog, world) => {
-    const before = await catalog.resolve("greet");
+    const before = await catalog.resolve(LOCAL, "greet");
     await world.write("built-in", { "prompts/hello.md": "Hi {{ name }}" });
-    expect(await catalog.resolve("greet")).toBe(before);
+    expect(await catalog.resolve(LOCAL, "greet")).toBe(before);
     catalog.reload();
-    const after = await catalog.resolve("greet");
+    const after = await catalog.resolve(LOCAL, "greet");
     expect(after.version).not.toBe(before.version);
     expect(after.definition.prompts.hello).toBe("Hi {{ name }}");
     expect((await catalog.load(before.version)).prompts.hello).toBe("Hello {{ name }}");
@@ -128,20 +132,20 @@ Deno.test("resolve() touches no disk after the first time, until reload()", asyn
 Deno.test("the version depends on what is used only, not on the order of fields", async () => {
   const reordered = GREET.replace("version: 1\nstart: hello", "start: hello\nversion: 1");
   await withCatalog({}, async (catalog) => {
-    const { version } = await catalog.resolve("greet");
+    const { version } = await catalog.resolve(LOCAL, "greet");
     const user = { "pipelines/greet.yaml": reordered, "agents/idle.md": "---\n---\nChanged." };
     await withCatalog(user, async (other) => {
-      expect((await other.resolve("greet")).version).toBe(version);
+      expect((await other.resolve(LOCAL, "greet")).version).toBe(version);
     });
     await withCatalog({ "agents/host.md": "---\n---\nBe brief." }, async (other) => {
-      expect((await other.resolve("greet")).version).not.toBe(version);
+      expect((await other.resolve(LOCAL, "greet")).version).not.toBe(version);
     });
   });
 });
 
 Deno.test("a user's file overrides the built-in one", async () => {
   await withCatalog({ "agents/host.md": "---\n---\nBe brief." }, async (catalog) => {
-    const { definition } = await catalog.resolve("greet");
+    const { definition } = await catalog.resolve(LOCAL, "greet");
     expect(definition.agents.host!.system).toBe("Be brief.");
     expect(definition.prompts).toEqual({});
   });
@@ -173,9 +177,12 @@ for (const [what, user, code, issue] of BROKEN) {
   Deno.test(`a user's broken ${what} is listed and breaks what uses it, nothing else`, async () => {
     const other = GREET.replace("name: greet", "name: other").replace("agent: host", "agent: idle");
     await withCatalog({ ...user, "pipelines/other.yaml": other }, async (catalog) => {
-      await expect(catalog.resolve("greet")).rejects.toMatchObject({ code, issues: [issue] });
-      expect((await catalog.resolve("other")).definition.pipeline.name).toBe("other");
-      const { pipelines, agents, prompts } = await catalog.list();
+      await expect(catalog.resolve(LOCAL, "greet")).rejects.toMatchObject({
+        code,
+        issues: [issue],
+      });
+      expect((await catalog.resolve(LOCAL, "other")).definition.pipeline.name).toBe("other");
+      const { pipelines, agents, prompts } = await catalog.list(LOCAL);
       expect(pipelines.find(({ name }) => name === "greet")).toMatchObject({ issues: [issue] });
       expect(pipelines.find(({ name }) => name === "other")!.issues).toBeUndefined();
       const [user_file] = Object.keys(user) as [string];
@@ -188,13 +195,13 @@ for (const [what, user, code, issue] of BROKEN) {
 
 Deno.test("list() names everything on offer with descriptions and versions", async () => {
   await withCatalog({}, async (catalog, world) => {
-    const { pipelines, agents, prompts } = await catalog.list();
+    const { pipelines, agents, prompts } = await catalog.list(LOCAL);
     expect(pipelines).toEqual([{
       name: "greet",
       source: "builtin",
       file: `${world.root}/built-in/pipelines/greet.yaml`,
       description: "Greets.",
-      version: (await catalog.resolve("greet")).version,
+      version: (await catalog.resolve(LOCAL, "greet")).version,
     }]);
     expect(agents.map(({ name, description }) => [name, description])).toEqual([
       ["host", "Is kind."],
@@ -215,17 +222,17 @@ Deno.test("only regular files directly in the folders with plain names are taken
   await withCatalog(user, async (catalog, world) => {
     await Deno.symlink(`${world.root}/user/secret.md`, `${world.root}/user/agents/link.md`);
     await Deno.mkdir(`${world.root}/user/agents/folder.md`);
-    expect((await catalog.list()).agents.map(({ name }) => name)).toEqual(["host", "idle"]);
+    expect((await catalog.list(LOCAL)).agents.map(({ name }) => name)).toEqual(["host", "idle"]);
   });
 });
 
 Deno.test("resolve() and load() say what they cannot find", async () => {
   await withCatalog({}, async (catalog) => {
-    await expect(catalog.resolve("gret")).rejects.toMatchObject({
+    await expect(catalog.resolve(LOCAL, "gret")).rejects.toMatchObject({
       code: "not_found",
       message: expect.stringContaining('did you mean "greet"?'),
     });
-    await expect(catalog.resolve("../greet")).rejects.toMatchObject({
+    await expect(catalog.resolve(LOCAL, "../greet")).rejects.toMatchObject({
       code: "not_found",
       message: expect.stringMatching(/known are: .*\w\.$/),
     });
@@ -236,7 +243,7 @@ Deno.test("resolve() and load() say what they cannot find", async () => {
 
 Deno.test("program() compiles a version once and then answers at once", async () => {
   await withCatalog({}, async (catalog, world) => {
-    const { version, definition } = await catalog.resolve("greet");
+    const { version, definition } = await catalog.resolve(LOCAL, "greet");
     const program = await catalog.program(version);
     expect(catalog.program(version)).toBe(program);
     expect(await program(new FakeContext(), null)).toBe("greet");
@@ -280,7 +287,7 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: () => () => Promise.resolve(null),
   });
-  const { pipelines, agents, prompts } = await catalog.list();
+  const { pipelines, agents, prompts } = await catalog.list(LOCAL);
   const broken = [...pipelines, ...agents, ...prompts].filter(({ issues }) => issues);
   expect(broken).toEqual([]);
   expect(pipelines.map(({ name }) => name)).toContain("compose");
@@ -304,9 +311,9 @@ Deno.test("resolve() keeps the versions of the pipelines within, and stores them
     "pipelines/leaf.yaml": runs("leaf"),
   };
   await withCatalog(files, async (catalog, world) => {
-    const { version, definition } = await catalog.resolve("outer");
-    const middle = await catalog.resolve("middle");
-    const leaf = await catalog.resolve("leaf");
+    const { version, definition } = await catalog.resolve(LOCAL, "outer");
+    const middle = await catalog.resolve(LOCAL, "middle");
+    const leaf = await catalog.resolve(LOCAL, "leaf");
     expect(definition.pipelines).toEqual({ leaf: leaf.version, middle: middle.version });
     expect(middle.definition.pipelines).toEqual({ leaf: leaf.version });
     expect(Object.keys(middle.definition.agents)).toEqual(["host"]);
@@ -314,7 +321,7 @@ Deno.test("resolve() keeps the versions of the pipelines within, and stores them
     expect(world.puts).toEqual([leaf.version, middle.version, version]);
     await world.write("user", { "pipelines/leaf.yaml": runs("leaf").replace(": 1 }", ": 2 }") });
     catalog.reload();
-    expect((await catalog.resolve("outer")).version).not.toBe(version);
+    expect((await catalog.resolve(LOCAL, "outer")).version).not.toBe(version);
   });
 });
 
@@ -326,20 +333,20 @@ Deno.test("resolve() refuses pipelines that contain themselves, and only those",
     "pipelines/leaf.yaml": runs("leaf"),
   };
   await withCatalog(files, async (catalog) => {
-    const refused = (name: string) => catalog.resolve(name).catch((error) => error.message);
+    const refused = (name: string) => catalog.resolve(LOCAL, name).catch((error) => error.message);
     const [a, b, self] = await Promise.all([refused("a"), refused("b"), refused("self")]);
     expect(a).toMatch(/must not contain itself: a → b → a/);
     expect(b).toMatch(/must not contain itself: b → a → b/);
     expect(self).toMatch(/must not contain itself: self → self/);
-    await catalog.resolve("leaf");
-    const { pipelines } = await catalog.list();
+    await catalog.resolve(LOCAL, "leaf");
+    const { pipelines } = await catalog.list(LOCAL);
     expect(pipelines.find(({ name }) => name === "b")?.issues).toHaveLength(1);
   });
 });
 
 Deno.test("resolve() names a pipeline within that does not exist", async () => {
   await withCatalog({ "pipelines/a.yaml": runs("a", "gret") }, async (catalog) => {
-    await expect(catalog.resolve("a")).rejects.toThrow(
+    await expect(catalog.resolve(LOCAL, "a")).rejects.toThrow(
       'nodes.n0.pipeline: unknown pipeline "gret"; did you mean "greet"?',
     );
   });

@@ -3,9 +3,10 @@ import { OrchestratorError } from "../../../errors.ts";
 import type { Schedule } from "../../../pipeline/document/document.ts";
 import { createSchedules, type Schedules } from "../../../pipeline/catalog/schedules.ts";
 import { Store } from "../../../store/mod.ts";
-import type { StartRequest } from "../../../pipeline/kernel/mod.ts";
+import type { NewRun } from "../../../pipeline/kernel/runs.ts";
 import { NO_FAULTS, SimDatabase, SimKv } from "../../_sim/kv.ts";
 import { SimProcess, SimWorld } from "../../_sim/world.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,7 +15,7 @@ const HOUR = 60 * MINUTE;
 class Desk {
   readonly world = new SimWorld(1);
   readonly db = new SimDatabase();
-  readonly started: StartRequest[] = [];
+  readonly started: NewRun[] = [];
   /** Idempotency keys of all starts, refused ones included. */
   readonly asked: string[] = [];
   readonly schedules: Record<string, Schedule[]> = {};
@@ -49,8 +50,10 @@ class Desk {
               return { name, source: "home" as const, ...(schedule.length ? { schedule } : {}) };
             }),
           ),
+        document: () => Promise.resolve(null),
       },
-      engine: { start: (request) => this.start(request) },
+      stored: { tenants: () => Promise.resolve([]) },
+      engine: { start: (caller, request) => this.start({ ...request, ...caller.toRecord() }) },
       prepare: () => Promise.resolve({ version: "v", priority: 3 }),
       store,
       clock,
@@ -86,7 +89,7 @@ class Desk {
       .map((run) => run.idempotency!.fingerprint.slice(0, 16));
   }
 
-  private start(request: StartRequest) {
+  private start(request: NewRun) {
     const error = this.fail?.();
     if (error) return Promise.reject(error);
     const { key } = request.idempotency!;
@@ -120,6 +123,7 @@ Deno.test("a run starts at each tick, as the pipeline says", async () => {
     priority: 3,
     input: { kind: "hourly" },
     started_by: "schedule",
+    grants: ["*"],
     idempotency: {
       key: "schedule/report/0/2026-11-21T09:00:00.000Z",
       fingerprint: "2026-11-21T09:00:00.000Z",
@@ -177,7 +181,7 @@ Deno.test("a process that dies between start and record starts nothing twice", a
   const second = await desk.boot();
   await desk.pass(10_000);
   expect(desk.ticks()).toEqual(["2026-11-21T09:00"]);
-  expect(await desk.wait(second.list("default"))).toMatchObject([{
+  expect(await desk.wait(second.list(LOCAL))).toMatchObject([{
     last: "2026-11-21T09:00:00.000Z",
     last_run: "run_0",
     next: "2026-11-21T10:00:00.000Z",
@@ -269,7 +273,7 @@ Deno.test("list() gives the next tick, and the last one once there was one", asy
   });
   const schedules = await desk.boot();
   await desk.pass(2 * MINUTE);
-  expect(await desk.wait(schedules.list("default"))).toEqual([{
+  expect(await desk.wait(schedules.list(LOCAL))).toEqual([{
     pipeline: "report",
     index: 0,
     cron: "0 9 * * *",

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { startOpenai } from "../../_mock/openai.ts";
 import { type Body, service } from "./_service.ts";
+import { LOCAL } from "../../_caller.ts";
 
 Deno.test("assistant: small talk is answered directly, with the nodes of the seed", async () => {
   await using s = await service();
@@ -200,7 +201,7 @@ Deno.test("assistant: a long conversation is summarized, and the summary is used
   const { body: { runs } } = await s.request("GET", "/v1/runs?limit=50");
   const { signal } = new AbortController();
   for (const { id, pipeline } of runs as { id: string; pipeline: string }[]) {
-    if (pipeline === "summarize") await s.engine.follow("default", id, { signal }, () => {});
+    if (pipeline === "summarize") await s.engine.follow(LOCAL, id, { signal }, () => {});
   }
   const { body: talk } = await s.request("GET", `/v1/conversations/${conversation_id}`);
   expect(talk.summary.text).toContain("heliotrope");
@@ -228,7 +229,7 @@ Deno.test("assistant: a turn that waits for a person goes on after a restart", a
     const path = asked.approvals[0].links.decide;
     await after.request("POST", path, { decision: "reject", comment: "Not now." });
     await after.request("POST", `/v1/runs/${asked.run_id}/cancel`, { reason: "enough" });
-    await after.engine.follow("default", asked.run_id, { signal }, () => {});
+    await after.engine.follow(LOCAL, asked.run_id, { signal }, () => {});
     const events = await after.journal(asked.run_id);
     const keys = events.flatMap((event) => event.type === "step.completed" ? [event.step] : []);
     expect(keys.filter((key) => key === "@recall" || key === "pipeline_executor/resolve"))

@@ -7,6 +7,7 @@ import type { Json } from "../../../pipeline/kernel/events.ts";
 import { type MergeResult, mergeReviewTask } from "../../../pipeline/compose/merge_review.ts";
 import { FakeContext, type RecordedStep } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 const text = Deno.readTextFileSync(
@@ -28,7 +29,7 @@ async function compose(input: Json, recorded: RecordedStep[] = []) {
     compile: (definition) =>
       createProgram(definition, { models, model_retry: {}, tasks, ...NO_TOOLS }),
   });
-  const { definition } = await catalog.resolve("compose");
+  const { definition } = await catalog.resolve(LOCAL, "compose");
   const context = new FakeContext(recorded);
   const program = createProgram(definition, { models, model_retry: {}, tasks, ...NO_TOOLS });
   const output = await program(context, input) as unknown as MergeResult;

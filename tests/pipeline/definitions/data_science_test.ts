@@ -11,6 +11,7 @@ import { giveUpTask } from "../../../pipeline/notebook/give_up.ts";
 
 import { FakeContext, RUN } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 const INPUT = {
@@ -91,7 +92,7 @@ async function dataScience(decisions: Decision[], services: Services = UNREACHAB
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
     compile: (definition) => createProgram(definition, deps),
   });
-  const { definition } = await catalog.resolve("data-science");
+  const { definition } = await catalog.resolve(LOCAL, "data-science");
   const output = await createProgram(definition, deps)(ctx, INPUT);
   return { ctx, state: output as unknown as AgentState };
 }

@@ -6,6 +6,7 @@ import { createPrograms } from "../../../pipeline/ingest/ingest.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import { library, topicEmbedder } from "../../knowledge/_setup.ts";
 import { FakeContext } from "../_fake_context.ts";
+import { LOCAL } from "../../_caller.ts";
 
 type Pages = Record<string, (request: Request) => Response>;
 
@@ -185,7 +186,7 @@ Deno.test("a reindex makes the vectors that are missing", async () => {
   const step = ctx.step.bind(ctx);
   // One of them is deleted after the list was made.
   ctx.step = async (key, fn, options) => {
-    if (key === "document[1]") await it.docs.knowledge.remove("default", gone.document.id);
+    if (key === "document[1]") await it.docs.knowledge.remove(LOCAL, gone.document.id);
     return await step(key, fn, options);
   };
   const output = await it.run("documents/reindex", { collection: "default" }, ctx);

@@ -1,8 +1,13 @@
 /** One engine on the simulated store, in virtual time. */
+import type { Caller } from "../../../guard/mod.ts";
 import type { RunFunction, StartRequest } from "../../../pipeline/kernel/mod.ts";
 import { OrchestratorError } from "../../../errors.ts";
+import { callerOf } from "../../_caller.ts";
 import { Cluster, type Node } from "../../_sim/cluster.ts";
 import { SimWorld } from "../../_sim/world.ts";
+
+/** Whoever starts runs here. */
+export const T: Caller = callerOf("t");
 
 /** A cluster of one node that is open. */
 export async function oneNode(program: RunFunction) {
@@ -28,7 +33,7 @@ export function request(
   input: StartRequest["input"] = {},
   more: Partial<StartRequest> = {},
 ): StartRequest {
-  return { tenant: "t", pipeline: "p", version: "v", input, ...more };
+  return { pipeline: "p", version: "v", input, ...more };
 }
 
 /** An error that is worth another attempt. */

@@ -4,6 +4,7 @@ import type { Engine, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { allEnded, checkInvariants, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
+import { T } from "./_harness.ts";
 
 /**
  * Steps of every kind: quick, slow and failing, pure, parallel, at most once. By its input a run
@@ -63,9 +64,9 @@ async function simulate(seed: number): Promise<void> {
         const node = some();
         if (node?.open) act(node.engine).catch(() => {});
       });
-    if (world.chance(0.5)) at(2500, (engine) => engine.signal("t", id, "go", 1));
+    if (world.chance(0.5)) at(2500, (engine) => engine.signal(T, id, "go", 1));
     if (!world.chance(0.15)) return;
-    at(1500, (engine) => engine.pause("t", id));
+    at(1500, (engine) => engine.pause(T, id));
     paused.push(id);
   };
   const paused: string[] = [];
@@ -76,21 +77,20 @@ async function simulate(seed: number): Promise<void> {
     const concurrency = n % 3 ? undefined : { key: "k", limit: 1, on_busy: "enqueue" as const };
     const idempotency = n % 2 ? { key: `key${n % 3}`, fingerprint: "f" } : undefined;
     const request = {
-      tenant: "t",
       pipeline: "p",
       version: "v",
       input: n,
       idempotency,
       concurrency,
     };
-    node.engine.start(request).then(
+    node.engine.start(T, request).then(
       ({ run }) => {
         acknowledged.push(run.id);
         answered++;
         meddle(run.id);
         if (!world.chance(0.15)) return;
         world.at(world.int(0, 600), undefined, () => {
-          some()?.engine.cancel("t", run.id).catch(() => {});
+          some()?.engine.cancel(T, run.id).catch(() => {});
         });
       },
       () => answered++,
@@ -120,7 +120,7 @@ async function simulate(seed: number): Promise<void> {
   await world.run(3000, () => false);
   cluster.faults = { ...cluster.faults, before: 0, after: 0, lied: 0, read: 0 };
   const resume = () => {
-    for (const id of paused) some()?.engine.resume("t", id).catch(() => {});
+    for (const id of paused) some()?.engine.resume(T, id).catch(() => {});
     world.at(3000, undefined, resume);
   };
   resume();

@@ -6,7 +6,7 @@ import { secureRandom } from "../../../pipeline/kernel/clock.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
-import { request, settle } from "./_harness.ts";
+import { request, settle, T } from "./_harness.ts";
 
 const HOUR = 3_600_000;
 const JUMPS = 100;
@@ -39,7 +39,7 @@ Deno.test("a clock that jumps by hours fires each timer once and loses no worker
   for (let jump = 0; jump < JUMPS; jump++) {
     // Within a second in memory, above it on disk; some are due during the jumps to come.
     const ms = [200, 900, 5_000, 60_000, HOUR / 2, 2 * HOUR][jump % 6]!;
-    runs.push((await settle(world, node!.engine.start(request({ ms })))).run.id);
+    runs.push((await settle(world, node!.engine.start(T, request({ ms })))).run.id);
     await world.run(world.int(0, 3_000), () => false);
     world.offset += world.chance(0.5) ? HOUR : -HOUR;
     await world.run(world.int(0, 3_000), () => false);

@@ -4,7 +4,7 @@ import type { RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster, LEASE_MS } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
+import { flaky, hang, oneNode, request, settle, T } from "./_harness.ts";
 
 /** Every kind of step, one failing once, events in between. */
 const program: RunFunction = async (ctx) => {
@@ -32,7 +32,7 @@ async function crashAt(moment: "before" | "after", n: number): Promise<boolean> 
     crashed = true;
     cluster.crash(node, 10);
   };
-  node.engine.start(request()).then(({ run }) => acknowledged.push(run.id), () => {});
+  node.engine.start(T, request()).then(({ run }) => acknowledged.push(run.id), () => {});
   const ended = () => runsOf(cluster.db).every(({ last_seq }) => last_seq !== undefined);
   await world.run(3000, () => false);
   await world.run(20_000, ended);
@@ -68,7 +68,7 @@ Deno.test("a run that kills its process each time is set aside; others go on", a
   const first = cluster.boot();
   await world.run(2000, () => first.open);
   for (const input of ["good", "poison", "good"]) {
-    first.engine.start(request(input)).catch(() => {});
+    first.engine.start(T, request(input)).catch(() => {});
   }
   await world.run(1000, () => runsOf(cluster.db).length === 3);
   await world.run(
@@ -98,7 +98,7 @@ Deno.test("a process that was stopped past its lease commits nothing when it wak
     const zombie = cluster.boot();
     cluster.boot();
     await world.run(2000, () => cluster.nodes.every((node) => node.open));
-    const { run } = await settle(world, zombie.engine.start(request()));
+    const { run } = await settle(world, zombie.engine.start(T, request()));
     world.at(world.int(0, 600), undefined, () => cluster.freeze(zombie, LEASE_MS * 3));
     await world.run(LEASE_MS * 6, () => false);
     checkInvariants(cluster.db, [run.id], cluster.calls);
@@ -109,7 +109,7 @@ Deno.test("a run whose step may run at most once fails when it was interrupted t
   const { world, node, cluster } = await oneNode((ctx) =>
     ctx.step("once", ({ signal }) => hang(signal), { effect: "at_most_once" })
   );
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(100, () => cluster.calls.length === 1);
   cluster.crash(node(), 10);
   await world.run(5000, () => runsOf(cluster.db)[0]!.last_seq !== undefined);
@@ -119,9 +119,9 @@ Deno.test("a run whose step may run at most once fails when it was interrupted t
 
 Deno.test("while the store refuses to write nothing is acknowledged; it goes on once it can", async () => {
   const { world, node, cluster } = await oneNode(program);
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   cluster.faults = { ...cluster.faults, before: 1 };
-  await assert.rejects(settle(world, node().engine.start(request())), {
+  await assert.rejects(settle(world, node().engine.start(T, request())), {
     code: "store_unavailable",
   });
   assert.equal(node().engine.stats().store_ok, false);
@@ -136,7 +136,7 @@ Deno.test("a drain at any moment neither loses a run nor revives one that has en
     const { world, node, cluster } = await oneNode(program);
     cluster.faults = { ...cluster.faults, latency_ms: 8 };
     const first = node();
-    const { run } = await settle(world, first.engine.start(request()));
+    const { run } = await settle(world, first.engine.start(T, request()));
     await world.run(after_ms, () => false);
     await settle(world, first.engine.drain(0));
     cluster.crash(first, 10);

@@ -7,7 +7,8 @@ import type {
   RunResult,
 } from "../../../pipeline/kernel/mod.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
-import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
+import { flaky, hang, oneNode, request, settle, T } from "./_harness.ts";
+import { callerOf } from "../../_caller.ts";
 
 const five: RunFunction = async (ctx) => {
   let last = 0;
@@ -17,7 +18,7 @@ const five: RunFunction = async (ctx) => {
 
 Deno.test("start() answers once the run is on disk; its result is the function's", async () => {
   const { world, cluster, node } = await oneNode(five);
-  const { run, result } = await settle(world, node().engine.start(request({ a: 1 })));
+  const { run, result } = await settle(world, node().engine.start(T, request({ a: 1 })));
   assert.deepEqual(runsOf(cluster.db).map(({ id }) => id), [run.id]);
   assert.deepEqual(await settle(world, result), {
     status: "completed",
@@ -29,7 +30,7 @@ Deno.test("start() answers once the run is on disk; its result is the function's
 
 Deno.test("a run of five steps costs six commits", async () => {
   const { world, cluster, node } = await oneNode(five);
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   const commits = cluster.db.list({ prefix: ["journal", "t", run.id] });
   assert.equal(commits.length, 6);
@@ -51,7 +52,7 @@ Deno.test("a step is tried again with backoff, every attempt journaled with the 
     }, { retry: { interval_ms: 1000, backoff_rate: 3, jitter: "none" } })
   );
   const started = world.now;
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.equal(end.status === "completed" && end.output, 3);
   assert.equal(Math.floor((world.now - started) / 1000), 4, "1 s + 3 s");
@@ -71,7 +72,7 @@ Deno.test("a pause is never shorter than what the other side asked for", async (
     }, { retry: { interval_ms: 1 } })
   );
   const started = world.now;
-  const { result } = await settle(world, node().engine.start(request()));
+  const { result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   assert(world.now - started >= 30_000);
 });
@@ -81,7 +82,7 @@ Deno.test("a pause that would be longer than the longest one is not waited for",
     const { world, node } = await oneNode((ctx) =>
       ctx.step("a", () => Promise.reject(flaky(asked)), { retry: { max_attempts: 5 } })
     );
-    const { result } = await settle(world, node().engine.start(request()));
+    const { result } = await settle(world, node().engine.start(T, request()));
     const end = await settle(world, result, 1_000);
     assert.equal(end.status === "failed" && end.error.code, "model_unavailable");
     assert.equal(end.status === "failed" && end.error.retry_after_ms, asked);
@@ -94,7 +95,7 @@ Deno.test("a budget of time that is spent during a pause ends the run then", asy
   );
   const started = world.now;
   const budget = { seconds: 8.2 };
-  const { result } = await settle(world, node().engine.start(request({}, { budget })));
+  const { result } = await settle(world, node().engine.start(T, request({}, { budget })));
   const end = await settle(world, result);
   assert.equal(end.status === "failed" && end.error.code, "budget_exceeded");
   assert(world.now - started < 9_000);
@@ -109,7 +110,7 @@ Deno.test("a time limit of what is around a pause holds", async () => {
     )
   );
   const started = world.now;
-  const { result } = await settle(world, node().engine.start(request()));
+  const { result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.equal(end.status === "failed" && end.error.code, "step_timeout");
   assert(world.now - started < 4_000);
@@ -119,12 +120,12 @@ Deno.test("a run fails with the error of its step when the attempts are used up"
   const { world, cluster, node } = await oneNode((ctx) =>
     ctx.step("a", () => Promise.reject(flaky()), { retry: { max_attempts: 2 } })
   );
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.equal(end.status === "failed" && end.error.code, "model_unavailable");
-  const record = await settle(world, node().engine.get("t", run.id));
+  const record = await settle(world, node().engine.get(T, run.id));
   assert.equal(record!.error!.code, "model_unavailable");
-  const page = await settle(world, node().engine.list("t", { status: "failed" }));
+  const page = await settle(world, node().engine.list(T, { status: "failed" }));
   assert.deepEqual(page.runs.map(({ id }) => id), [run.id]);
   checkInvariants(cluster.db, [run.id], []);
 });
@@ -135,13 +136,13 @@ Deno.test("the first and the latest events are read without the journal in betwe
     return 1;
   });
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request({ a: 1 })));
+  const { run, result } = await settle(world, engine.start(T, request({ a: 1 })));
   await settle(world, result);
   const journal = journalOf(cluster.db, run.id);
-  const latest = settle(world, Array.fromAsync(engine.latestEvents("t", run.id)));
+  const latest = settle(world, Array.fromAsync(engine.latestEvents(T, run.id)));
   assert.deepEqual(await latest, journal.toReversed());
-  assert.deepEqual(await settle(world, engine.firstEvent("t", run.id)), journal[0]);
-  await assert.rejects(settle(world, engine.firstEvent("t", "run_9")), { code: "not_found" });
+  assert.deepEqual(await settle(world, engine.firstEvent(T, run.id)), journal[0]);
+  await assert.rejects(settle(world, engine.firstEvent(T, "run_9")), { code: "not_found" });
 
   const read: number[] = [];
   const { list } = cluster.db;
@@ -151,7 +152,7 @@ Deno.test("the first and the latest events are read without the journal in betwe
     return found;
   };
   const step = async () => {
-    for await (const event of engine.latestEvents("t", run.id)) {
+    for await (const event of engine.latestEvents(T, run.id)) {
       if ("step" in event) return event.step;
     }
   };
@@ -168,23 +169,23 @@ Deno.test("redrive() goes on where a failed run failed; completed steps do not r
       return 2;
     }, { retry: { max_attempts: 1 } });
   });
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   broken = false;
-  await settle(world, node().engine.redrive("t", run.id));
+  await settle(world, node().engine.redrive(T, run.id));
   const follow = node().engine.follow(
-    "t",
+    T,
     run.id,
     { signal: new AbortController().signal },
     () => {},
   );
   await settle(world, follow);
-  const end = await settle(world, node().engine.result("t", run.id));
+  const end = await settle(world, node().engine.result(T, run.id));
   assert.equal(end?.status === "completed" && end.output, 2);
   assert.deepEqual(cluster.calls.map(({ step }) => step), ["a", "b", "b"]);
-  assert.equal((await settle(world, node().engine.get("t", run.id)))?.attempts, 2);
-  await assert.rejects(settle(world, node().engine.redrive("t", run.id)), { code: "conflict" });
-  const failed = await settle(world, node().engine.list("t", { status: "failed" }));
+  assert.equal((await settle(world, node().engine.get(T, run.id)))?.attempts, 2);
+  await assert.rejects(settle(world, node().engine.redrive(T, run.id)), { code: "conflict" });
+  const failed = await settle(world, node().engine.list(T, { status: "failed" }));
   assert.equal(failed.runs.length, 0);
 });
 
@@ -197,7 +198,7 @@ Deno.test("an attempt that takes too long is aborted, tried again and fails as s
     }, { timeout_ms: 1000, retry: { max_attempts: 2, interval_ms: 1 } })
   );
   const started = world.now;
-  const { result } = await settle(world, node().engine.start(request()));
+  const { result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.equal(end.status === "failed" && end.error.code, "step_timeout");
   assert.equal(aborted, 2);
@@ -209,13 +210,13 @@ Deno.test("cancel() aborts what runs; the run ends as cancelled with the reason"
   const { world, node, cluster } = await oneNode((ctx) =>
     ctx.step("wait", ({ signal }) => hang(signal).catch((reason) => (aborted = reason, 1)))
   );
-  const { run, result } = await settle(world, node().engine.start(request()));
-  await settle(world, node().engine.cancel("t", run.id, "not needed"));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
+  await settle(world, node().engine.cancel(T, run.id, "not needed"));
   const { status, reason } = await settle(world, result) as RunResult & { status: "cancelled" };
   assert.deepEqual({ status, reason }, { status: "cancelled", reason: "not needed" });
   assert.equal((aborted as { code: string }).code, "run_cancelled");
-  await assert.rejects(settle(world, node().engine.cancel("t", run.id)), { code: "conflict" });
-  await assert.rejects(settle(world, node().engine.cancel("t", "run_none")), { code: "not_found" });
+  await assert.rejects(settle(world, node().engine.cancel(T, run.id)), { code: "conflict" });
+  await assert.rejects(settle(world, node().engine.cancel(T, "run_none")), { code: "not_found" });
   checkInvariants(cluster.db, [run.id], []);
 });
 
@@ -229,7 +230,7 @@ Deno.test("runs above the concurrency limit wait in order; one that waits can be
     })
   );
   const started = [];
-  for (let i = 0; i < 6; i++) started.push(await settle(world, node().engine.start(request(i))));
+  for (let i = 0; i < 6; i++) started.push(await settle(world, node().engine.start(T, request(i))));
   assert.deepEqual(started.map(({ run }) => run.status).slice(2, 5), [
     "running",
     "queued",
@@ -241,7 +242,7 @@ Deno.test("runs above the concurrency limit wait in order; one that waits can be
     accepting: true,
     store_ok: true,
   });
-  await settle(world, node().engine.cancel("t", started[4]!.run.id));
+  await settle(world, node().engine.cancel(T, started[4]!.run.id));
   assert.equal((await settle(world, started[4]!.result)).status, "cancelled");
   for (const i of [0, 1, 2]) gates.get(i)!();
   await world.run(100, () => gates.has(5));
@@ -256,8 +257,8 @@ Deno.test("start() refuses with overloaded when the queue is full, and nothing i
   const { world, node, cluster } = await oneNode((ctx) =>
     ctx.step("w", ({ signal }) => hang(signal))
   );
-  for (let i = 0; i < 103; i++) await settle(world, node().engine.start(request(i)));
-  await assert.rejects(settle(world, node().engine.start(request(104))), {
+  for (let i = 0; i < 103; i++) await settle(world, node().engine.start(T, request(i)));
+  await assert.rejects(settle(world, node().engine.start(T, request(104))), {
     code: "overloaded",
     kind: "retryable",
   });
@@ -269,19 +270,20 @@ Deno.test("one idempotency key makes one run, however often and however fast it 
   const idempotency = { key: "k", fingerprint: "f" };
   const all = Array.from(
     { length: 100 },
-    () => node().engine.start(request({}, { idempotency })).then((s) => s, (e) => e.code as string),
+    () =>
+      node().engine.start(T, request({}, { idempotency })).then((s) => s, (e) => e.code as string),
   );
   const answers = await settle(world, Promise.all(all));
   const made = answers.filter((answer) => typeof answer !== "string");
   assert.equal(made.length, 1);
   assert(answers.every((a) => typeof a !== "string" || a === "idempotency_in_flight"));
   await settle(world, made[0]!.result);
-  const again = await settle(world, node().engine.start(request({}, { idempotency })));
+  const again = await settle(world, node().engine.start(T, request({}, { idempotency })));
   assert.equal(again.replayed, true);
   assert.equal(again.run.id, made[0]!.run.id);
   assert.equal((await settle(world, again.result)).status, "completed");
   const other = { key: "k", fingerprint: "other" };
-  await assert.rejects(settle(world, node().engine.start(request({}, { idempotency: other }))), {
+  await assert.rejects(settle(world, node().engine.start(T, request({}, { idempotency: other }))), {
     code: "idempotency_mismatch",
   });
   assert.equal(runsOf(cluster.db).length, 1);
@@ -290,9 +292,9 @@ Deno.test("one idempotency key makes one run, however often and however fast it 
 Deno.test("an idempotency key can be used again after its time", async () => {
   const { world, node, cluster } = await oneNode(five);
   const idempotency = { key: "k", fingerprint: "f" };
-  await settle(world, node().engine.start(request({}, { idempotency })));
+  await settle(world, node().engine.start(T, request({}, { idempotency })));
   world.now += 3_600_001;
-  const again = await settle(world, node().engine.start(request({}, { idempotency })));
+  const again = await settle(world, node().engine.start(T, request({}, { idempotency })));
   assert.equal(again.replayed, false);
   assert.equal(runsOf(cluster.db).length, 2);
 });
@@ -303,16 +305,16 @@ Deno.test("drain() takes nothing new, lets go of what runs; the next process res
     await ctx.step("a", () => 1);
     return await ctx.step("b", ({ signal }) => hold ? hang(signal) : 2);
   });
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   const { engine } = node();
   await settle(world, engine.drain(1000));
-  await assert.rejects(engine.start(request()), { code: "shutting_down" });
+  await assert.rejects(engine.start(T, request()), { code: "shutting_down" });
   const end = await settle(world, result);
   assert.equal(end.status === "failed" && end.error.code, "shutting_down");
   hold = false;
   const next = cluster.boot();
   await world.run(2000, () => next.open);
-  const following = next.engine.follow("t", run.id, { signal: AbortSignal.any([]) }, () => {});
+  const following = next.engine.follow(T, run.id, { signal: AbortSignal.any([]) }, () => {});
   await settle(world, following);
   const resumed = journalOf(cluster.db, run.id).find((event) => event.type === "run.resumed");
   assert.equal(resumed?.type === "run.resumed" && resumed.reason, "released");
@@ -330,7 +332,7 @@ Deno.test("events that a function emits are journaled once, also when it is repl
     ctx.emit({ type: "agent.completed", step: "x", agent: "a", ...done });
     return await ctx.step("b", ({ signal }) => crash ? hang(signal) : 2);
   });
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(500, () => cluster.calls.length === 2);
   crash = false;
   cluster.crash(node(), 10);
@@ -345,9 +347,9 @@ Deno.test("a result that is too large fails its step; one of 5 MB does not", asy
   const { world, node } = await oneNode((ctx, size) =>
     ctx.step("big", () => "x".repeat(size as number))
   );
-  const small = await settle(world, node().engine.start(request(3_000_000)));
+  const small = await settle(world, node().engine.start(T, request(3_000_000)));
   assert.equal((await settle(world, small.result)).status, "completed");
-  const large = await settle(world, node().engine.start(request(5_000_000)));
+  const large = await settle(world, node().engine.start(T, request(5_000_000)));
   const end = await settle(world, large.result);
   assert.equal(end.status === "failed" && end.error.code, "payload_too_large");
 });
@@ -357,7 +359,7 @@ Deno.test("two steps of one name are a mistake that fails the run", async () => 
     await ctx.step("a", () => 1);
     return await ctx.step("a", () => 2);
   });
-  const { result } = await settle(world, node().engine.start(request()));
+  const { result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.match(
     end.status === "failed" ? end.error.message : "",
@@ -380,13 +382,13 @@ Deno.test("follow() replays and goes on live without gap or double, with a snaps
   const first: RunEvent[] = [];
   const { run, result } = await settle(
     world,
-    node().engine.start(request(), (event) => void first.push(event)),
+    node().engine.start(T, request(), (event) => void first.push(event)),
   );
   await world.run(100, () => first.some((event) => event.type === "step.delta"));
   const late: RunEvent[] = [];
   const signal = new AbortController().signal;
   const following = node().engine.follow(
-    "t",
+    T,
     run.id,
     { after: 2, signal },
     (e) => void late.push(e),
@@ -408,32 +410,32 @@ Deno.test("follow() replays and goes on live without gap or double, with a snaps
 
 Deno.test("follow() of a run that has ended replays it and ends; an unknown one is not_found", async () => {
   const { world, node } = await oneNode(five);
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   const events: RunEvent[] = [];
   const signal = new AbortController().signal;
   const { engine } = node();
   await settle(
     world,
-    engine.follow("t", run.id, { after: 10, signal }, (e) => void events.push(e)),
+    engine.follow(T, run.id, { after: 10, signal }, (e) => void events.push(e)),
   );
   assert.deepEqual(events.map(({ type }) => type), ["step.completed", "run.completed"]);
   await settle(
     world,
-    engine.follow("t", run.id, { after: 12, signal }, (e) => void events.push(e)),
+    engine.follow(T, run.id, { after: 12, signal }, (e) => void events.push(e)),
   );
   assert.equal(events.length, 2, "nothing comes after the end");
-  await assert.rejects(settle(world, engine.follow("t", "run_none", { signal }, () => {})), {
+  await assert.rejects(settle(world, engine.follow(T, "run_none", { signal }, () => {})), {
     code: "not_found",
   });
 });
 
 Deno.test("journal() after n starts behind n, also inside a commit of several events", async () => {
   const { world, node } = await oneNode(five);
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   for (let after = 0; after <= 12; after++) {
-    const events = await settle(world, node().engine.journal("t", run.id, after));
+    const events = await settle(world, node().engine.journal(T, run.id, after));
     assert.deepEqual(
       events.map(({ seq }) => seq),
       Array.from({ length: 12 - after }, (_, i) => after + 1 + i),
@@ -445,24 +447,24 @@ Deno.test("list() pages newest first and keeps tenants apart", async () => {
   const { world, node } = await oneNode(five);
   const ids: string[] = [];
   for (let i = 0; i < 7; i++) {
-    const { run, result } = await settle(world, node().engine.start(request(i)));
+    const { run, result } = await settle(world, node().engine.start(T, request(i)));
     await settle(world, result);
     ids.unshift(run.id);
   }
   const { engine } = node();
-  const { run: other } = await settle(world, engine.start({ ...request(), tenant: "u" }));
+  const { run: other } = await settle(world, engine.start(callerOf("u"), request()));
   const seen: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await settle(world, engine.list("t", { limit: 3, cursor }));
+    const page = await settle(world, engine.list(T, { limit: 3, cursor }));
     seen.push(...page.runs.map(({ id }) => id));
     cursor = page.next_cursor;
   } while (cursor);
   assert.deepEqual(seen, ids);
-  assert.equal(await settle(world, engine.get("t", other.id)), null);
-  const done = await settle(world, engine.list("t", { status: "completed", limit: 2 }));
+  assert.equal(await settle(world, engine.get(T, other.id)), null);
+  const done = await settle(world, engine.list(T, { status: "completed", limit: 2 }));
   assert.deepEqual(done.runs.map(({ id }) => id), ids.slice(0, 2));
-  assert.deepEqual((await settle(world, engine.list("t", { status: "running" }))).runs, []);
+  assert.deepEqual((await settle(world, engine.list(T, { status: "running" }))).runs, []);
 });
 
 Deno.test("a run that failed is in the log, one that completed is not", async () => {
@@ -473,7 +475,7 @@ Deno.test("a run that failed is in the log, one that completed is not", async ()
     })
   );
   for (const input of ["good", "bad"]) {
-    await settle(world, (await settle(world, node().engine.start(request(input)))).result);
+    await settle(world, (await settle(world, node().engine.start(T, request(input)))).result);
   }
   assert.equal(cluster.warnings.length, 1);
   const { message, pipeline, code, reason } = cluster.warnings[0]!;

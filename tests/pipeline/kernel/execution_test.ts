@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EmitOptions, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { journalOf } from "../../_sim/invariants.ts";
-import { oneNode, request, settle } from "./_harness.ts";
+import { oneNode, request, settle, T } from "./_harness.ts";
 
 /** Steps of the events that a run got from one two levels below it. */
 async function surfaced(options?: EmitOptions): Promise<unknown[]> {
@@ -14,7 +14,7 @@ async function surfaced(options?: EmitOptions): Promise<unknown[]> {
     return null;
   };
   const { world, node, cluster } = await oneNode(nest);
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   await settle(world, result);
   return journalOf(cluster.db, run.id).flatMap((event) =>
     event.type === "budget.raised" ? [[event.step, "run" in event]] : []

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Json } from "../../../pipeline/kernel/mod.ts";
 import { keys, setJson } from "../../../store/mod.ts";
 import { checkInvariants, runsOf } from "../../_sim/invariants.ts";
-import { oneNode, request, settle } from "./_harness.ts";
+import { oneNode, request, settle, T } from "./_harness.ts";
 
 const GO = { type: "signal", name: "go", payload: 1 };
 
@@ -15,8 +15,8 @@ async function waitingRuns(count: number) {
   const { engine } = node();
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
-    const { run } = await settle(world, engine.start(request()));
-    if (n === 0) await settle(world, engine.pause("t", run.id));
+    const { run } = await settle(world, engine.start(T, request()));
+    if (n === 0) await settle(world, engine.pause(T, run.id));
     ids.push(run.id);
   }
   const statuses = () => runsOf(cluster.db).map(({ status }) => status).join();
@@ -45,7 +45,7 @@ for (const crash of [false, true]) {
     if (crash) cluster.crash(node(), 10);
     await world.run(10_000, () => endedOf().length === 1);
     assert.deepEqual(endedOf().map(({ id }) => id), [waiting]);
-    await settle(world, node().engine.resume("t", paused));
+    await settle(world, node().engine.resume(T, paused));
     await world.run(10_000, () => endedOf().length === 2);
     checkInvariants(cluster.db, ids, cluster.calls);
   });

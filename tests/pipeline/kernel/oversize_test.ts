@@ -7,6 +7,7 @@ import {
   type RunFunction,
 } from "../../../pipeline/kernel/mod.ts";
 import { withStore } from "../_memory_store.ts";
+import { callerOf } from "../../_caller.ts";
 
 const SILENT = { info() {}, warn() {}, error() {} };
 
@@ -33,8 +34,8 @@ function withEngine(
   });
 }
 
+const T = callerOf("t");
 const start = (pipeline: string, input: Json = {}) => ({
-  tenant: "t",
   pipeline,
   version: "v",
   input,
@@ -45,10 +46,10 @@ Deno.test("a value of 64 KiB and one byte, and one of 3 MB, come back as they we
     fill: (ctx, input) => ctx.step("fill", () => "é".repeat((input as number) / 2) + "x"),
   }, async (engine) => {
     for (const bytes of [64 * 1024, 3_000_000]) {
-      const { run, result } = await engine.start(start("fill", bytes));
+      const { run, result } = await engine.start(T, start("fill", bytes));
       const end = await result;
       assert.equal(end.status, "completed");
-      assert.deepEqual(await engine.result("t", run.id), end);
+      assert.deepEqual(await engine.result(T, run.id), end);
       const text = (end as { output: string }).output;
       assert.equal(new TextEncoder().encode(text).length, bytes + 1);
     }
@@ -58,10 +59,10 @@ Deno.test("an output of 5 MB fails its step with a code", () =>
   withEngine({
     fill: (ctx) => ctx.step("fill", () => "x".repeat(5_000_000)),
   }, async (engine) => {
-    const { run, result } = await engine.start(start("fill"));
+    const { run, result } = await engine.start(T, start("fill"));
     const end = await result;
     assert.equal(end.status === "failed" && end.error.code, "payload_too_large");
-    const types = (await engine.journal("t", run.id)).map(({ type }) => type);
+    const types = (await engine.journal(T, run.id)).map(({ type }) => type);
     assert.deepEqual(types, ["run.started", "step.started", "step.failed", "run.failed"]);
   }));
 
@@ -76,14 +77,14 @@ Deno.test("1,001 messages for one run are all obeyed", () =>
       return taken;
     },
   }, async (engine) => {
-    const { run, result } = await engine.start(start("collect"));
-    await engine.pause("t", run.id);
-    while ((await engine.get("t", run.id))?.status !== "paused") {
+    const { run, result } = await engine.start(T, start("collect"));
+    await engine.pause(T, run.id);
+    while ((await engine.get(T, run.id))?.status !== "paused") {
       await new Promise((done) => setTimeout(done, 5));
     }
     const numbers = Array.from({ length: 1_001 }, (_, n) => n);
-    await Promise.all(numbers.map((n) => engine.signal("t", run.id, "go", n)));
-    await engine.resume("t", run.id);
+    await Promise.all(numbers.map((n) => engine.signal(T, run.id, "go", n)));
+    await engine.resume(T, run.id);
     const end = await result;
     assert.deepEqual(end.status === "completed" && end.output, numbers);
   }));
@@ -108,7 +109,7 @@ Deno.test("600 runs within one, begun at once with large inputs, all end", () =>
       return results;
     },
   }, async (engine) => {
-    const { result } = await engine.start(start("outer"));
+    const { result } = await engine.start(T, start("outer"));
     const end = await result;
     assert.deepEqual(
       end.status === "completed" && end.output,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { EventBody, JournalEvent, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { keptEvents } from "../../../pipeline/kernel/restart.ts";
 import { checkInvariants, runsOf } from "../../_sim/invariants.ts";
-import { oneNode, request, settle } from "./_harness.ts";
+import { oneNode, request, settle, T } from "./_harness.ts";
 
 /** A run that waited as `program` does before its step `pay`, restarted there with another input. */
 async function restarted(program: RunFunction, signals: string[] = ["go"]) {
@@ -13,17 +13,17 @@ async function restarted(program: RunFunction, signals: string[] = ["go"]) {
     return ctx.run.parent ? 1 : await ctx.step("pay", () => input);
   });
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request("old")));
+  const { run, result } = await settle(world, engine.start(T, request("old")));
   for (const name of signals) {
     const waits = () =>
       runsOf(cluster.db).find(({ status, waiting_for }) =>
         status === "waiting" && waiting_for?.some(({ signal }) => signal === name)
       );
     await world.run(5000, () => waits() !== undefined);
-    await settle(world, engine.signal("t", waits()!.id, name, 1));
+    await settle(world, engine.signal(T, waits()!.id, name, 1));
   }
   await settle(world, result);
-  const again = await settle(world, engine.restart("t", run.id, { from: "pay", input: "new" }));
+  const again = await settle(world, engine.restart(T, run.id, { from: "pay", input: "new" }));
   const end = await settle(world, again.result);
   checkInvariants(cluster.db, [run.id, again.run.id], []);
   return end.status === "completed" && end.output;

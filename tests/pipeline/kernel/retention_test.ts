@@ -14,6 +14,7 @@ import {
   setText,
   Store,
 } from "../../../store/mod.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const DAY = 86_400_000;
 const KEEP_MS = 30 * DAY;
@@ -202,7 +203,7 @@ Deno.test("sweep() removes the files of an old run with their bytes", async () =
     const options = { now: () => time.now, newId: () => "write", max_bytes: 1e6, keep_ms: 0 };
     const artifacts = createArtifacts(store, options);
     const file = { name: "a.bin", type: "x/y", bytes: new Uint8Array(900_000) };
-    await artifacts.put("default", { run, key: "k" }, file);
+    await artifacts.put(LOCAL, { run, key: "k" }, file);
     const retention = createRetention({
       store,
       clock: { now: () => time.now, sleep: () => Promise.resolve(), afterTurn: queueMicrotask },

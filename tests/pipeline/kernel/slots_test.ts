@@ -4,7 +4,7 @@ import { setJson } from "../../../store/mod.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { request } from "./_harness.ts";
+import { request, T } from "./_harness.ts";
 
 const STARTS = 6;
 
@@ -29,7 +29,7 @@ async function overlap(
   let over = 0;
   for (let n = 0; n < STARTS; n++) {
     world.at(world.int(0, 150), undefined, () => {
-      cluster.nodes[0]!.engine.start(request(n, { concurrency }))
+      cluster.nodes[0]!.engine.start(T, request(n, { concurrency }))
         .then(async ({ run, result }) => {
           runs.push(run.id);
           await result;
@@ -86,7 +86,7 @@ async function count(seed: number, kills: number, alone: boolean): Promise<Count
   const client = async (requests: number): Promise<void> => {
     for (let n = 0; n < requests; n++) {
       const { engine } = cluster.nodes.find(({ open }) => open) ?? node;
-      const { run, result } = await engine.start(request(n, { concurrency }));
+      const { run, result } = await engine.start(T, request(n, { concurrency }));
       runs.push(run.id);
       await result;
     }

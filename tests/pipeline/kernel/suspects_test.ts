@@ -4,7 +4,7 @@ import type { RunContext, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
-import { hang, request, settle } from "./_harness.ts";
+import { hang, request, settle, T } from "./_harness.ts";
 
 const STEP_MS = 5_000;
 
@@ -26,7 +26,7 @@ async function start(
   };
   const node = cluster.boot();
   await world.run(1_000, () => node.open);
-  for (const input of inputs) node.engine.start(request(input)).catch(() => {});
+  for (const input of inputs) node.engine.start(T, request(input)).catch(() => {});
   await world.run(1_000, () => runsOf(cluster.db).length === inputs.length);
   const ended = () => runsOf(cluster.db).every(({ last_seq }) => last_seq !== undefined);
   const ends = () => runsOf(cluster.db).map((run) => run.error?.code ?? run.status);
@@ -150,7 +150,7 @@ Deno.test("a run that was set aside can be redriven, and what it is blamed for i
   const [run] = runsOf(cluster.db);
   assert.match(run!.error!.message, /redrive/);
   broken = false;
-  await settle(world, cluster.nodes[0]!.engine.redrive("t", run!.id));
+  await settle(world, cluster.nodes[0]!.engine.redrive(T, run!.id));
   await world.run(10_000, ended);
   assert.deepEqual(ends(), ["completed"]);
   const blamed = journalOf(cluster.db, run!.id)

@@ -8,7 +8,7 @@ import {
 } from "../../../pipeline/kernel/mod.ts";
 import { keys, type Mutation, setText } from "../../../store/mod.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
-import { oneNode, request, settle } from "./_harness.ts";
+import { oneNode, request, settle, T } from "./_harness.ts";
 
 const LARGE = "x".repeat(900_000);
 /** More changes than one commit of the store takes. */
@@ -20,12 +20,12 @@ const TOO_MANY: Mutation[] = Array.from({ length: 2_000 }, (_, n) => ({
 /** Runs `program` to its end. @returns the code it failed with, or how it ended */
 async function endOf(program: RunFunction, meddle?: (node: Node, id: string) => Promise<void>) {
   const { world, node, cluster } = await oneNode(program);
-  const { run, result } = await settle(world, node().engine.start(request("outer")));
+  const { run, result } = await settle(world, node().engine.start(T, request("outer")));
   if (meddle) await settle(world, meddle(node(), run.id));
   const end = await settle(world, result, 20_000);
   const ended = () => runsOf(cluster.db).every(({ last_seq }) => last_seq !== undefined);
   assert(await world.run(5_000, ended), "every run ends");
-  const events = await settle(world, node().engine.journal("t", run.id));
+  const events = await settle(world, node().engine.journal(T, run.id));
   assert.deepEqual(events.map(({ seq }) => seq), events.map((_, index) => index + 1));
   assert.equal(events.filter(isTerminal).length, 1);
   return end.status === "failed" ? end.error.code : end;
@@ -43,7 +43,7 @@ Deno.test("a run whose output is too large for its last event fails", async () =
     }
     return taken;
   }, async ({ engine }, id) => {
-    for (let n = 0; n < 5; n++) await engine.signal("t", id, "go", LARGE);
+    for (let n = 0; n < 5; n++) await engine.signal(T, id, "go", LARGE);
   });
   assert.equal(code, "payload_too_large");
 });
@@ -112,8 +112,8 @@ Deno.test("a run that cannot even be made is refused and leaves nothing", async 
     return ctx.step("a", () => 1);
   });
   const refused = { code: "payload_too_large" };
-  await assert.rejects(settle(world, node().engine.start(request())), refused);
-  await assert.rejects(settle(world, node().engine.start(request("x".repeat(5e6)))), refused);
+  await assert.rejects(settle(world, node().engine.start(T, request())), refused);
+  await assert.rejects(settle(world, node().engine.start(T, request("x".repeat(5e6)))), refused);
   await world.run(5_000, () => false);
   assert.deepEqual(runsOf(cluster.db), []);
   assert.equal(node().engine.stats().running, 0);
@@ -124,11 +124,11 @@ Deno.test("a signal that no journal can take is refused, and the run goes on as 
     await ctx.wait("gate", { signal: "go" }) as Json
   );
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request()));
-  await assert.rejects(settle(world, engine.signal("t", run.id, "go", "x".repeat(5_000_000))), {
+  const { run, result } = await settle(world, engine.start(T, request()));
+  await assert.rejects(settle(world, engine.signal(T, run.id, "go", "x".repeat(5_000_000))), {
     code: "payload_too_large",
   });
-  await settle(world, engine.signal("t", run.id, "go", 1));
+  await settle(world, engine.signal(T, run.id, "go", 1));
   assert.equal((await settle(world, result)).status, "completed");
   checkInvariants(cluster.db, [run.id], cluster.calls);
 });
@@ -139,13 +139,13 @@ Deno.test("a signal that is too large for the journal but in the inbox already e
       await ctx.wait("gate", { signal: "go" }) as Json
     );
     const { engine } = node();
-    const { run, result } = await settle(world, engine.start(request()));
+    const { run, result } = await settle(world, engine.start(T, request()));
     await world.run(1_000, () => runsOf(cluster.db)[0]?.status === "waiting");
     // As an earlier version took it.
     const signal = { type: "signal", name: "go", payload: "x".repeat(4_500_000) };
     const key = keys.message("t", run.id, "00000000");
     cluster.db.apply({ checks: [], mutations: setText(key, JSON.stringify(signal)) });
-    if (wants === "a cancel") await settle(world, engine.cancel("t", run.id));
+    if (wants === "a cancel") await settle(world, engine.cancel(T, run.id));
     const end = await settle(world, result, 20_000);
     assert.equal(end.status === "failed" && end.error.code, "payload_too_large", wants);
     const last = journalOf(cluster.db, run.id).at(-1)!.type;

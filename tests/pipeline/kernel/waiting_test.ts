@@ -6,7 +6,7 @@ import { Cluster, type Node } from "../../_sim/cluster.ts";
 import { NO_FAULTS } from "../../_sim/kv.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { flaky, hang, oneNode, request, settle } from "./_harness.ts";
+import { flaky, hang, oneNode, request, settle, T } from "./_harness.ts";
 
 const statusOf = (cluster: Cluster) => runsOf(cluster.db)[0]?.status;
 const outputOf = (cluster: Cluster, run: string) => {
@@ -23,12 +23,12 @@ Deno.test("wait() for a signal puts the run aside; the signal wakes it with its 
     return await ctx.step("b", () => outcome as Json);
   });
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request()));
+  const { run, result } = await settle(world, engine.start(T, request()));
   await world.run(1000, () => engine.stats().running === 0);
   const [waiting] = runsOf(cluster.db) as [RunRecord];
   assert.deepEqual(waiting.waiting_for, [{ step: "gate", signal: "go" }]);
   assert.equal(waiting.status, "waiting");
-  await settle(world, engine.signal("t", run.id, "go", { x: 1 }));
+  await settle(world, engine.signal(T, run.id, "go", { x: 1 }));
   assert.deepEqual((await settle(world, result)) as unknown, {
     status: "completed",
     output: { signal: { x: 1 } },
@@ -51,10 +51,10 @@ Deno.test("a signal that is sent before the wait begins is not lost, and each is
     return [first, second] as Json;
   });
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request()));
-  await settle(world, engine.signal("t", run.id, "go", 1));
-  await settle(world, engine.signal("t", run.id, "other", 0));
-  await settle(world, engine.signal("t", run.id, "go", 2));
+  const { run, result } = await settle(world, engine.start(T, request()));
+  await settle(world, engine.signal(T, run.id, "go", 1));
+  await settle(world, engine.signal(T, run.id, "other", 0));
+  await settle(world, engine.signal(T, run.id, "go", 2));
   const end = await settle(world, result);
   assert.deepEqual(end.status === "completed" && end.output, [{ signal: 1 }, { signal: 2 }]);
   checkInvariants(cluster.db, [run.id], cluster.calls);
@@ -66,7 +66,7 @@ Deno.test("wait() with a time goes on by itself, in memory or out of it, also af
       const outcome = await ctx.wait("pause", { timeout_ms, signal: "never" });
       return outcome as Json;
     });
-    const { run } = await settle(world, node().engine.start(request()));
+    const { run } = await settle(world, node().engine.start(T, request()));
     const began = Date.parse(run.created_at);
     await world.run(timeout_ms / 2, () => false);
     assert.equal(statusOf(cluster), timeout_ms > 1000 ? "waiting" : "running");
@@ -90,7 +90,7 @@ Deno.test("what a run leaves behind in memory when it is put aside never goes on
       return await inner.wait("gate", { timeout_ms: 60_000, settle }) as Json;
     }, { timeout_ms: 90_000 })
   );
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(120_000, () => false);
   assert.deepEqual(outputOf(cluster, run.id), { timed_out: true });
   assert.equal(looks, 1);
@@ -111,11 +111,11 @@ Deno.test("a run that cannot be put aside because the store fails is let go and 
     });
   });
   const began = world.now;
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(10_000, () => false);
   cluster.faults = NO_FAULTS;
   await world.run(10_000, () => statusOf(cluster) === "waiting");
-  await settle(world, node().engine.signal("t", run.id, "go", 1));
+  await settle(world, node().engine.signal(T, run.id, "go", 1));
   await world.run(10_000, terminal(cluster));
   assert.deepEqual(outputOf(cluster, run.id), ["fulfilled", "fulfilled"]);
   checkInvariants(cluster.db, [run.id], []);
@@ -136,9 +136,9 @@ Deno.test("a waiting run can be cancelled; cleanup() still runs, and sees a seco
         throw error;
       }
     });
-    const { run } = await settle(world, node().engine.start(request()));
+    const { run } = await settle(world, node().engine.start(T, request()));
     await world.run(1000, () => statusOf(cluster) === "waiting");
-    await settle(world, node().engine.cancel("t", run.id, "changed my mind"));
+    await settle(world, node().engine.cancel(T, run.id, "changed my mind"));
     await world.run(10_000, () => statusOf(cluster) === "waiting" && cluster.calls.length === 2);
     if (crash) cluster.crash(node(), 10);
     await world.run(60_000, terminal(cluster));
@@ -177,7 +177,7 @@ Deno.test("all() keeps order and limit; one failure too many stops the others", 
   );
   const run = async (input: Json) => {
     most = 0;
-    const { result } = await settle(world, node().engine.start(request(input)));
+    const { result } = await settle(world, node().engine.start(T, request(input)));
     return await settle(world, result);
   };
   const good = await run({ fail: [], tolerate: 0 });
@@ -209,14 +209,14 @@ Deno.test("a run with branches leaves memory only when every one of them waits",
       ) as Json;
     })
   );
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(4000, () => false);
   assert.equal(statusOf(cluster), "running");
   await world.run(3000, () => statusOf(cluster) === "waiting");
-  await settle(world, node().engine.signal("t", run.id, "go2", 1));
+  await settle(world, node().engine.signal(T, run.id, "go2", 1));
   await world.run(3000, () => false);
   assert.equal(statusOf(cluster), "waiting");
-  await settle(world, node().engine.signal("t", run.id, "go", 1));
+  await settle(world, node().engine.signal(T, run.id, "go", 1));
   await world.run(5000, terminal(cluster));
   assert.deepEqual(outputOf(cluster, run.id), ["fulfilled", "fulfilled"]);
   assert.equal(cluster.calls.filter(({ step }) => step === "busy").length, 1);
@@ -235,7 +235,7 @@ Deno.test("group() ends with step_timeout when its time is over, also while the 
         { timeout_ms: 20_000 },
       )
     );
-    const { run, result } = await settle(world, node().engine.start(request()));
+    const { run, result } = await settle(world, node().engine.start(T, request()));
     await world.run(10_000, () => false);
     assert.equal(statusOf(cluster), inMemory ? "running" : "waiting");
     const end = await settle(world, result);
@@ -257,7 +257,7 @@ Deno.test("child() runs another pipeline once and gives its result; both are run
     const { n } = input as { n: number };
     return await ctx.step("double", () => n * 2, { usage: () => usage });
   }));
-  const { run, result } = await settle(world, node().engine.start(request()));
+  const { run, result } = await settle(world, node().engine.start(T, request()));
   const end = await settle(world, result);
   assert.deepEqual(end.status === "completed" && end.output, {
     status: "completed",
@@ -275,9 +275,9 @@ Deno.test("a cancel reaches runs within the run", async () => {
   const { world, node, cluster } = await oneNode(
     family((ctx) => ctx.step("work", ({ signal }) => hang(signal))),
   );
-  const { run } = await settle(world, node().engine.start(request()));
+  const { run } = await settle(world, node().engine.start(T, request()));
   await world.run(5000, () => cluster.calls.length === 1);
-  await settle(world, node().engine.cancel("t", run.id));
+  await settle(world, node().engine.cancel(T, run.id));
   await world.run(10_000, terminal(cluster));
   assert.deepEqual(runsOf(cluster.db).map(({ status }) => status), ["cancelled", "cancelled"]);
   await world.run(5000, () => cluster.db.list({ prefix: ["inbox"] }).length === 0);
@@ -293,17 +293,17 @@ Deno.test("pause() lets the step under way end and begins no other; resume() goe
     return await ctx.step("b", () => 2);
   });
   const { engine } = node();
-  const { run, result } = await settle(world, engine.start(request()));
-  await settle(world, engine.pause("t", run.id, "maintenance"));
+  const { run, result } = await settle(world, engine.start(T, request()));
+  await settle(world, engine.pause(T, run.id, "maintenance"));
   await world.run(3000, () => statusOf(cluster) === "paused");
   assert.equal(statusOf(cluster), "paused");
   assert.deepEqual(cluster.calls.map(({ step }) => step), ["a"]);
-  await settle(world, engine.signal("t", run.id, "whatever", 1));
+  await settle(world, engine.signal(T, run.id, "whatever", 1));
   await world.run(3000, () => false);
   assert.equal(statusOf(cluster), "paused");
-  await settle(world, engine.resume("t", run.id));
+  await settle(world, engine.resume(T, run.id));
   assert.equal((await settle(world, result)).status, "completed");
-  await assert.rejects(settle(world, engine.resume("t", run.id)), { code: "conflict" });
+  await assert.rejects(settle(world, engine.resume(T, run.id)), { code: "conflict" });
   checkInvariants(cluster.db, [run.id], cluster.calls);
 });
 
@@ -314,15 +314,15 @@ Deno.test("restart() keeps what was recorded before the step and may change the 
     return await ctx.step("c", () => b);
   });
   const { engine } = node();
-  const { run } = await settle(world, engine.start(request("old")));
+  const { run } = await settle(world, engine.start(T, request("old")));
   await world.run(2000, terminal(cluster));
-  const again = await settle(world, engine.restart("t", run.id, { from: "b", input: "new" }));
+  const again = await settle(world, engine.restart(T, run.id, { from: "b", input: "new" }));
   const end = await settle(world, again.result);
   assert.deepEqual(end.status === "completed" && end.output, ["new", 1]);
   assert.deepEqual(again.run.restart?.run, run.id);
   const steps = cluster.calls.filter((call) => call.run === again.run.id).map(({ step }) => step);
   assert.deepEqual(steps, ["b", "c"]);
-  await assert.rejects(settle(world, engine.restart("t", run.id, { from: "zzz" })), {
+  await assert.rejects(settle(world, engine.restart(T, run.id, { from: "zzz" })), {
     code: "validation_failed",
     message: /a, b, c/,
   });
@@ -335,14 +335,14 @@ Deno.test("a restart with another input cannot keep an approval that was given f
     return await ctx.step("pay", () => 1);
   });
   const { engine } = node();
-  const { run } = await settle(world, engine.start(request(1)));
-  await settle(world, engine.signal("t", run.id, "go", 1));
+  const { run } = await settle(world, engine.start(T, request(1)));
+  await settle(world, engine.signal(T, run.id, "go", 1));
   await world.run(5000, terminal(cluster));
-  await assert.rejects(settle(world, engine.restart("t", run.id, { from: "pay", input: 2 })), {
+  await assert.rejects(settle(world, engine.restart(T, run.id, { from: "pay", input: 2 })), {
     code: "validation_failed",
     message: /ok was approved/,
   });
-  const same = await settle(world, engine.restart("t", run.id, { from: "pay" }));
+  const same = await settle(world, engine.restart(T, run.id, { from: "pay" }));
   assert.equal((await settle(world, same.result)).status, "completed");
 });
 
@@ -364,7 +364,7 @@ Deno.test("a run stops before the call that its budget does not cover", async ()
       }
       return null;
     });
-    const { run, result } = await settle(world, node().engine.start(request({}, { budget })));
+    const { run, result } = await settle(world, node().engine.start(T, request({}, { budget })));
     const end = await settle(world, result);
     assert.equal(end.status === "failed" && end.error.code, "budget_exceeded");
     assert.equal(cluster.calls.length, made);
@@ -394,7 +394,7 @@ Deno.test("a step that is tried again may ask for more each time", async () => {
   await world.run(5000, () => cluster.nodes[0]!.open);
   const { engine } = cluster.nodes[0]!;
   const budget = { steps: 1, on_exceeded: "approval" as const };
-  const { result } = await settle(world, engine.start(request({}, { budget })));
+  const { result } = await settle(world, engine.start(T, request({}, { budget })));
   const end = await settle(world, result);
   assert.equal(end.status === "completed" && end.output, 3);
   assert.deepEqual(asked, ["a/budget", "a/budget#2"]);
@@ -417,7 +417,7 @@ Deno.test("runs with one concurrency key take turns in order", async () => {
   const concurrency = { key: "chat", limit: 1, on_busy: "enqueue" as const };
   const started = [];
   for (let n = 0; n < 4; n++) {
-    started.push(await settle(world, engine.start(request(n, { concurrency }))));
+    started.push(await settle(world, engine.start(T, request(n, { concurrency }))));
   }
   assert.deepEqual(runsOf(cluster.db).map(({ status }) => status), [
     "running",
@@ -446,9 +446,9 @@ Deno.test("reject refuses the second run; interrupt cancels the first and goes o
   const { engine } = node();
   const with_ = (on_busy: "reject" | "interrupt") =>
     request({}, { concurrency: { key: "k", limit: 1, on_busy } });
-  const first = await settle(world, engine.start(with_("reject")));
-  await assert.rejects(settle(world, engine.start(with_("reject"))), { code: "busy" });
-  const second = await settle(world, engine.start(with_("interrupt")));
+  const first = await settle(world, engine.start(T, with_("reject")));
+  await assert.rejects(settle(world, engine.start(T, with_("reject"))), { code: "busy" });
+  const second = await settle(world, engine.start(T, with_("interrupt")));
   assert.equal((await settle(world, first.result)).status, "cancelled");
   assert.equal((await settle(world, second.result)).status, "completed");
   assert.equal(cluster.db.list({ prefix: ["slot"] }).length, 0);
@@ -461,7 +461,7 @@ Deno.test("of those that wait for a place the ones with a higher priority go fir
   await world.run(5000, () => cluster.nodes[0]!.open);
   const { engine } = cluster.nodes[0]!;
   for (const priority of [0, 0, 0, 0, 5, -5, 5]) {
-    await settle(world, engine.start(request({}, { priority })));
+    await settle(world, engine.start(T, request({}, { priority })));
   }
   await world.run(60_000, terminal(cluster));
   const order = cluster.calls.map(({ run }) => Number(run.slice(-1)));
@@ -475,14 +475,14 @@ Deno.test("twenty followers see the same gapless stream of a run that is put asi
     return await ctx.step("b", () => 2);
   });
   const { engine } = node();
-  const { run } = await settle(world, engine.start(request()));
+  const { run } = await settle(world, engine.start(T, request()));
   const seen = Array.from({ length: 20 }, () => [] as number[]);
   const { signal } = new AbortController();
   const done = seen.map((seqs) =>
-    engine.follow("t", run.id, { signal }, (event) => "seq" in event && seqs.push(event.seq))
+    engine.follow(T, run.id, { signal }, (event) => "seq" in event && seqs.push(event.seq))
   );
   await world.run(5000, () => false);
-  await settle(world, engine.signal("t", run.id, "go", 1));
+  await settle(world, engine.signal(T, run.id, "go", 1));
   for (const one of done) await settle(world, one);
   for (const seqs of seen) assert.deepEqual(seqs, seen[0]!.map((_, index) => index + 1));
 });
@@ -522,13 +522,13 @@ async function crashAt(moment: "before" | "after", n: number): Promise<boolean> 
     cluster.crash(node, 10);
   };
   let id: string | undefined, sent = false;
-  node.engine.start(request()).then(({ run }) => id = run.id, () => {});
+  node.engine.start(T, request()).then(({ run }) => id = run.id, () => {});
   await world.run(500, () => id !== undefined);
   id ??= runsOf(cluster.db)[0]?.id;
   if (!id) return crashed;
   while (!sent) {
     const engine = cluster.nodes.find(({ open }) => open)?.engine;
-    engine?.signal("t", id, "go", "now").then(() => sent = true, () => {});
+    engine?.signal(T, id, "go", "now").then(() => sent = true, () => {});
     await world.run(300, () => sent);
   }
   await world.run(60_000, terminal(cluster));

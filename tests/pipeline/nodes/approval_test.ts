@@ -29,9 +29,9 @@ async function visit(store: Store, node: Node, decision: "approved" | "rejected"
   const wait = ctx.wait.bind(ctx);
   ctx.wait = async (key, options) => {
     await store.commit(options.enter!());
-    record = (await store.get<Approval>(keys.approval(RUN.tenant, "apr_1")))!.value;
+    record = (await store.get<Approval>(keys.approval(RUN.caller.tenant, "apr_1")))!.value;
     if (decision !== "expired") {
-      const mutations = setJson(keys.approval(RUN.tenant, "apr_1"), {
+      const mutations = setJson(keys.approval(RUN.caller.tenant, "apr_1"), {
         ...record,
         status: decision,
       });

@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import type { Caller } from "../../../guard/mod.ts";
 import { OrchestratorError } from "../../../errors.ts";
 import { childId } from "../../../pipeline/kernel/child.ts";
 import type { ChildRequest } from "../../../pipeline/kernel/context.ts";
@@ -8,6 +9,7 @@ import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { FakeContext } from "../_fake_context.ts";
 import { define, deps, twice } from "../walk/_define.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const usage = NO_USAGE;
 const run_id = childId("run_1", "a");
@@ -71,7 +73,7 @@ async function choose(
   input: Json,
   { ancestors, resolve = () => Promise.resolve("sha256:2") }: {
     ancestors?: string[];
-    resolve?: (tenant: string, name: string, input: Json) => Promise<string>;
+    resolve?: (caller: Caller, name: string, input: Json) => Promise<string>;
   } = {},
 ) {
   const looked: unknown[] = [];
@@ -100,7 +102,7 @@ async function choose(
 Deno.test("pipeline with an expression is looked up once and keeps what was found", async () => {
   const { ended, looked, asked, keys } = await choose({ name: "late", n: 5 });
   expect(ended).toEqual({ output: "sha256:2" });
-  expect(looked).toEqual([["default", "late", { n: 5 }]]);
+  expect(looked).toEqual([[LOCAL, "late", { n: 5 }]]);
   const request = { pipeline: "late", version: "sha256:2", input: { n: 5 } };
   expect(asked).toEqual([["a", request], ["a", request]]);
   expect(keys).toContain("a/resolve");
@@ -108,7 +110,7 @@ Deno.test("pipeline with an expression is looked up once and keeps what was foun
 
 Deno.test("pipeline with an expression fails with codes that catch can tell apart", async () => {
   const issues = [{ location: "/n", message: "is missing" }];
-  const resolve = (_tenant: string, name: string) =>
+  const resolve = (_caller: Caller, name: string) =>
     Promise.reject(
       name === "late"
         ? new OrchestratorError("validation_failed", "Cannot run.", { issues })

@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import type { Caller } from "../../../guard/mod.ts";
 import type { SearchRequest } from "../../../knowledge/mod.ts";
 import type { Scope } from "../../../pipeline/language/scope.ts";
 import { parsePipeline } from "../../../pipeline/document/parse.ts";
@@ -24,7 +25,7 @@ const RESULT = {
 
 function searching() {
   const asked: [string, SearchRequest][] = [];
-  const search = (tenant: string, request: SearchRequest) => {
+  const search = ({ tenant }: Caller, request: SearchRequest) => {
     asked.push([tenant, request]);
     return Promise.resolve({ results: [RESULT], mode: "bm25" as const });
   };

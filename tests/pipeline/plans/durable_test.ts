@@ -6,7 +6,7 @@ import { planState } from "../../../pipeline/plans/mod.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { request } from "../kernel/_harness.ts";
+import { request, T } from "../kernel/_harness.ts";
 import { act, planDefinition, planDeps, planOf } from "./_plans.ts";
 import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 
@@ -54,7 +54,7 @@ async function play(
     crashed = true;
     cluster.crash(node, 10);
   };
-  node.engine.start(request({ goal: "x" })).catch(() => {});
+  node.engine.start(T, request({ goal: "x" })).catch(() => {});
   await world.run(1000, () => runsOf(cluster.db).length > 0);
   const [record] = runsOf(cluster.db);
   // The process died before the run was on disk: nothing was acknowledged.

@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { createCatalog } from "../../../pipeline/catalog/catalog.ts";
 import { createPipelineOffers } from "../../../pipeline/plans/mod.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const PLAN = `name: goals
 version: 1
@@ -53,7 +54,7 @@ async function withCatalog(
 Deno.test("a definition with a plan holds its planner and every sound agent that takes tasks", () =>
   withCatalog(async (catalog) => {
     const agents = async (name: string) => {
-      const { definition } = await catalog.resolve(name);
+      const { definition } = await catalog.resolve(LOCAL, name);
       return [Object.keys(definition.agents).sort(), Object.keys(definition.prompts)];
     };
     expect(await agents("goals")).toEqual([["free", "task_planner", "told"], ["told"]]);
@@ -62,12 +63,12 @@ Deno.test("a definition with a plan holds its planner and every sound agent that
 
 Deno.test("every pipeline that can run is on offer, with what it takes and its version", () =>
   withCatalog(async (catalog) => {
-    const offers = await createPipelineOffers(catalog).offers("default");
+    const offers = await createPipelineOffers(catalog).offers(LOCAL);
     expect(offers.map(({ name }) => name)).toEqual(["echo", "few", "goals"]);
     expect(offers[0]).toEqual({
       name: "echo",
       description: "Says it again.",
       input: { type: "object" },
-      version: (await catalog.resolve("echo")).version,
+      version: (await catalog.resolve(LOCAL, "echo")).version,
     });
   }));

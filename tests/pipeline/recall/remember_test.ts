@@ -5,6 +5,7 @@ import type { Json } from "../../../pipeline/kernel/mod.ts";
 import { remembering, type SummaryRequest } from "../../../pipeline/recall/remember.ts";
 import { openStore } from "../../../store/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
@@ -104,7 +105,7 @@ Deno.test("what is about to leave the window is put into a summary, which stands
   assert.deepEqual(c.asked, []);
   await c.turn([user("q5")], "c");
   assert.deepEqual(c.asked, [{ conversation_id: "c", upto: "run_102" }]);
-  await c.conversations.keepSummary("default", "c", { text: "So far.", upto: "run_102" });
+  await c.conversations.keepSummary(LOCAL, "c", { text: "So far.", upto: "run_102" });
   const messages = await c.turn([user("q6")], "c") as { content: string }[];
   assert.deepEqual(messages.map(({ content }) => content), [
     "q3",
@@ -123,7 +124,7 @@ Deno.test("what is about to leave the window is put into a summary, which stands
 
 Deno.test("a pipeline that wants it knows what is known of the user, also without a conversation", async () => {
   await using c = await conversation(8, true);
-  await c.memory.remember("default", "ada", { text: "Likes tea.", source: {} });
+  await c.memory.remember(LOCAL, "ada", { text: "Likes tea.", source: {} });
   await c.turn([user("one")], undefined, { user_id: "ada" });
   assert.deepEqual(c.inputs.at(-1)!.memory, { facts: ["Likes tea."] });
   await c.turn([user("two")], "c", { user_id: "bob" });

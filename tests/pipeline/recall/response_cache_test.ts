@@ -6,6 +6,7 @@ import {
 } from "../../../pipeline/recall/response_cache.ts";
 import { service } from "../definitions/_service.ts";
 import { within } from "../../_yardstick.ts";
+import { callerOf } from "../../_caller.ts";
 
 /** Asks until the answer before it is kept: that happens after it was given. */
 async function twice(s: Awaited<ReturnType<typeof service>>, prompt: string, more = {}) {
@@ -127,7 +128,7 @@ async function isKept(...events: EventBody[]): Promise<boolean> {
     engine: { journal: () => Promise.resolve(events) },
     tools: { describe: () => Promise.resolve([{ capability: "read" }]) },
   } as unknown as ResponseCacheDeps);
-  return await cache.keep({ tenant: "t", id: "run_1" }, "hash", "answer", 1);
+  return await cache.keep(callerOf("t"), "run_1", "hash", "answer", 1);
 }
 
 Deno.test("what a step may have done outside is not kept, whatever its kind is called", async () => {

@@ -1,4 +1,5 @@
 import { expect } from "expect";
+import type { Caller } from "../../../guard/mod.ts";
 import { OrchestratorError } from "../../../errors.ts";
 import type { Json } from "../../../json/value.ts";
 import { createConversations } from "../../../knowledge/conversations.ts";
@@ -15,6 +16,7 @@ import type { Task } from "../../../pipeline/nodes/task.ts";
 import { openStore } from "../../../store/mod.ts";
 import { RUN } from "../_fake_context.ts";
 import { toolInfo } from "../_fake_tools.ts";
+import { callerOf } from "../../_caller.ts";
 
 async function open() {
   const { store, close } = await openStore(":memory:", {
@@ -42,7 +44,7 @@ Deno.test("remember keeps ten facts at most, of a user only, and nothing that is
   expect(await run(task, { facts })).toEqual({ facts: [] });
   expect(await run(task, { user_id: "", facts })).toEqual({ facts: [] });
   await run(task, { user_id: "ada", text: "I live in Graz", facts });
-  const known = await memory.list(RUN.tenant, "ada");
+  const known = await memory.list(RUN.caller, "ada");
   expect(known).toHaveLength(7); // the first ten, less three that are none
   expect(known.find(({ about }) => about === "home_town")).toMatchObject({
     text: "Lives in Graz.",
@@ -55,7 +57,7 @@ Deno.test("read_conversation gives what the summary lacks, keep_summary keeps it
   const conversations = createConversations(s.store);
   for (const n of [1, 2, 3]) {
     const exchange = { user: `q${n}`, assistant: "a".repeat(10_000) };
-    const mutations = conversations.exchangeMutation(RUN.tenant, "c", `run_${n}`, exchange);
+    const mutations = conversations.exchangeMutation(RUN.caller, "c", `run_${n}`, exchange);
     await s.store.commit({ checks: [], mutations });
   }
   const read = readConversationTask(conversations);
@@ -80,7 +82,7 @@ Deno.test("capabilities lists pipelines and tools, not the run's own and none th
   const offer = (name: string) => ({ name, description: "d".repeat(600), version: "v" });
   const task = capabilitiesTask({
     offers: () => Promise.resolve([offer(RUN.pipeline), offer("a"), offer("b")]),
-    tools: { describe: (_tenant, names) => Promise.resolve([toolInfo(names.join(" "))]) },
+    tools: { describe: (_caller, names) => Promise.resolve([toolInfo(names.join(" "))]) },
   });
   expect(await run(task, { except: ["b"] })).toEqual({
     pipelines: [{ name: "a", description: "d".repeat(500) }],
@@ -96,31 +98,30 @@ Deno.test("capabilities lists pipelines and tools, not the run's own and none th
 });
 
 Deno.test("a summary is started once, and a turn does not fail with it", async () => {
-  const started: StartRequest[] = [];
+  const started: [Caller, StartRequest][] = [];
   const warned: unknown[] = [];
   let fail: OrchestratorError | undefined;
   const summarize = createSummaries({
     prepare: () => Promise.resolve({ version: "v", priority: -10 }),
     engine: () => ({
-      start(request) {
+      start(caller, request) {
         if (fail) return Promise.reject(fail);
-        started.push(request);
+        started.push([caller, request]);
         return Promise.resolve(undefined as never);
       },
     }),
     log: { warn: (message, fields) => warned.push([message, fields?.code]) },
   });
+  const ADA = callerOf("acme", "ada");
   const request = { conversation_id: "c", upto: "run_9" };
-  await summarize({ ...RUN, started_by: "ada" }, request);
-  expect(started).toEqual([{
-    tenant: RUN.tenant,
+  await summarize({ ...RUN, caller: ADA }, request);
+  expect(started).toEqual([[ADA, {
     pipeline: "summarize",
     version: "v",
     priority: -10,
     input: request,
-    started_by: "ada",
     idempotency: { key: "summarize/c/run_9", fingerprint: "run_9" },
-  }]);
+  }]]);
   fail = new OrchestratorError("idempotency_in_flight", "Cannot answer yet.");
   await summarize(RUN, request);
   expect(warned).toEqual([]);

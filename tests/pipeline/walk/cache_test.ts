@@ -1,3 +1,4 @@
+import { type Caller, localCaller } from "../../../guard/mod.ts";
 import { expect } from "expect";
 import { parseProfile } from "../../../pipeline/agent/profile.ts";
 import { createNodeCache } from "../../../pipeline/walk/node_cache.ts";
@@ -9,6 +10,9 @@ import { openStore } from "../../../store/mod.ts";
 import type { FakeContext } from "../_fake_context.ts";
 import { FakeTools } from "../_fake_tools.ts";
 import { define, deps, once } from "./_define.ts";
+import { callerOf } from "../../_caller.ts";
+
+const T = callerOf("t");
 
 /** A cache in memory whose changes count as soon as they are asked for. */
 class MemoryCache implements NodeCache {
@@ -16,12 +20,12 @@ class MemoryCache implements NodeCache {
   time = 1_000;
   now = () => this.time;
 
-  get(tenant: string, hash: string) {
+  get({ tenant }: Caller, hash: string) {
     const found = this.kept.get(`${tenant}/${hash}`);
     return Promise.resolve(found && found.expires_at > this.time ? found.output : undefined);
   }
 
-  put(tenant: string, hash: string, output: Json, expires_at: number) {
+  put({ tenant }: Caller, hash: string, output: Json, expires_at: number) {
     this.kept.set(`${tenant}/${hash}`, { output, expires_at });
     return { checks: [], mutations: [{ key: ["cache", hash], delete: true as const }] };
   }
@@ -132,11 +136,12 @@ const PERSONAL: [what: string, nodes: string][] = [
 ];
 for (const [what, nodes] of PERSONAL) {
   Deno.test(`cache of ${what} gives nobody what somebody else was told`, async () => {
-    const tools = new FakeTools((_args, { user }) => Promise.resolve(`for ${user}`));
+    const tools = new FakeTools((_args, { caller }) => Promise.resolve(`for ${caller.actor}`));
     const given = deps({}, { cache: new MemoryCache(), tools });
     const definition = await define(nodes);
-    const asked = async (started_by: string) => {
-      const prepare = ({ run }: FakeContext) => void Object.assign(run, { started_by });
+    const asked = async (actor: string) => {
+      const prepare = ({ run }: FakeContext) =>
+        void Object.assign(run, { caller: localCaller(actor) });
       const { ended } = await once({ definition, deps: given, prepare });
       return JSON.stringify(ended);
     };
@@ -148,13 +153,14 @@ for (const [what, nodes] of PERSONAL) {
 }
 
 Deno.test("cache of a task depends on who asks: it is told", async () => {
-  const greet: Task = { run: (_input, _scope, { started_by }) => `for ${started_by}` };
+  const greet: Task = { run: (_input, _scope, { caller }) => `for ${caller.actor}` };
   const given = deps({ greet }, { cache: new MemoryCache() });
   const definition = await define("  a: { task: greet, with: {}, cache: { ttl_seconds: 60 } }");
-  for (const started_by of ["ann", "bob", "ann"]) {
-    const prepare = ({ run }: FakeContext) => void Object.assign(run, { started_by });
+  for (const actor of ["ann", "bob", "ann"]) {
+    const prepare = ({ run }: FakeContext) =>
+      void Object.assign(run, { caller: localCaller(actor) });
     const { ended } = await once({ definition, deps: given, prepare });
-    expect(ended).toEqual({ output: `for ${started_by}` });
+    expect(ended).toEqual({ output: `for ${actor}` });
   }
 });
 
@@ -166,8 +172,12 @@ Deno.test("cache of an agent with tools depends on who asks, that of one without
       agents: { host: parseProfile(text, "host") },
     });
     const run = runner(cache);
-    for (const started_by of ["ann", "bob"]) {
-      await run(definition, null, ({ run }) => void Object.assign(run, { started_by }));
+    for (const actor of ["ann", "bob"]) {
+      await run(
+        definition,
+        null,
+        ({ run }) => void Object.assign(run, { caller: localCaller(actor) }),
+      );
     }
     return cache.kept.size;
   };
@@ -206,12 +216,12 @@ Deno.test("createNodeCache() keeps outputs by tenant until their time is over", 
   try {
     const cache = createNodeCache(store, () => time);
     const large = "x".repeat(100_000);
-    await store.commit(cache.put("t", "h", { large }, 10));
-    expect(await cache.get("t", "h")).toEqual({ large });
-    expect(await cache.get("u", "h")).toBeUndefined();
-    expect(await cache.get("t", "other")).toBeUndefined();
+    await store.commit(cache.put(T, "h", { large }, 10));
+    expect(await cache.get(T, "h")).toEqual({ large });
+    expect(await cache.get(callerOf("u"), "h")).toBeUndefined();
+    expect(await cache.get(T, "other")).toBeUndefined();
     time = 10;
-    expect(await cache.get("t", "h")).toBeUndefined();
+    expect(await cache.get(T, "h")).toBeUndefined();
     expect(cache.now()).toBe(10);
   } finally {
     await close();

@@ -8,7 +8,7 @@ import type { Tasks } from "../../../pipeline/nodes/task.ts";
 import { Cluster } from "../../_sim/cluster.ts";
 import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
-import { request, settle } from "../kernel/_harness.ts";
+import { request, settle, T } from "../kernel/_harness.ts";
 import { define, deps } from "./_define.ts";
 
 const tasks: Tasks = {
@@ -70,7 +70,7 @@ async function play(
     crashed = true;
     cluster.crash(node, 10);
   };
-  node.engine.start(request()).catch(() => {});
+  node.engine.start(T, request()).catch(() => {});
   await world.run(1000, () => runsOf(cluster.db).length > 0);
   const [run] = runsOf(cluster.db);
   // The process died before the run was on disk: nothing was acknowledged.
@@ -157,7 +157,7 @@ async function cancelAtGate(
   await world.run(60_000, waits);
   const node = cluster.nodes.find(({ open }) => open);
   assert(waits() && node, "it never waited at the gate");
-  await settle(world, node.engine.cancel("t", run));
+  await settle(world, node.engine.cancel(T, run));
 }
 
 Deno.test("a cancelled run that left memory puts right what it did, also inside nodes", async () => {
@@ -179,7 +179,7 @@ Deno.test("a run that is cancelled inside a node puts right what began there", a
           false;
       await world.run(60_000, waits);
       assert(waits(), "it never waited inside the map");
-      await settle(world, cluster.nodes[0]!.engine.cancel("t", run));
+      await settle(world, cluster.nodes[0]!.engine.cancel(T, run));
     },
   );
   assert.equal(events.at(-1)!.type, "run.cancelled");

@@ -1,6 +1,7 @@
 import type { DatasetDeps } from "../../../tools/dataset/mod.ts";
 import { type DataFile, readTable } from "../../../tools/dataset/read.ts";
 import type { ToolScope } from "../../../tools/tool.ts";
+import { callerOf } from "../../_caller.ts";
 
 /** A table of a text. */
 export function tableOf(text: string, name = "data.csv") {
@@ -20,8 +21,8 @@ export function depsOf(
   return {
     max_bytes: 1_000_000,
     artifacts: {
-      get: (tenant, id) => Promise.resolve(files[`${tenant}/${id}`] ?? null),
-      read: (tenant, id) =>
+      get: ({ tenant }, id) => Promise.resolve(files[`${tenant}/${id}`] ?? null),
+      read: ({ tenant }, id) =>
         files[`${tenant}/${id}`]
           ? Promise.resolve(files[`${tenant}/${id}`]!.bytes)
           : Promise.reject(new Error(`no ${id} of ${tenant}`)),
@@ -39,7 +40,7 @@ export function depsOf(
 /** The scope of a call. */
 export function scope(tenant = "acme"): ToolScope {
   return {
-    tenant,
+    caller: callerOf(tenant),
     signal: new AbortController().signal,
     idempotency_key: "k",
     keep: () => Promise.reject(new Error("keeps nothing")),

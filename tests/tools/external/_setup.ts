@@ -4,6 +4,7 @@ import { createEgress } from "../../../guard/egress.ts";
 import type { Json } from "../../../json/value.ts";
 import { createExternalTools, type ExternalTools } from "../../../tools/external/mod.ts";
 import type { NewArtifact, ToolScope } from "../../../tools/tool.ts";
+import { callerOf } from "../../_caller.ts";
 
 export { Secret } from "../../../config/secret.ts";
 
@@ -70,8 +71,7 @@ export function test(name: string, run: (bench: Bench) => Promise<void>): void {
 
 function scopeOf(files: NewArtifact[]): ToolScope {
   return {
-    tenant: "default",
-    user: "u1",
+    caller: callerOf("default", "u1"),
     run: { id: "run_1", step: "ask" },
     signal: new AbortController().signal,
     idempotency_key: "key-1",

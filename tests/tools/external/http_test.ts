@@ -27,7 +27,6 @@ test("an agent over HTTP gets the prompt, the user, the run and the context", as
   expect(await bench.call(tools, "agent_partner", args)).toEqual({ answer: "42" });
   expect(
     await bench.call(tools, "external_agent", { prompt: "And?" }, {
-      user: undefined,
       run: undefined,
     }),
   )
@@ -39,7 +38,7 @@ test("an agent over HTTP gets the prompt, the user, the run and the context", as
       metadata: { run_id: "run_1", step: "ask" },
       context: { region: "north" },
     },
-    { prompt: "And?", metadata: {}, context: {} },
+    { prompt: "And?", user_id: "u1", metadata: {}, context: {} },
   ]);
   const { headers } = server.requests[0]!;
   expect(headers.get("authorization")).toBe("Bearer t0ken");

@@ -3,6 +3,7 @@ import { createEgress, type EgressGuard } from "../../../guard/egress.ts";
 import type { Json } from "../../../json/value.ts";
 import type { NewArtifact, Tool, ToolScope } from "../../../tools/tool.ts";
 import type { Select } from "../../../tools/http/mod.ts";
+import { callerOf } from "../../_caller.ts";
 
 export { expectError, test } from "../../guard/_setup.ts";
 
@@ -47,7 +48,7 @@ export function scopeOf(
   signal = new AbortController().signal,
 ): ToolScope {
   return {
-    tenant: "acme",
+    caller: callerOf("acme"),
     signal,
     idempotency_key: "key-1",
     keep(file) {

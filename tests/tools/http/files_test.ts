@@ -3,6 +3,9 @@ import { expect } from "expect";
 import { createFileTools, readToolFiles } from "../../../tools/http/mod.ts";
 import { run, select, withApi } from "./_setup.ts";
 import { test } from "../../guard/_setup.ts";
+import { callerOf } from "../../_caller.ts";
+
+const ACME = callerOf("acme");
 
 /** Writes files into a new folder, which is removed at the end. */
 async function withFiles(
@@ -116,7 +119,7 @@ http_hosts: [{ origin: "${url}" }]
           log: { warn() {} },
         });
         expect(set.http_hosts).toEqual([{ origin: url }]);
-        const tools = await set.tools("acme");
+        const tools = await set.tools(ACME);
         expect(tools.map(({ name, source }) => [name, source])).toEqual([
           ["direct", "file"],
           ["web_now", "openapi"],
@@ -124,12 +127,12 @@ http_hosts: [{ origin: "${url}" }]
           ["now", "openapi"],
           ["get_bad", "openapi"],
         ]);
-        expect(set.problem?.()).toBeUndefined();
+        expect(set.problem?.(ACME)).toBeUndefined();
         const call = (name: string) => run(tools.find((tool) => tool.name === name)!, {});
         expect(await call("direct")).toEqual(["/direct", null]);
         expect(await call("web_now")).toEqual(["/api/now", "[secret]"]);
         expect(await call("now")).toEqual(["/local/now", null]);
-        await set.tools("acme");
+        await set.tools(ACME);
         expect(seen.filter(({ url }) => url.pathname === "/openapi.json").length).toBe(1);
       });
     },
@@ -152,19 +155,19 @@ test("createFileTools() tells what is wrong and loads a document again later", (
             now: () => now,
             log: { warn: (message) => void warnings.push(message) },
           });
-          expect(await set.tools("acme")).toEqual([]);
-          expect(set.problem?.()).toContain(
+          expect(await set.tools(ACME)).toEqual([]);
+          expect(set.problem?.(ACME)).toContain(
             "/o.json: its tools are missing: the server answered 500",
           );
           expect(warnings).toEqual(["an OpenAPI document cannot be used"]);
           broken = false;
           now = 59_999;
-          expect(await set.tools("acme")).toEqual([]);
+          expect(await set.tools(ACME)).toEqual([]);
           expect(seen.length).toBe(1);
           now = 60_000;
-          expect(await set.tools("acme")).toEqual([]);
-          expect((await set.tools("acme")).map(({ name }) => name)).toEqual(["now", "get_bad"]);
-          expect(set.problem?.()).toBeUndefined();
+          expect(await set.tools(ACME)).toEqual([]);
+          expect((await set.tools(ACME)).map(({ name }) => name)).toEqual(["now", "get_bad"]);
+          expect(set.problem?.(ACME)).toBeUndefined();
         },
       );
     },

@@ -5,6 +5,7 @@ import { createEgress } from "../../../guard/egress.ts";
 import { openStore } from "../../../store/mod.ts";
 import { createMcpTools, createPins, type McpToolSet } from "../../../tools/mcp/mod.ts";
 import type { NewArtifact, Tool, ToolScope } from "../../../tools/tool.ts";
+import { LOCAL } from "../../_caller.ts";
 
 /** Settings of a server, as the configuration would give them. */
 export function settings(fields: Partial<McpServer>): McpServer {
@@ -92,7 +93,7 @@ function createBench(sets: McpToolSet[], create: (server: McpServer) => McpToolS
       return found;
     },
     scope: (signal = new AbortController().signal) => ({
-      tenant: "default",
+      caller: LOCAL,
       signal,
       idempotency_key: "key",
       keep: (file) => {

@@ -4,6 +4,7 @@ import { openStore } from "../../../store/mod.ts";
 import { startMcp } from "../../_mock/mcp.ts";
 import { takesQ, text } from "../../_mock/mcp_server.ts";
 import { test } from "./_setup.ts";
+import { LOCAL } from "../../_caller.ts";
 
 /** Waits for the list that a notification or an age makes due. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
@@ -31,7 +32,7 @@ test("a tool that is described in another way is held back until somebody accept
     await expect(tool.run({}, bench.scope())).rejects.toMatchObject({ code: "tool_disabled" });
   }
 
-  await set.accept("default", "mock_search");
+  await set.accept(LOCAL, "mock_search");
   const accepted = await bench.tool(set, "mock_search");
   expect(accepted.held).toBeUndefined();
   expect(await accepted.run({}, bench.scope())).toEqual({ text: "found" });
@@ -74,10 +75,10 @@ test("the registry offers no held tool to agents, and enabling it accepts it", a
   });
   server.tools = [takesQ("search", { description: "Something else." })];
   await server.notifyChanged();
-  await until(async () => !(await registry.get("default", "mock_search")).enabled);
-  expect(await registry.describe("default", ["mock_*"])).toEqual([]);
-  expect(registry.problems()).toMatchObject([{ set: "mcp:mock" }]);
-  expect(await registry.setEnabled("default", "mock_search", true)).toMatchObject({
+  await until(async () => !(await registry.get(LOCAL, "mock_search")).enabled);
+  expect(await registry.describe(LOCAL, ["mock_*"])).toEqual([]);
+  expect(registry.problems(LOCAL)).toMatchObject([{ set: "mcp:mock" }]);
+  expect(await registry.setEnabled(LOCAL, "mock_search", true)).toMatchObject({
     enabled: true,
     description: "Something else.",
   });
