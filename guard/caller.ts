@@ -39,6 +39,7 @@ export class Caller {
    */
   constructor(readonly tenant: string, readonly actor: string, grants: readonly Grant[]) {
     this.#grants = grants;
+    Object.freeze(this);
   }
 
   /** For {@linkcode actingFor}. */

@@ -37,6 +37,7 @@ Deno.test("POST /v1/chat answers with the unified response when the run ends", a
   expect(engine.started).toEqual([{
     tenant: "default",
     started_by: "local",
+    grants: ["*"],
     concurrency: { key: "conversation/demo-123", limit: 1, on_busy: "enqueue" },
     pipeline: "compose",
     version: "v-compose",

@@ -6,7 +6,7 @@ import type { Engine } from "../../../pipeline/kernel/runs.ts";
 import type { Store } from "../../../store/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
 import { withStore } from "../_memory_store.ts";
-import { LOCAL } from "../../_caller.ts";
+import { localCaller } from "../../../guard/mod.ts";
 
 const EXCEEDED: Exceeded = {
   key: "write/budget",
@@ -33,7 +33,7 @@ async function ask(
   const wait = ctx.wait.bind(ctx);
   ctx.wait = async (key, options) => {
     await store.commit(options.enter!());
-    await approvals.decide(LOCAL, "apr_1", { decision, payload });
+    await approvals.decide(localCaller("ann"), "apr_1", { decision, payload });
     return await wait(key, { ...options, enter: undefined });
   };
   ctx.onWait = () => ({ signal });
