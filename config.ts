@@ -19,19 +19,20 @@ import { type ModelsConfig, readModels } from "./config/models.ts";
 import { readTools, type ToolsConfig } from "./config/tools.ts";
 import {
   describeVariable,
-  type LogLevel,
   type Values,
   VARIABLE_NAMES,
   type VariableName,
   VARIABLES,
 } from "./config/variables.ts";
 import { type Issue, OrchestratorError, sentence } from "./errors.ts";
+import type { LogConfig } from "./telemetry/mod.ts";
 
 export type { DataSource, ExternalAgent, ExternalConfig, McpServer } from "./config/external.ts";
 export type { Env, EnvFile, Environment } from "./config/environment.ts";
-export type { KeyedProvider, ModelPrice, ModelsConfig, Providers } from "./config/models.ts";
+export type { ModelsConfig } from "./config/models.ts";
+export type { ProviderName } from "./config/model_variables.ts";
+export type { ProviderConfig, Providers } from "./config/providers.ts";
 export type { DocumentsConfig, EmbeddingConfig } from "./config/documents.ts";
-export type { LogLevel, ProviderName } from "./config/variables.ts";
 export type { ToolsConfig } from "./config/tools.ts";
 export { Secret } from "./config/secret.ts";
 
@@ -57,10 +58,7 @@ export interface Config {
     readonly max_artifact_bytes: number;
     readonly drain_timeout_ms: number;
   };
-  readonly log: {
-    readonly level: LogLevel;
-    readonly format: "auto" | "json" | "pretty";
-  };
+  readonly log: LogConfig;
   readonly models: Readonly<ModelsConfig>;
   readonly documents: Readonly<DocumentsConfig>;
   /** What `call` nodes may name; see `pipeline/services.ts`. */

@@ -9,7 +9,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, type Env, type Environment, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
-import { diagnose } from "../llm/mod.ts";
+import { diagnose, rowOf } from "../llm/mod.ts";
 import { lockDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { environmentIssues, placeholders } from "./suspicions.ts";
@@ -208,7 +208,8 @@ async function checkProvider(config: Config, deps: CheckDeps): Promise<CheckLine
   try {
     const { latency_ms, models } = await deps.ping(config);
     const answered = `answers after ${Math.round(latency_ms)} ms, offers ${models.length} models`;
-    const missing = models.length > 0 && provider !== "customgpt" && !offers(models, default_model);
+    const hasModels = models.length > 0 && !rowOf(provider)?.projects;
+    const missing = hasModels && !offers(models, default_model);
     return [
       { state: "ok", subject: provider, message: answered },
       ...(missing ? [missingModel(default_model, models)] : []),

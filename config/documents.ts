@@ -1,6 +1,7 @@
 /** How much is kept of documents, and how they are searched by meaning. */
 import type { Issue } from "../errors.ts";
-import type { Providers } from "./models.ts";
+import { PROVIDERS } from "../llm/mod.ts";
+import type { ProviderConfig, Providers } from "./providers.ts";
 import type { Secret } from "./secret.ts";
 import type { Values } from "./variables.ts";
 
@@ -24,8 +25,6 @@ export interface DocumentsConfig {
   vector_db?: { url: string; api_key?: Secret };
 }
 
-const OPENAI = "https://api.openai.com/v1";
-
 /** Shapes the variables of documents and tells what is wrong with them. */
 export function readDocuments(
   values: Values,
@@ -48,13 +47,11 @@ function readEmbedding(values: Values, providers: Providers): EmbeddingConfig | 
   if (!model) return undefined;
   const { openai, "openai-compatible": compatible } = providers;
   // A key goes to the server that it was given for, and to no other.
-  const server = own
-    ? { base_url: own }
-    : compatible ?? (openai && { base_url: OPENAI, ...openai });
-  const found = server ?? (EMBEDDING_API_KEY && { base_url: OPENAI });
-  if (!found) return undefined;
-  const api_key = EMBEDDING_API_KEY ?? ("api_key" in found ? found.api_key : undefined);
-  return { model, base_url: found.base_url, ...(api_key ? { api_key } : {}) };
+  const server: ProviderConfig | undefined = own ? { base_url: own } : compatible ?? openai;
+  if (!server && !EMBEDDING_API_KEY) return undefined;
+  const api_key = EMBEDDING_API_KEY ?? server?.api_key;
+  const base_url = server?.base_url ?? PROVIDERS.openai.address;
+  return { model, base_url, ...(api_key ? { api_key } : {}) };
 }
 
 function issuesOf(values: Values, embedding: EmbeddingConfig | undefined): Issue[] {

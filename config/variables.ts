@@ -5,120 +5,32 @@
  * @module
  */
 import * as z from "zod";
-import { Secret } from "./secret.ts";
+import type { LogLevel } from "../telemetry/mod.ts";
+import { MODEL_VARIABLES } from "./model_variables.ts";
+import {
+  address,
+  addresses,
+  apiKey,
+  baseUrl,
+  commandLines,
+  duration,
+  flag,
+  host,
+  hostRule,
+  integer,
+  listOf,
+  oneOf,
+  optional,
+  origin,
+  required,
+  searchServices,
+  secretList,
+  text,
+  url,
+  type VariableMeta,
+} from "./schemas.ts";
 
-/** What the documentation says about a variable. */
-export interface VariableMeta {
-  /** Heading it is listed under. */
-  group: string;
-  /** What a value must be, as it reads after "must be": `a whole number from 0 to 65535`. */
-  type: string;
-  description: string;
-  /** The value used when it is not set; absent when there is none. */
-  default?: string;
-  example: string;
-  /** Keys and the like: never printed. */
-  secret: boolean;
-}
-
-type Described = Omit<VariableMeta, "type" | "secret">;
-
-const text = z.string().min(1).meta({ type: "text" });
-
-const secret = z.string().regex(/^[!-~]+$/).transform((value) => new Secret(value))
-  .meta({ type: "a key (no spaces)", secret: true });
-
-const projectId = z.string().regex(/^[A-Za-z0-9_-]+$/)
-  .meta({ type: "a project id (letters, digits, `-`, `_`)" });
-
-const url = z.url({ protocol: /^https?$/ })
-  .transform((value) => value.replace(/\/+$/, "")).meta({ type: "an http(s) URL" });
-
-const integer = (min: number, max: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max))
-    .meta({ type: `a whole number from ${min} to ${max}` });
-
-const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** Text such as `30d` to milliseconds. */
-const duration = z.string().toLowerCase().regex(/^(0|[1-9]\d{0,5}[smhd])$/)
-  .transform((value) => parseInt(value) * (UNITS[value.at(-1) as keyof typeof UNITS] ?? 0))
-  .meta({ type: "a number followed by s, m, h or d (30d, 12h), or 0" });
-
-const oneOf = <const T extends Record<string, string>>(words: T) =>
-  z.string().toLowerCase().refine((value) => Object.hasOwn(words, value))
-    .transform((value) => words[value] as T[keyof T])
-    .meta({ type: `one of ${Object.keys(words).join(", ")}` });
-
-const flag = oneOf({ true: "true", false: "false" }).transform((value) => value === "true")
-  .meta({ type: "`true` or `false`" });
-
-const listOf = (item: z.ZodType<string, string>, type: string) =>
-  z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))
-    .pipe(z.array(item)).meta({ type: `a comma-separated list of ${type}` });
-
-const address = z.string().regex(/^[A-Za-z0-9.:[\]_-]+$/).toLowerCase()
-  .meta({ type: "a host name or an IP address" });
-
-/** The port is removed: only names are compared. */
-const host = z.string().regex(/^([\w.-]+|\[[\da-f:]+\])(:\d+)?$/i)
-  .transform((value) => value.toLowerCase().replace(/:\d+$/, ""));
-
-/** The port stays: it is part of the rule. */
-const hostRule = z.string().regex(/^(\*\.)?([\w-][\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?$/i);
-
-const searchServices = {
-  brave: "brave",
-  tavily: "tavily",
-  serper: "serper",
-  searxng: "searxng",
-} as const;
-
-const origin = z.string().refine((value) =>
-  URL.canParse(value) && new URL(value).origin === value.toLowerCase()
-).toLowerCase();
-
-const addresses = z.string().transform((value, check) => {
-  try {
-    return JSON.parse(value) as unknown;
-  } catch {
-    check.addIssue({ code: "custom", message: "not JSON" });
-    return z.NEVER;
-  }
-}).pipe(z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), url))
-  .meta({ type: "a JSON object of names (lower-case letters, digits, `_`) and http(s) URLs" });
-
-/** A JSON list, whose items are read elsewhere. */
-const jsonList = z.string().transform((value, check) => {
-  try {
-    const found = JSON.parse(value) as unknown;
-    if (Array.isArray(found)) return found as unknown[];
-  } catch {
-    // Reported below, with the other values that are not lists.
-  }
-  check.addIssue({ code: "custom", message: "not a JSON list" });
-  return z.NEVER;
-});
-
-/** Its items may hold keys. */
-const secretList = jsonList.meta({ type: "a JSON list", secret: true });
-
-const commandLines = jsonList.pipe(z.array(z.string().min(1)))
-  .meta({ type: "a JSON list of command lines" });
-
-/** Describes an optional variable. */
-function optional<T extends z.ZodType>(schema: T, meta: Described) {
-  return schema.optional().meta({ secret: false, ...schema.meta(), ...meta });
-}
-
-/** Describes a variable with a default, written as the environment would hold it. */
-function required<T extends z.ZodType<unknown, string>>(
-  schema: T,
-  meta: Described & { default: string },
-) {
-  return schema.prefault(meta.default as z.input<T>)
-    .meta({ secret: false, ...schema.meta(), ...meta });
-}
+export type { VariableMeta } from "./schemas.ts";
 
 const levels = {
   debug: "debug",
@@ -126,45 +38,14 @@ const levels = {
   warn: "warn",
   warning: "warn",
   error: "error",
-} as const;
-
-const providers = {
-  openai: "openai",
-  anthropic: "anthropic",
-  google: "google",
-  "google-genai": "google",
-  customgpt: "customgpt",
-  "openai-compatible": "openai-compatible",
-  offline: "offline",
-} as const;
-
-/** A provider that can answer model requests. */
-export type ProviderName = (typeof providers)[keyof typeof providers];
-
-/** How much is logged. */
-export type LogLevel = (typeof levels)[keyof typeof levels];
+} as const satisfies Record<string, LogLevel>;
 
 const server = "Server";
-const models = "Models";
-const customgpt = "CustomGPT";
 const services = "Services";
 const others = "Other agents and MCP servers";
 const tools = "Tools";
 const documents = "Documents";
 const runs = "Runs and limits";
-
-const apiKey = (group: string, who: string, example: string) =>
-  optional(secret, { group, description: `The API key for ${who}.`, example });
-
-const baseUrl = (group: string, who: string, example: string) =>
-  optional(url, { group, description: `The address of ${who}. Set it to use a gateway.`, example });
-
-const project = (agent: string, example: string) =>
-  optional(projectId, {
-    group: customgpt,
-    description: `The CustomGPT project that answers for the ${agent} agent.`,
-    example,
-  });
 
 /** Every variable the service reads. A blank value counts as not set. */
 export const VARIABLES = z.object({
@@ -231,89 +112,7 @@ export const VARIABLES = z.object({
     example: "json",
   }),
 
-  LLM_PROVIDER: optional(oneOf(providers), {
-    group: models,
-    description:
-      "The provider that answers model requests. If not set: `openai-compatible` if `LLM_BASE_URL` is set, otherwise the first of openai, anthropic, google and customgpt whose key is set, otherwise `offline`.",
-    example: "openai",
-  }),
-  LLM_DEFAULT_MODEL: optional(text, {
-    group: models,
-    description: "The model of agents that do not name one. Each provider has its own default.",
-    example: "gpt-5-mini",
-  }),
-  LLM_BASE_URL: optional(url, {
-    group: models,
-    description:
-      "The address of a server that speaks OpenAI's API (Ollama, vLLM, LM Studio …). With `LLM_PROVIDER`, the address of a server that speaks that provider's API; nothing is then sent to the provider itself.",
-    example: "http://localhost:11434/v1",
-  }),
-  LLM_API_KEY: apiKey(
-    models,
-    "`LLM_BASE_URL`. Without `LLM_BASE_URL`, the API key for `LLM_PROVIDER` if its own key is not set",
-    "sk-your-api-key",
-  ),
-  OPENAI_API_KEY: apiKey(models, "OpenAI", "your-key-here"),
-  OPENAI_BASE_URL: baseUrl(models, "OpenAI's API", "https://gateway.example.com/openai/v1"),
-  ANTHROPIC_API_KEY: apiKey(models, "Anthropic", "your-key-here"),
-  ANTHROPIC_BASE_URL: baseUrl(models, "Anthropic's API", "https://gateway.example.com/anthropic"),
-  GOOGLE_API_KEY: apiKey(models, "Google's Gemini API", "your-key-here"),
-  GEMINI_API_KEY: apiKey(
-    models,
-    "Google's Gemini API, used if `GOOGLE_API_KEY` is not set",
-    "your-key-here",
-  ),
-  GOOGLE_BASE_URL: baseUrl(models, "Google's Gemini API", "https://gateway.example.com/google"),
-  LLM_FALLBACKS: required(
-    listOf(z.string().regex(/^[a-z-]+\/\S+$/), "`provider/model` names"),
-    {
-      group: models,
-      default: "",
-      description: "The models to try, in this order, when the first one fails.",
-      example: "anthropic/claude-haiku-4-5,openai/gpt-5-mini",
-    },
-  ),
-  LLM_TIMEOUT_SECONDS: required(integer(1, 3600), {
-    group: models,
-    default: "120",
-    description: "The time limit for one model call.",
-    example: "120",
-  }),
-  LLM_STALL_TIMEOUT_SECONDS: required(integer(1, 3600), {
-    group: models,
-    default: "30",
-    description: "The longest pause allowed within a streamed answer.",
-    example: "30",
-  }),
-  LLM_MAX_ATTEMPTS: required(integer(1, 20), {
-    group: models,
-    default: "4",
-    description: "The maximum number of attempts for one answer, including the first.",
-    example: "4",
-  }),
-  HTTPS_PROXY: optional(url, {
-    group: models,
-    description:
-      "The proxy for calls to model providers. HTTP_PROXY, ALL_PROXY, NO_PROXY and the lower-case names work, too.",
-    example: "http://proxy.example.com:3128",
-  }),
-  LLM_PRICES: optional(text, {
-    group: models,
-    description:
-      "Prices that override or extend the built-in ones: JSON, or the path of a JSON file, that maps `provider/model` to `{input, output}` in USD per million tokens.",
-    example: '{"openai/gpt-5-mini":{"input":0.25,"output":2}}',
-  }),
-
-  CUSTOMGPT_API_KEY: apiKey(customgpt, "CustomGPT", "sk-your-api-key"),
-  CUSTOMGPT_BASE_URL: baseUrl(
-    customgpt,
-    "CustomGPT's API",
-    "https://gateway.example.com/customgpt",
-  ),
-  RESEARCH_AGENT_PROJECT_ID: project("research", "proj-xxxxxxxx-researcher"),
-  PLANNING_AGENT_PROJECT_ID: project("planning", "proj-xxxxxxxx-planner"),
-  BUILDER_AGENT_PROJECT_ID: project("builder", "proj-xxxxxxxx-builder"),
-  REVIEW_AGENT_PROJECT_ID: project("review", "proj-xxxxxxxx-reviewer"),
+  ...MODEL_VARIABLES,
 
   BROWSER_AGENT_URL: optional(url, {
     group: services,

@@ -28,6 +28,9 @@ const OPTIONAL = ["temperature", "output_config"];
 /** The API wants a limit, and thinking counts; this one every current model takes. */
 const DEFAULT_MAX_TOKENS = 32_000;
 
+/** The address of the API itself. */
+export const ANTHROPIC_ADDRESS = "https://api.anthropic.com";
+
 /** Where Anthropic is and how to get in. */
 export interface AnthropicOptions {
   apiKey: string;
@@ -81,7 +84,7 @@ async function load(options: AnthropicOptions): Promise<Sdk> {
   const client = new Anthropic({
     apiKey: options.apiKey,
     authToken: null,
-    baseURL: options.baseUrl ?? "https://api.anthropic.com",
+    baseURL: options.baseUrl ?? ANTHROPIC_ADDRESS,
     fetch: checked(options.fetch ?? platformFetch),
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,

@@ -15,10 +15,13 @@ import { type Fetch, platformFetch } from "./transport.ts";
 /** Citations beyond this many are left out: each costs a request. */
 const MAX_CITATIONS = 10;
 
+/** The address of the API itself. */
+export const CUSTOMGPT_ADDRESS = "https://app.customgpt.ai/api/v1";
+
 /** Where CustomGPT is, how to get in and which project answers for which agent. */
 export interface CustomgptOptions {
   apiKey: string;
-  /** Default: `https://app.customgpt.ai/api/v1`. */
+  /** Another server that speaks the same API. */
   baseUrl?: string;
   /** Project ids by agent name. */
   projects: Record<string, string>;
@@ -75,7 +78,7 @@ export function createCustomgptModel(options: CustomgptOptions): ModelClient {
 }
 
 function createApi(options: CustomgptOptions): Api {
-  const base = (options.baseUrl ?? "https://app.customgpt.ai/api/v1").replace(/\/+$/, "");
+  const base = (options.baseUrl ?? CUSTOMGPT_ADDRESS).replace(/\/+$/, "");
   const send = checked(options.fetch ?? platformFetch);
   return (path, signal, body) =>
     send(base + path, {

@@ -1,8 +1,8 @@
 /** What is wrong with the way to a provider, in one word and one sentence. @module */
-import type { ModelsConfig } from "../config/models.ts";
-import type { ProviderName } from "../config/variables.ts";
 import { toOrchestratorError } from "../errors.ts";
+import type { ReachedProviders } from "./clients.ts";
 import { explainConnection } from "./connection.ts";
+import { type ProviderName, rowOf } from "./providers.ts";
 
 /**
  * What fails: the name, the certificate, the connection, the time, the key, the model, the account's
@@ -25,27 +25,17 @@ export interface Diagnosis {
   message: string;
 }
 
-/** Where a provider lives when no base URL is set. */
-const ADDRESSES: Partial<Record<ProviderName, string>> = {
-  openai: "https://api.openai.com",
-  anthropic: "https://api.anthropic.com",
-  google: "https://generativelanguage.googleapis.com",
-  customgpt: "https://app.customgpt.ai",
-};
-
 /** Why a call of `provider` failed. Looks at the network where the call broke on its way. */
 export async function diagnose(
   thrown: unknown,
-  provider: ProviderName,
-  { providers }: Pick<ModelsConfig, "providers">,
+  provider: string,
+  { providers }: Pick<ReachedProviders, "providers">,
 ): Promise<Diagnosis> {
   const { code, message } = toOrchestratorError(thrown);
   const timedOut = code === "model_timeout" || (thrown as Error | null)?.name === "TimeoutError";
   if (timedOut || code === "model_unavailable") {
-    const address = provider === "offline"
-      ? undefined
-      : providers[provider]?.base_url ?? ADDRESSES[provider];
-    return await onTheWay(message, timedOut, address);
+    const address = providers[provider as ProviderName]?.base_url ?? rowOf(provider)?.address;
+    return await onTheWay(message, timedOut, address ?? undefined);
   }
   switch (code) {
     case "model_auth":

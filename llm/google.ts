@@ -30,6 +30,9 @@ const OPTIONAL = ["temperature", "responseMimeType", "responseJsonSchema"];
 const MAX_LINE_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
+/** The address of the API itself. */
+export const GOOGLE_ADDRESS = "https://generativelanguage.googleapis.com";
+
 /** Where Gemini is and how to get in. */
 export interface GoogleOptions {
   apiKey: string;
@@ -88,7 +91,7 @@ async function load(options: GoogleOptions): Promise<GoogleGenAI> {
     apiKey: options.apiKey,
     vertexai: false,
     httpOptions: {
-      baseUrl: options.baseUrl ?? "https://generativelanguage.googleapis.com",
+      baseUrl: options.baseUrl ?? GOOGLE_ADDRESS,
       fetch: limited(checked(options.fetch ?? platformFetch)),
     },
   });

@@ -5,6 +5,7 @@
  */
 export { MAX_ANSWER_BYTES } from "./answer.ts";
 export { type AnthropicOptions, createAnthropicModel } from "./anthropic.ts";
+export { configuredProviders, type Reached, type ReachedProviders } from "./clients.ts";
 export { createCustomgptModel, type CustomgptOptions } from "./customgpt.ts";
 export { diagnose } from "./diagnosis.ts";
 export { createEmbedder } from "./embeddings.ts";
@@ -21,11 +22,21 @@ export type {
   ToolCall,
   ToolSpec,
 } from "./model.ts";
-export { type ResolvedModel, resolveModel } from "./names.ts";
+export { canonical, type ResolvedModel, resolveModel, variableFor } from "./names.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
-export { costOf, mustBePriced, type Price, PRICES, PRICES_AS_OF } from "./prices.ts";
+export { costOf, mustBePriced, PRICES } from "./prices.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
-export { configuredProviders } from "./providers.ts";
+export { type Price, type Provider } from "./provider.ts";
+export {
+  type AddressVariable,
+  type KeyVariable,
+  PRICES_AS_OF,
+  type ProjectVariable,
+  type ProviderName,
+  PROVIDERS,
+  rowOf,
+  ROWS,
+} from "./providers.ts";
 export { createModels, type RouterOptions } from "./router.ts";
 export { createFetch, type Fetch, type FetchOptions, type ModelFetch } from "./transport.ts";
 export { type ModelHealth, type WatchedModels, watchModels } from "./watched.ts";

@@ -1,8 +1,7 @@
 /** Which provider a model's name means. @module */
-import { canonical, KEYS } from "../config/models.ts";
-import type { VariableName } from "../config/variables.ts";
 import { OrchestratorError } from "../errors.ts";
 import { nearest } from "../json/mod.ts";
+import { rowOf, ROWS } from "./providers.ts";
 
 /** A model of a provider. */
 export interface ResolvedModel {
@@ -11,8 +10,18 @@ export interface ResolvedModel {
   model: string;
 }
 
-/** What has to be set to configure a provider. */
-const VARIABLES: Record<string, VariableName> = { ...KEYS, "openai-compatible": "LLM_BASE_URL" };
+/** A model's name with the usual spelling of its provider: `google-genai/x` is `google/x`. */
+export function canonical(model: string): string {
+  const [prefix, ...rest] = model.split("/");
+  const row = ROWS.find(([, { aliases }]) => aliases?.includes(prefix!));
+  return row && rest.length > 0 ? [row[0], ...rest].join("/") : model;
+}
+
+/** The variable that configures a provider; `undefined` for what is no provider. */
+export function variableFor(provider: string): string | undefined {
+  const row = rowOf(provider);
+  return row && (row.keys[0] ?? "LLM_BASE_URL");
+}
 
 /**
  * Finds the provider of a model. A prefix that is no provider belongs to the name:
@@ -32,13 +41,13 @@ export function resolveModel(
   const slash = wanted.indexOf("/");
   const prefix = slash < 0 ? "" : wanted.slice(0, slash);
   if (configured.includes(prefix)) return { provider: prefix, model: wanted.slice(slash + 1) };
-  const variable = Object.hasOwn(VARIABLES, prefix) ? VARIABLES[prefix] : undefined;
+  const variable = variableFor(prefix);
   if (variable) throw notConfigured(name, variable, default_provider);
   if (default_provider !== "offline") return { provider: default_provider, model: name };
   throw noProvider(name, prefix);
 }
 
-function notConfigured(name: string, variable: VariableName, other: string): OrchestratorError {
+function notConfigured(name: string, variable: string, other: string): OrchestratorError {
   const prefix = canonical(name).split("/")[0];
   const literal = other === "offline"
     ? ""
@@ -52,11 +61,11 @@ function notConfigured(name: string, variable: VariableName, other: string): Orc
 }
 
 function noProvider(name: string, prefix: string): OrchestratorError {
-  const near = nearest(prefix, Object.keys(VARIABLES));
+  const near = nearest(prefix, ROWS.map(([name]) => name));
   const why = near
     ? `there is no provider "${prefix}"; did you mean "${near}"?`
     : "no provider is configured.";
-  const variable = near ? VARIABLES[near]! : "OPENAI_API_KEY";
+  const variable = variableFor(near ?? "") ?? ROWS[0]![1].keys[0];
   return new OrchestratorError(
     "model_not_configured",
     `Cannot use the model "${name}": ${why} Set the provider's key, for instance ${variable}, or ` +

@@ -26,6 +26,9 @@ type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
 const LIMITS = ["max_completion_tokens", "max_tokens"] as const;
 const OPTIONAL = ["temperature", "response_format", "stream_options"];
 
+/** The address of the API itself. */
+export const OPENAI_ADDRESS = "https://api.openai.com/v1";
+
 /** Where OpenAI is and how to get in. */
 export interface OpenaiOptions {
   /** Servers without keys need none. */
@@ -40,9 +43,9 @@ export interface OpenaiOptions {
 
 /** Makes a client of OpenAI or of a compatible server. The SDK is loaded with the first call. */
 export function createOpenaiModel(options: OpenaiOptions): ModelClient {
-  const { provider = "openai", baseUrl } = options;
+  const { provider = "openai", baseUrl = OPENAI_ADDRESS } = options;
   const secrets = [options.apiKey ?? ""];
-  const limits = baseUrl === undefined ? LIMITS : LIMITS.toReversed();
+  const limits = baseUrl === OPENAI_ADDRESS ? LIMITS : LIMITS.toReversed();
   // A limit is never left out: its first name only can be replaced.
   const optional = new OptionalParameters([...OPTIONAL, ...limits.slice(0, 1)]);
   let sdk: Promise<OpenAI> | undefined;
@@ -77,7 +80,7 @@ async function load(options: OpenaiOptions): Promise<OpenAI> {
   return new OpenAI({
     // Servers without keys take any; the SDK wants one.
     apiKey: options.apiKey || "none",
-    baseURL: options.baseUrl ?? "https://api.openai.com/v1",
+    baseURL: options.baseUrl ?? OPENAI_ADDRESS,
     fetch: checked(options.fetch ?? platformFetch),
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,

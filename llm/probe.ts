@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { ModelsConfig } from "../config/models.ts";
-import type { ProviderName } from "../config/variables.ts";
 import { OrchestratorError } from "../errors.ts";
+import type { ReachedProviders } from "./clients.ts";
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 import type { ModelClient } from "./model.ts";
+import { rowOf } from "./providers.ts";
 
 /** Longest time for one answer, in milliseconds. */
 const PROBE_MS = 15_000;
@@ -32,6 +32,12 @@ export interface ProbeRequest {
   model?: string;
 }
 
+/** What a probe needs of the configuration. */
+export interface ProbedConfig extends Pick<ReachedProviders, "providers"> {
+  provider: string;
+  default_model: string;
+}
+
 /** Asks providers. */
 export interface Probe {
   offered(): Promise<OfferedModels>;
@@ -46,7 +52,7 @@ export interface Probe {
 
 /** Makes a probe of the configured providers, given makers of their clients. `timeout_ms` is for tests. */
 export function createProbe(
-  config: Pick<ModelsConfig, "provider" | "default_model" | "providers" | "proxied">,
+  config: ProbedConfig,
   clients: Record<string, () => ModelClient>,
   timeout_ms: number = PROBE_MS,
 ): Probe {
@@ -75,7 +81,7 @@ export function createProbe(
       const models = names.map((name) => ({ id: name.replace(/^models\//, ""), provider }));
       return { models, errors: [] };
     } catch (error) {
-      const diagnosis = await diagnose(error, provider as ProviderName, config);
+      const diagnosis = await diagnose(error, provider, config);
       return { models: [], errors: [{ provider, ...diagnosis }] };
     }
   };
@@ -99,7 +105,7 @@ export function createProbe(
         return { ok: true, ...result() };
       } catch (error) {
         const facts = result();
-        return { ok: false, ...facts, ...await diagnose(error, provider as ProviderName, config) };
+        return { ok: false, ...facts, ...await diagnose(error, provider, config) };
       }
     },
   };
@@ -117,13 +123,13 @@ function known<T>(clients: Record<string, T>, provider: string): T {
   );
 }
 
-/** CustomGPT has projects, which belong to agents, in place of models. */
+/** Projects belong to agents: there is no model to ask for. */
 function modelOf(
-  { provider: chosen, default_model }: Pick<ModelsConfig, "provider" | "default_model">,
+  { provider: chosen, default_model }: ProbedConfig,
   provider: string,
   asked: string | undefined,
 ): string | null {
-  if (provider === "customgpt") return null;
+  if (rowOf(provider)?.projects) return null;
   return asked ?? (provider === chosen ? default_model : null);
 }
 

@@ -7,9 +7,16 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Config } from "../config.ts";
-import type { LogLevel } from "../config/variables.ts";
 import { toErrorJson } from "../errors.ts";
+
+/** How much is logged. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** What is logged, and in which form; `auto` is pretty on a terminal and JSON elsewhere. */
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: "auto" | "json" | "pretty";
+}
 
 /** Facts of a log line. Errors and secrets may be among them. */
 export type LogFields = Record<string, unknown>;
@@ -71,8 +78,8 @@ export interface LogStream {
   isTerminal(): boolean;
 }
 
-/** A logger that writes to a stream; the format `auto` is pretty on a terminal and JSON elsewhere. */
-export function createStreamLogger(config: Config["log"], stream: LogStream): Logger {
+/** A logger that writes to a stream. */
+export function createStreamLogger(config: LogConfig, stream: LogStream): Logger {
   const terminal = stream.isTerminal();
   const encoder = new TextEncoder();
   return createLogger({

@@ -1,3 +1,9 @@
 /** Logs and usage. @module */
-export { createStreamLogger, type LogFields, type Logger } from "./log.ts";
+export {
+  createStreamLogger,
+  type LogConfig,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+} from "./log.ts";
 export { addUsage, NO_USAGE, type Usage } from "./usage.ts";

@@ -210,7 +210,7 @@ Deno.test("readConfig() shapes providers with their base URLs", () => {
 
 Deno.test("readConfig() uses LLM_API_KEY for LLM_PROVIDER and refuses it without a provider", () => {
   const { providers } = read({ LLM_PROVIDER: "openai", LLM_API_KEY: "k" }).models;
-  expect(providers.openai?.api_key.reveal()).toBe("k");
+  expect(providers.openai?.api_key?.reveal()).toBe("k");
   expect(issueOf({ LLM_API_KEY: "k" }, "LLM_API_KEY")[0]).toContain("set LLM_PROVIDER");
 });
 
@@ -220,7 +220,7 @@ Deno.test("readConfig() takes LLM_BASE_URL for the address of LLM_PROVIDER, with
   expect(provider).toBe("anthropic");
   expect(Object.keys(providers)).toEqual(["anthropic"]);
   expect(providers.anthropic?.base_url).toBe("https://gw.example");
-  expect(providers.anthropic?.api_key.reveal()).toBe("gw");
+  expect(providers.anthropic?.api_key?.reveal()).toBe("gw");
   const [missing] = issueOf({ ...env, ANTHROPIC_API_KEY: "own" }, "LLM_API_KEY");
   expect(missing).toContain("ANTHROPIC_API_KEY is for anthropic itself");
   const both = { ...env, LLM_API_KEY: "gw", ANTHROPIC_BASE_URL: "https://other.example" };

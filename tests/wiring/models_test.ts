@@ -1,42 +1,59 @@
 /** A key goes to the server that it was given for, and to no other. */
 import { expect } from "expect";
 import { type Env, readConfig } from "../../config.ts";
-import { configuredProviders, createProbe, type Fetch } from "../../llm/mod.ts";
+import {
+  configuredProviders,
+  createAnthropicModel,
+  createCustomgptModel,
+  createGoogleModel,
+  createOpenaiModel,
+  createProbe,
+  type Fetch,
+  rowOf,
+  ROWS,
+} from "../../llm/mod.ts";
 import { configuredModels, modelClients } from "../../wiring/models.ts";
 import { createFetch } from "../../llm/transport.ts";
-import type { MockServer } from "../_mock/script.ts";
+import type { MockServer, Script } from "../_mock/script.ts";
 import { startAnthropic } from "../_mock/anthropic.ts";
 import { startCustomgpt } from "../_mock/customgpt.ts";
 import { startGoogle } from "../_mock/google.ts";
 import { startOpenai } from "../_mock/openai.ts";
 import { test } from "../llm/_setup.ts";
 
-const PROJECTS = {
-  RESEARCH_AGENT_PROJECT_ID: "42",
-  PLANNING_AGENT_PROJECT_ID: "42",
-  BUILDER_AGENT_PROJECT_ID: "42",
-  REVIEW_AGENT_PROJECT_ID: "42",
-};
+/** The mock of each adapter's protocol. */
+const MOCKS = new Map<unknown, (script: Script) => MockServer>([
+  [createOpenaiModel, startOpenai],
+  [createAnthropicModel, startAnthropic],
+  [createGoogleModel, startGoogle],
+  [createCustomgptModel, startCustomgpt],
+]);
 
-/** Where each vendor lives, its protocol, and the path of its API. */
-const VENDORS = {
-  openai: { host: "api.openai.com", start: startOpenai, path: "/v1" },
-  anthropic: { host: "api.anthropic.com", start: startAnthropic, path: "" },
-  google: { host: "generativelanguage.googleapis.com", start: startGoogle, path: "" },
-  customgpt: { host: "app.customgpt.ai", start: startCustomgpt, path: "/api/v1" },
-};
-type Vendor = keyof typeof VENDORS;
+/** Every provider that has a key: where it lives, the mock of its protocol, the path of its API. */
+const VENDORS = Object.fromEntries(
+  ROWS.filter(([, { keys }]) => keys.length > 0).map(([name, { address, create }]) => {
+    const { host, pathname } = new URL(address!);
+    const start = MOCKS.get(create);
+    if (!start) throw new Error(`the adapter of ${name} has no mock`);
+    return [name, { host, start, path: pathname.replace(/\/$/, "") }];
+  }),
+);
+
+const PROJECTS = Object.fromEntries(
+  ROWS.flatMap(([, { projects = {} }]) => Object.values(projects)).map((name) => [name, "42"]),
+);
 
 /** The keys with which each server was asked, once each; `-` without a key. */
 type Asked = Record<string, string[]>;
 
 /** Asks the default model, `models` and every list, with a mock for each vendor and a gateway. */
-async function asked(env: (gateway: string) => Env, protocol: Vendor, models: string[] = []) {
+async function asked(env: (gateway: string) => Env, protocol: string, models: string[] = []) {
   const script = [{ text: "hello" }];
   const vendors = Object.entries(VENDORS).map(([name, { host, start }]) =>
     [name, host, start(script)] as const
   );
-  const gateway = VENDORS[protocol].start(script);
+  const { start, path } = VENDORS[protocol]!;
+  const gateway = start(script);
   const transport = createFetch({ connect_timeout_ms: 0 });
   const fetch: Fetch = (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -45,7 +62,7 @@ async function asked(env: (gateway: string) => Env, protocol: Vendor, models: st
     return transport(to, init);
   };
   try {
-    const config = readConfig(env(gateway.url + VENDORS[protocol].path));
+    const config = readConfig(env(gateway.url + path));
     const clients = modelClients(config, fetch);
     const signal = new AbortController().signal;
     for (const model of [undefined, ...models]) {
@@ -76,8 +93,8 @@ function keysOf(calls: MockServer["calls"]): string[] {
   return [...new Set(keys)];
 }
 
-for (const vendor of Object.keys(VENDORS) as Vendor[]) {
-  const own = `${vendor.toUpperCase()}_API_KEY`;
+for (const vendor of Object.keys(VENDORS)) {
+  const { keys: [own = ""], base_url } = rowOf(vendor)!;
 
   test(`LLM_PROVIDER=${vendor} with LLM_BASE_URL speaks to that address and to no other`, async () => {
     const env = (url: string) => ({
@@ -95,8 +112,7 @@ for (const vendor of Object.keys(VENDORS) as Vendor[]) {
   test(`${own} goes to ${vendor} and to its own base URL only`, async () => {
     const env = { ...PROJECTS, [own]: "vendor-key", LLM_DEFAULT_MODEL: "m" };
     expect(await asked(() => env, "openai")).toEqual({ [vendor]: ["vendor-key"] });
-    const base = `${vendor.toUpperCase()}_BASE_URL`;
-    expect(await asked((url) => ({ ...env, [base]: url }), vendor))
+    expect(await asked((url) => ({ ...env, [base_url!]: url }), vendor))
       .toEqual({ gateway: ["vendor-key"] });
   });
 
