@@ -1,4 +1,5 @@
 /** What a run has come to, from its journal. @module */
+import { kindNamed } from "../pipeline/document/mod.ts";
 import type { JournalEvent, Json } from "../pipeline/kernel/mod.ts";
 
 type Completed = Extract<JournalEvent, { type: "step.completed" | "agent.completed" }>;
@@ -20,18 +21,21 @@ const NODE = /^([A-Za-z]\w*)(?:#\d+)?(?:~\d+)?$/;
 export function runState(journal: JournalEvent[]): RunState {
   const nodes: Record<string, Json> = {};
   const open = new Set<string>();
-  let last_step: string | undefined;
+  const steps = new Set<string>();
+  let last_step: string | undefined, output: Json | undefined;
   for (const event of journal) {
     const name = nodeOf(event);
     if (name === undefined || !("step" in event)) continue;
     last_step = name;
+    steps.add(event.step);
     const isNode = NODE.test(event.step);
     switch (event.type) {
       case "step.completed":
       case "agent.completed":
         if (!isNode) break;
         open.delete(name);
-        takeOutput(nodes, name, event);
+        output = outputOf(event, steps);
+        if (output !== undefined) nodes[name] = output;
         break;
       case "step.failed":
         if (isNode && event.retry_at === undefined) open.delete(name);
@@ -53,26 +57,15 @@ export function nodeOf(event: JournalEvent): string | undefined {
 }
 
 /**
- * The kernel records a wait with how it ended; what expressions see is within that. A run within
- * the run that did not complete has no output.
+ * A visit's output. Some kinds leave something else under the visit's key; with a time limit, that
+ * has a step of its own within a group whose result is the output.
  */
-function takeOutput(nodes: Record<string, Json>, name: string, event: Completed): void {
-  const { output } = event;
-  const kind = "kind" in event ? event.kind : undefined;
-  const signal = kind === "wait" || kind === "pipeline" ? member(output, "signal") : undefined;
-  if (signal === undefined) {
-    nodes[name] = output;
-  } else if (kind === "wait") {
-    nodes[name] = signal;
-  } else {
-    const result = member(member(signal, "result"), "output");
-    if (result !== undefined) nodes[name] = result;
+function outputOf(event: Completed, steps: ReadonlySet<string>): Json | undefined {
+  const kind = "kind" in event ? kindNamed(event.kind) : undefined;
+  if (typeof kind?.recorded !== "object" || steps.has(`${event.step}/${kind.kind}`)) {
+    return event.output;
   }
-}
-
-function member(value: Json | undefined, name: string): Json | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return Object.hasOwn(value, name) ? value[name] : undefined;
+  return kind.recorded.outputOf(event.output);
 }
 
 function hasEnded(journal: JournalEvent[]): boolean {

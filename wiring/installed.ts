@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import { type Issue, toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import type { InstalledCheck } from "../pipeline/catalog/mod.ts";
-import { namedTools, namesOf } from "../pipeline/document/mod.ts";
+import { allNodes, namedTools, namesOf } from "../pipeline/document/mod.ts";
 import type { Registry } from "../tools/mod.ts";
 import { isExpected, modelCheck } from "./definition_warnings.ts";
 import { expectedTools } from "./tools.ts";
@@ -32,7 +32,7 @@ export function createInstalledCheck(
       return message ? [{ location, message }] : [];
     }));
     // Not all of `agents`: a plan may use any of them, and need not.
-    const unconfigured = namesOf("agent", pipeline.nodes).flatMap((name): Issue[] => {
+    const unconfigured = namesOf("agent", allNodes(pipeline.nodes)).flatMap((name): Issue[] => {
       const model = agents[name]?.model;
       const message = model === undefined ? undefined : problemOf(model);
       return message ? [{ location: `agent ${name}, model`, message }] : [];

@@ -21,6 +21,7 @@ export type Service =
     timeout_ms: number;
   }
   | {
+    /** Answers every user alike: `call` nodes share their cached outputs. */
     embedded(path: string, body: Json, scope: StepScope, run: RunInfo): Json | Promise<Json>;
     /** What code that it is sent runs in; see `notebook/environment.ts`. */
     environment?: { has_packages: boolean; description: string };

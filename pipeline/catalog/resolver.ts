@@ -9,12 +9,13 @@ import { type AgentProfile, takesTasks } from "../agent/mod.ts";
 import { type DefinitionFiles, unusable } from "./definition_files.ts";
 import { canonicalJson, unknownName } from "../../json/mod.ts";
 import {
+  allNodes,
   type Definition,
   namesOf,
   parsePipeline,
   type Pipeline,
   type Schedule,
-  wantsAllAgents,
+  useAnyAgent,
 } from "../document/mod.ts";
 import { memo } from "./memo.ts";
 import type { StoredPipeline } from "./stored_pipelines.ts";
@@ -83,7 +84,7 @@ export class Shelf {
       const profiles = await this.#agents(pipeline);
       const prompts = profiles.flatMap(({ prompt }) => prompt === undefined ? [] : [prompt]);
       const texts = await Promise.all(prompts.map((prompt) => files.prompt(prompt)));
-      const inner = namesOf("pipeline", pipeline.nodes);
+      const inner = namesOf("pipeline", allNodes(pipeline.nodes));
       const versions = await Promise.all(inner.map(async (child) => {
         return [child, (await this.define(child)).version] as const;
       }));
@@ -120,8 +121,9 @@ export class Shelf {
   /** The agents that a pipeline names, and those that it may let work besides. */
   async #agents({ nodes }: Pipeline): Promise<AgentProfile[]> {
     const { files } = this.options;
-    const named = await Promise.all(namesOf("agent", nodes).map((agent) => files.agent(agent)));
-    if (!wantsAllAgents(nodes)) return named;
+    const all = allNodes(nodes);
+    const named = await Promise.all(namesOf("agent", all).map((agent) => files.agent(agent)));
+    if (!useAnyAgent(all)) return named;
     const rest = [...(await files.list()).agents.keys()].sort()
       .filter((agent) => !named.some(({ name }) => name === agent));
     // One that cannot be read is not on offer; it breaks only what names it.
@@ -154,7 +156,8 @@ export class Shelf {
    */
   async #refuseCycles(path: string[], sound: Set<string>): Promise<void> {
     const name = path.at(-1)!;
-    for (const inner of namesOf("pipeline", (await this.#pipeline(name)).nodes)) {
+    const { nodes } = await this.#pipeline(name);
+    for (const inner of namesOf("pipeline", allNodes(nodes))) {
       if (path.includes(inner)) {
         const round = [...path.slice(path.indexOf(inner)), inner].join(" → ");
         const message = `a pipeline must not contain itself: ${round}`;

@@ -1,64 +1,29 @@
-/** The node kinds there are. A new kind is one file in `nodes/` and one line in `kinds`. @module */
-import {
-  agent,
-  type AgentEnv,
-  approval,
-  type ApprovalEnv,
-  call,
-  type CallEnv,
-  choose,
-  type GraphEnv,
-  map,
-  type NodeKind,
-  parallel,
-  pipeline,
-  type PipelineEnv,
-  retrieve,
-  type RetrieveEnv,
-  task,
-  type Tasks,
-  tool,
-  type ToolEnv,
-  transform,
-  wait,
-} from "../nodes/mod.ts";
-import { plan, type PlanEnv } from "../plans/mod.ts";
+/** All node kinds: those of `nodes/kinds.ts`, and `plan`, which is built on them. @module */
+import { type NodeKind, nodeKinds } from "../nodes/mod.ts";
+import { plan } from "../plans/mod.ts";
 
-export type { CompiledNode, NodeKind, Task, Tasks } from "../nodes/mod.ts";
+const all = [...nodeKinds, plan] as const;
 
-/** What nodes need from outside. */
-export type NodeEnv =
-  & AgentEnv
-  & ApprovalEnv
-  & CallEnv
-  & PipelineEnv
-  & PlanEnv
-  & RetrieveEnv
-  & ToolEnv
-  & GraphEnv
-  & {
-    tasks: Tasks;
-  };
+/** What every kind of a union needs from outside. */
+type EnvOf<Kind> = (Kind extends NodeKind<infer _, infer Env> ? (env: Env) => void : never) extends
+  (env: infer Every) => void ? Every : never;
+
+/** What nodes need from outside: the `Env` of each kind. */
+export type NodeEnv = EnvOf<typeof all[number]>;
+
+/** A kind whose nodes and needs the caller does not know: its schema has checked its nodes. */
+// deno-lint-ignore no-explicit-any -- no other type is the union's
+export type AnyKind = NodeKind<any, NodeEnv>;
 
 /** Every kind, in the order in which documents describe them. */
-// deno-lint-ignore no-explicit-any -- each kind knows its own nodes; its schema has checked them
-export const kinds: NodeKind<any, NodeEnv>[] = [
-  agent,
-  task,
-  tool,
-  call,
-  retrieve,
-  approval,
-  transform,
-  choose,
-  wait,
-  parallel,
-  map,
-  pipeline,
-  plan,
-];
+export const kinds: readonly AnyKind[] = all;
 
 /** The kind whose field a node has. */
-export function kindOf(node: object): (typeof kinds)[number] | undefined {
+export function kindOf(node: object): AnyKind | undefined {
   return kinds.find(({ kind }) => kind in node);
+}
+
+/** The kind with a name, such as steps have. */
+export function kindNamed(name: string | undefined): AnyKind | undefined {
+  return kinds.find(({ kind }) => kind === name);
 }

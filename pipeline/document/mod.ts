@@ -6,7 +6,14 @@ export {
   type PipelineNode,
   type Schedule,
 } from "./document.ts";
-export { kindOf, type NodeEnv } from "./kinds.ts";
-export { namedTools, namesOf, nodesWithin, wantsAllAgents } from "./nodes.ts";
+export { kindNamed, kindOf, type NodeEnv } from "./kinds.ts";
+export {
+  allNodes,
+  type KindedNode,
+  namedTools,
+  namesOf,
+  nodesWithin,
+  useAnyAgent,
+} from "./nodes.ts";
 export { invalidPipeline, parsePipeline } from "./parse.ts";
 export { startOptions } from "./start.ts";

@@ -1,66 +1,53 @@
-import { kindOf } from "./kinds.ts";
+import { type AnyKind, kindOf } from "./kinds.ts";
 import type { Path } from "../../json/mod.ts";
-import type { Placed } from "../nodes/mod.ts";
+import type { Reference } from "../nodes/mod.ts";
 import type { Pipeline, PipelineNode } from "./document.ts";
-import { isTemplate, readYaml } from "../language/mod.ts";
+import { readYaml } from "../language/mod.ts";
 
-/** A node and all nodes in the graphs inside it. It must be sound. */
-export function nodesWithin(node: PipelineNode): PipelineNode[] {
-  const graphs = kindOf(node)?.graphs?.(node) ?? [];
-  return [node, ...graphs.flatMap(({ value }) => allNodes(value.nodes))];
+/** A node, where it is, and what its kind says of it. */
+export interface KindedNode {
+  node: PipelineNode;
+  kind: AnyKind;
+  /** In what it was looked for in. */
+  path: Path;
+}
+
+/** A node, then all nodes in the graphs inside it. It must be sound. */
+export function nodesWithin(node: PipelineNode, path: Path = []): KindedNode[] {
+  const kind = kindOf(node);
+  if (!kind) return [];
+  const graphs = kind.graphs?.(node) ?? [];
+  const inner = graphs.flatMap((graph) => allNodes(graph.value.nodes, [...path, ...graph.path]));
+  return [{ node, kind, path }, ...inner];
 }
 
 /** All nodes of a graph and of the graphs inside it. */
-export function allNodes(nodes: Record<string, PipelineNode>): PipelineNode[] {
-  return Object.values(nodes).flatMap(nodesWithin);
+export function allNodes(nodes: Record<string, PipelineNode>, path: Path = []): KindedNode[] {
+  return Object.entries(nodes).flatMap(([name, node]) =>
+    nodesWithin(node, [...path, "nodes", name])
+  );
 }
 
-/**
- * Names of one kind that nodes name outside of their document, sorted: `agent`, `pipeline`. Those
- * that are known only when the node runs are left out.
- */
-export function namesOf(kind: "agent" | "pipeline", nodes: Record<string, PipelineNode>): string[] {
-  const all = allNodes(nodes);
-  const named = all.filter((node) => kindOf(node)?.names === kind);
-  const names = named.map((node) => String(node[kind])).filter((name) => !isTemplate(name));
-  if (kind === "agent") {
-    names.push(...all.flatMap((node) => agentsOf(node).named.map(({ value }) => value)));
-  }
-  return [...new Set(names)].sort();
+/** What nodes name outside their document, names of one sort only, sorted. */
+export function namesOf(sort: Reference["to"], nodes: KindedNode[]): string[] {
+  return [...new Set(referencesOf(sort, nodes).map(({ value }) => value))].sort();
 }
 
 /** The tools that a sound document's nodes name, and where. */
 export function namedTools(text: string): { name: string; location: string }[] {
   const { value, locate } = readYaml(text);
-  const { nodes } = value as Pipeline;
-  return toolsIn(nodes, ["nodes"])
+  return referencesOf("tool", allNodes((value as Pipeline).nodes))
     .map(({ path, value: name }) => ({ name, location: locate(path) }));
 }
 
-function toolsIn(nodes: Record<string, PipelineNode>, around: Path): Placed<string>[] {
-  return Object.entries(nodes).flatMap(([name, node]) => {
-    const path = [...around, name];
-    const kind = kindOf(node);
-    const own = kind?.tools?.(node) ?? [];
-    const graphs = kind?.graphs?.(node) ?? [];
-    return [
-      ...own.map((tool) => ({ ...tool, path: [...path, ...tool.path] })),
-      ...graphs.flatMap((inner) =>
-        toolsIn(inner.value.nodes as Record<string, PipelineNode>, [
-          ...path,
-          ...inner.path,
-          "nodes",
-        ])
-      ),
-    ];
-  });
+/** True when one of the nodes may use every agent that takes tasks. */
+export function useAnyAgent(nodes: KindedNode[]): boolean {
+  return nodes.some(({ node, kind }) => kind.usesAnyAgent?.(node));
 }
 
-/** True when a node may let every agent work that takes tasks of others. */
-export function wantsAllAgents(nodes: Record<string, PipelineNode>): boolean {
-  return allNodes(nodes).some((node) => agentsOf(node).all);
-}
-
-function agentsOf(node: PipelineNode): { named: { value: string }[]; all: boolean } {
-  return kindOf(node)?.agents?.(node) ?? { named: [], all: false };
+function referencesOf(sort: Reference["to"], nodes: KindedNode[]): Reference[] {
+  return nodes.flatMap(({ node, kind, path }) =>
+    (kind.references?.(node) ?? []).filter(({ to }) => to === sort)
+      .map((reference) => ({ ...reference, path: [...path, ...reference.path] }))
+  );
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Graph, NodeKind, Placed, PlacedGraph, Policies } from "../nodes/mod.ts";
-import { kindOf, kinds, type NodeEnv } from "./kinds.ts";
+import type { Graph, Placed, PlacedGraph, Policies } from "../nodes/mod.ts";
+import { type AnyKind, kindOf, kinds } from "./kinds.ts";
 import type { PipelineNode } from "./document.ts";
-import { type Embedded, expressionsOf, inspectExpression, isTemplate } from "../language/mod.ts";
+import { type Embedded, expressionsOf, inspectExpression } from "../language/mod.ts";
 import { type Problem, schemaFailures } from "./failures.ts";
 import { type Path, unknownName } from "../../json/mod.ts";
 import { pathProblems } from "./validate_paths.ts";
@@ -38,8 +38,7 @@ const TOP: Visible = { nodes: [], roots: ["input", "nodes", "run"] };
 interface KnownNode {
   name: string;
   node: PipelineNode & Policies;
-  // deno-lint-ignore no-explicit-any -- see `kinds`
-  kind: NodeKind<any, NodeEnv>;
+  kind: AnyKind;
   /** Its place in the document. */
   path: Path;
   /** Where it leads, with places in the document. */
@@ -69,7 +68,7 @@ export class GraphCheck {
     const visible = { ...around, nodes: [...around.nodes, ...names] };
     const seenBy = visibility(visible, nodes);
     problems.push(
-      ...this.references(nodes),
+      ...nodes.flatMap((node) => this.references(node)),
       ...nodes.flatMap((node) => policyProblems(node, nodes, names)),
       ...await expressionsProblems(nodes, seenBy),
       ...await templateProblems([{ path: [...path, "output"], value: graph.output }], visible),
@@ -80,34 +79,12 @@ export class GraphCheck {
     return isSound ? pathProblems(graph.start, path, nodes) : problems;
   }
 
-  private references(nodes: KnownNode[]): Problem[] {
-    return [...this.kindNames(nodes), ...this.agentNames(nodes)];
-  }
-
-  private agentNames(nodes: KnownNode[]): Problem[] {
-    const { agents } = this.known;
-    if (!agents) return [];
-    return nodes.flatMap(({ node, kind, path }) =>
-      (kind.agents?.(node).named ?? []).filter(({ value }) => !agents.includes(value))
-        .map((named) => ({
-          path: [...path, ...named.path],
-          message: unknownName("agent", named.value, agents),
-        }))
-    );
-  }
-
-  private kindNames(nodes: KnownNode[]): Problem[] {
-    return nodes.flatMap(({ node, kind, path }) => {
-      const names = kind.names && this.known[`${kind.names}s`];
-      if (!names) return [];
-      // Either the name itself, or a mapping with the name in a field.
-      const value = node[kind.kind] as string | Record<string, string>;
-      const isName = typeof value === "string";
-      const wanted = String(isName ? value : value[kind.names!]);
-      // What is known only when the node runs is checked then.
-      if (names.includes(wanted) || isTemplate(wanted)) return [];
-      const message = unknownName(kind.names!, wanted, names);
-      return [{ path: [...path, kind.kind, ...isName ? [] : [kind.names!]], message }];
+  /** Names outside the document. Tools come and go, so their names are checked elsewhere. */
+  private references({ node, kind, path }: KnownNode): Problem[] {
+    return (kind.references?.(node) ?? []).flatMap(({ to, value, path: at }) => {
+      const names = to === "tool" ? undefined : this.known[`${to}s`];
+      if (!names || names.includes(value)) return [];
+      return [{ path: [...path, ...at], message: unknownName(to, value, names) }];
     });
   }
 

@@ -36,7 +36,9 @@ export interface AgentEnv extends AgentDeps {
 /** `agent: name` lets an agent work; its model and tool calls are steps. */
 export const agent: NodeKind<AgentNode, AgentEnv> = {
   kind: "agent",
-  names: "agent",
+  // Tools may answer by who asks; a model does not know.
+  personal: ({ agent }, agents) => agents[agent]?.tools.length !== 0,
+  recorded: "step",
   schema: z.strictObject({
     agent: z.string().describe("Name of a profile: agents/NAME.md."),
     ...common,
@@ -44,6 +46,7 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
     ...next,
   }),
   templates: inputTemplate,
+  references: ({ agent }) => [{ to: "agent", path: ["agent"], value: agent }],
   targets: nextTarget,
   compile(node, env) {
     const profile = env.agents[node.agent];

@@ -49,7 +49,8 @@ const { cache: _cache, ...policies } = common;
 /** `approval:` asks people and goes where they say. */
 export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
   kind: "approval",
-  composite: "wait",
+  personal: true,
+  recorded: { outputOf: (outcome) => outcome },
   schema: z.strictObject({
     approval: z.strictObject({
       title: z.string().min(1).describe("What is to be decided, in a few words."),

@@ -57,7 +57,9 @@ const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, "a header's name is lette
 /** `call:` asks a configured service over HTTP as one step. */
 export const call: NodeKind<CallNode, CallEnv> = {
   kind: "call",
-  names: "service",
+  // A request does not say who asks, and embedded services answer every user alike.
+  personal: false,
+  recorded: "step",
   schema: z.strictObject({
     call: z.strictObject({
       service: z.string().describe("Name of a service of the configuration."),
@@ -82,6 +84,7 @@ export const call: NodeKind<CallNode, CallEnv> = {
     PARTS.filter((name) => call[name] !== undefined)
       .map((name): Placed<unknown> => ({ path: ["call", name], value: call[name] })),
   targets: nextTarget,
+  references: ({ call }) => [{ to: "service", path: ["call", "service"], value: call.service }],
   compile(node, { services = {}, fetch }) {
     const { service: name } = node.call;
     const service = Object.hasOwn(services, name) ? services[name] : undefined;

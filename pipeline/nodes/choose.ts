@@ -15,6 +15,8 @@ type Chosen = { next: string };
 /** `choose:` leads to the first branch whose `when` is true, or to `default`. */
 export const choose: NodeKind<ChooseNode, unknown> = {
   kind: "choose",
+  personal: false,
+  recorded: "step",
   schema: z.strictObject({
     choose: z.array(z.strictObject({
       when: z.string().regex(/\$\{/, "must be an expression, such as ${ nodes.review.ok }")

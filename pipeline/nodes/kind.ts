@@ -1,11 +1,11 @@
 /**
- * What a node kind is. A kind is one file in this folder plus a line in `mod.ts` and one in
- * `document/kinds.ts`: everything else
- * (schema, validation, interpreter) works from this description.
+ * What a node kind is. A kind is one file in this folder and one line in `kinds.ts`: everything else
+ * (schema, validation, interpreter, caches, views of runs) works from this description.
  *
  * @module
  */
 import * as z from "zod";
+import type { AgentProfile } from "../agent/mod.ts";
 import type { Json, RetryPolicy, RunContext, StepOptions } from "../kernel/mod.ts";
 import type { Scope, Walk } from "../language/mod.ts";
 import type { Path } from "../../json/mod.ts";
@@ -46,30 +46,50 @@ export interface GraphEnv {
   graphs?: RunNode[];
 }
 
+/**
+ * What a visit leaves in the journal under its key.
+ *
+ * - `group`: several steps. The walk makes a group around them, retries it and ends it in time. Right
+ *   for every kind, and costs two events.
+ * - `step`: one step, whose result is the output. The kind gives it {@linkcode stepLimits}: without
+ *   them `retry` and `timeout_seconds` do nothing.
+ * - `outputOf`: one wait, group or run of its own. The walk retries it and ends it in time (what the
+ *   node does has the key `KEY/KIND` then). `outputOf` reads the node's output from the record;
+ *   wrong, the state of a run shows what no expression sees. Nothing: the visit has no output.
+ */
+export type Recorded = "group" | "step" | { outputOf(record: Json): Json | undefined };
+
+/** Agents by name. */
+export type Agents = Record<string, AgentProfile>;
+
+/** Something outside the document that a node names; a tool's name may end in `*` for anything. */
+export interface Reference extends Placed<string> {
+  to: "agent" | "task" | "tool" | "pipeline" | "service";
+}
+
 /** A kind of node. `Env` is what its nodes need from outside. */
 export interface NodeKind<Node, Env> {
-  /** The field that tells the kind: `agent`, `task`, … */
+  /** The field that identifies the kind: `agent`, `task`, … Also the `kind` of its steps. */
   readonly kind: string;
   /** A strict object schema of the whole node. */
   readonly schema: z.ZodObject;
-  /** What the value of the kind's field names, where it names something outside the document. */
-  readonly names?: "agent" | "task" | "pipeline" | "service";
   /**
-   * For nodes that are more than one step, so that the walker tries them again and ends them in
-   * time. `group`: a visit is a group under its key. `wait`: only when it has a time limit, and what
-   * the node does has the key `KEY/KIND` then.
+   * Whether the output may depend on who started the run, or on what someone answered it. The `cache`
+   * of a node keeps such an output for that user alone. `true` is right for every kind; wrongly
+   * `false`, one user is given what was made for another.
    */
-  readonly composite?: "group" | "wait";
+  readonly personal: boolean | ((node: Node, agents: Agents) => boolean);
+  readonly recorded: Recorded;
   /** Its templates. */
   templates(node: Node): Placed<unknown>[];
   /** Where it leads; empty at the end. */
   targets(node: Node): Placed<string>[];
   /** The graphs inside it. */
   graphs?(node: Node): PlacedGraph[];
-  /** Tools that it names; `*` at the end of a name stands for anything. */
-  tools?(node: Node): Placed<string>[];
-  /** Agents that it may let work: those that it names, or also all that take tasks of others. */
-  agents?(node: Node): { named: Placed<string>[]; all: boolean };
+  /** What it names outside the document, where the document says which; runs keep that. */
+  references?(node: Node): Reference[];
+  /** Whether it may use every agent that takes tasks, not only those that it names. */
+  usesAnyAgent?(node: Node): boolean;
   compile(node: Node, env: Env): CompiledNode;
 }
 

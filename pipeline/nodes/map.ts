@@ -35,7 +35,9 @@ const DEFAULT_NAME = "item";
 /** `map: { items, body }` walks a graph once for each item of a list. */
 export const map: NodeKind<MapNode, GraphEnv> = {
   kind: "map",
-  composite: "group",
+  // The nodes inside say for themselves whether they are.
+  personal: false,
+  recorded: "group",
   schema: z.strictObject({
     map: z.strictObject({
       items: z.unknown().refine((value) => value !== undefined)

@@ -21,7 +21,9 @@ interface ParallelNode {
 /** `parallel: { name: graph, … }` walks graphs at the same time. */
 export const parallel: NodeKind<ParallelNode, GraphEnv> = {
   kind: "parallel",
-  composite: "group",
+  // The nodes inside say for themselves whether they are.
+  personal: false,
+  recorded: "group",
   schema: z.strictObject({
     parallel: z.record(nodeName, graph).refine((value) => Object.keys(value).length > 0, {
       error: "has no branch: add one",

@@ -33,8 +33,8 @@ export interface PipelineEnv {
 /** `pipeline: name` runs another pipeline as a run of its own. */
 export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
   kind: "pipeline",
-  names: "pipeline",
-  composite: "wait",
+  personal: true,
+  recorded: { outputOf: outputOfRun },
   schema: z.strictObject({
     pipeline: z.string().describe(
       "Name of another pipeline, or an ${ expression } that gives it when the node runs.",
@@ -45,6 +45,8 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
   }),
   templates: (node) => [{ path: ["pipeline"], value: node.pipeline }, ...inputTemplate(node)],
   targets: nextTarget,
+  references: ({ pipeline: value }) =>
+    isTemplate(value) ? [] : [{ to: "pipeline", path: ["pipeline"], value }],
   compile(node, env) {
     const choose = isTemplate(node.pipeline) ? chosen(node.pipeline, env) : fixed(node, env);
     const evaluate = compileInput(node);
@@ -63,6 +65,13 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
     };
   },
 };
+
+/** The record is the signal of the run's end. A run that did not complete has no output. */
+function outputOfRun(record: Json): Json | undefined {
+  const { signal } = record as { signal?: { result: RunResult } };
+  if (signal === undefined) return record;
+  return signal.result.status === "completed" ? signal.result.output : undefined;
+}
 
 /** Which pipeline a visit runs. */
 type Choose = (

@@ -15,22 +15,22 @@ import { type Limits, type NodeKind, type Policies, type RunNode, stepLimits } f
 /** Puts a node's limits around its run. Gives `run` itself when the kernel does all of it. */
 export function limited(
   node: Limits,
-  kind: Pick<NodeKind<never, never>, "kind" | "composite">,
+  kind: Pick<NodeKind<never, never>, "kind" | "recorded">,
   run: RunNode,
 ): RunNode {
-  if (!kind.composite) return run;
+  if (kind.recorded === "step") return run;
   const { retry, timeout_ms } = stepLimits(node);
-  const hasGroup = kind.composite === "group" || timeout_ms !== undefined;
+  const hasGroup = kind.recorded === "group" || timeout_ms !== undefined;
   const visit = hasGroup ? grouped(run, kind, timeout_ms) : run;
   return retry ? retried(visit, retry) : visit;
 }
 
 function grouped(
   run: RunNode,
-  { kind, composite }: Pick<NodeKind<never, never>, "kind" | "composite">,
+  { kind, recorded }: Pick<NodeKind<never, never>, "kind" | "recorded">,
   timeout_ms: number | undefined,
 ): RunNode {
-  const inner = composite === "group" ? "" : `/${kind}`;
+  const inner = recorded === "group" ? "" : `/${kind}`;
   const options = { kind, ...(timeout_ms === undefined ? {} : { timeout_ms }) };
   return (ctx, key, scope, walk) =>
     ctx.group(key, (within) => run(within, key + inner, scope, walk), options);

@@ -36,6 +36,8 @@ const DEFAULT_LIMIT = 6;
 /** `retrieve:` finds passages of documents as one step; they fit an agent's `documents`. */
 export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
   kind: "retrieve",
+  personal: false,
+  recorded: "step",
   schema: z.strictObject({
     retrieve: z.strictObject({
       query: z.string().min(1).describe("What to look for; may hold ${ expressions }."),

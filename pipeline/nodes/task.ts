@@ -33,7 +33,9 @@ interface TaskNode extends Limits {
 /** `task: name` runs one of the program's tasks as one step. */
 export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
   kind: "task",
-  names: "task",
+  // A task learns who asks.
+  personal: true,
+  recorded: "step",
   schema: z.strictObject({
     task: z.string().describe("Name of a built-in task."),
     ...common,
@@ -44,6 +46,7 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
     ...next,
   }),
   templates: inputTemplate,
+  references: ({ task }) => [{ to: "task", path: ["task"], value: task }],
   targets: nextTarget,
   compile(node, { tasks }) {
     const found = Object.hasOwn(tasks, node.task) ? tasks[node.task] : undefined;

@@ -27,6 +27,9 @@ export type ToolEnv = ToolCallDeps;
 /** `tool: name` calls a tool with the node's input as its arguments. */
 export const tool: NodeKind<ToolNode, ToolEnv> = {
   kind: "tool",
+  // A tool learns who asks.
+  personal: true,
+  recorded: "step",
   schema: z.strictObject({
     tool: z.string().regex(
       /^(?:[a-z][a-z0-9_]{0,63}|[\s\S]*\$\{[\s\S]*)$/,
@@ -43,7 +46,7 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
   }),
   templates: (node) => [{ path: ["tool"], value: node.tool }, ...inputTemplate(node)],
   targets: nextTarget,
-  tools: (node) => isTemplate(node.tool) ? [] : [{ path: ["tool"], value: node.tool }],
+  references: ({ tool: value }) => isTemplate(value) ? [] : [{ to: "tool", path: ["tool"], value }],
   compile(node, env) {
     const nameOf = compileTemplate(node.tool);
     const evaluate = compileInput(node);

@@ -11,6 +11,8 @@ interface TransformNode extends Limits {
 /** `transform: template` computes a value. */
 export const transform: NodeKind<TransformNode, unknown> = {
   kind: "transform",
+  personal: false,
+  recorded: "step",
   schema: z.strictObject({
     transform: z.unknown().refine((value) => value !== undefined)
       .describe("The node's output: any value with ${ expressions }."),

@@ -17,7 +17,9 @@ const EXPRESSION = z.string().regex(/\$\{/, "must be an expression, such as ${ i
 /** `wait:` lets the run sleep until a signal or a time. */
 export const wait: NodeKind<WaitNode, unknown> = {
   kind: "wait",
-  composite: "wait",
+  // What was sent to a run was sent to that run.
+  personal: true,
+  recorded: { outputOf: payloadOf },
   schema: z.strictObject({
     wait: z.strictObject({
       signal: z.string().min(1).optional()
@@ -59,6 +61,12 @@ export const wait: NodeKind<WaitNode, unknown> = {
     };
   },
 };
+
+/** A time that came is recorded as `{ timed_out: true }`, with and without a signal. */
+function payloadOf(record: Json): Json {
+  const { signal = record } = record as { signal?: Json };
+  return signal;
+}
 
 function bothEnds({ signal, seconds, until }: WaitNode["wait"]): boolean {
   return signal !== undefined && (seconds ?? until) !== undefined;

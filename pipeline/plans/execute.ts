@@ -150,7 +150,7 @@ function compileStep(
       ...(max_attempts === undefined || once ? {} : { retry: { max_attempts } }),
       ...(timeout_seconds === undefined ? {} : { timeout_seconds }),
     },
-    { kind: "plan_step", composite: "group" },
+    { kind: "plan_step", recorded: "group" },
     (ctx, key, scope) => node.run(ctx, `${key}/${kind}`, scope),
   );
 }

@@ -6,7 +6,14 @@ import { compileTemplate, type Evaluate, type Scope } from "../language/mod.ts";
 import { capabilitiesOf, type PipelineOffers } from "./capabilities.ts";
 import { carryOut } from "./carry_out.ts";
 import type { StepEnv } from "./execute.ts";
-import { common, next, nextTarget, type NodeKind, type Placed } from "../nodes/mod.ts";
+import {
+  common,
+  next,
+  nextTarget,
+  type NodeKind,
+  type Placed,
+  type Reference,
+} from "../nodes/mod.ts";
 
 /** Makes plans unless the node names another agent. */
 export const PLANNER = "task_planner";
@@ -44,7 +51,8 @@ const names = z.array(z.string().min(1));
 /** `plan:` has an agent plan how a goal is reached, and carries the plan out. */
 export const plan: NodeKind<PlanNode, PlanEnv> = {
   kind: "plan",
-  composite: "group",
+  personal: true,
+  recorded: "group",
   schema: z.strictObject({
     plan: z.strictObject({
       goal: z.string().min(1).describe("What is to be reached."),
@@ -74,15 +82,12 @@ export const plan: NodeKind<PlanNode, PlanEnv> = {
     TEMPLATES.filter((name) => plan[name] !== undefined)
       .map((name): Placed<unknown> => ({ path: ["plan", name], value: plan[name] })),
   targets: nextTarget,
-  agents: ({ plan: { planner, agents } }) => ({
-    named: [
-      { path: ["plan", "planner"], value: planner ?? PLANNER },
-      ...(agents ?? []).map((value, index) => ({ path: ["plan", "agents", index], value })),
-    ],
-    all: agents === undefined,
-  }),
-  tools: ({ plan: { tools = [] } }) =>
-    tools.map((value, index) => ({ path: ["plan", "tools", index], value })),
+  references: ({ plan: { planner = PLANNER, agents = [], tools = [] } }) => [
+    { to: "agent", path: ["plan", "planner"], value: planner },
+    ...listed("agent", "agents", agents),
+    ...listed("tool", "tools", tools),
+  ],
+  usesAnyAgent: ({ plan }) => plan.agents === undefined,
   compile({ plan, next }, env) {
     const { planner: name = PLANNER, tools, pipelines, concurrency = DEFAULT_CONCURRENCY } = plan;
     const planner = prepareAgent(name, env);
@@ -102,6 +107,10 @@ export const plan: NodeKind<PlanNode, PlanEnv> = {
     };
   },
 };
+
+function listed(to: Reference["to"], field: string, names: string[]): Reference[] {
+  return names.map((value, index) => ({ to, path: ["plan", field, index], value }));
+}
 
 function agentOf(name: string, { agents }: PlanEnv): AgentProfile {
   const profile = Object.hasOwn(agents, name) ? agents[name] : undefined;

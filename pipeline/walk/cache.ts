@@ -13,7 +13,7 @@ import type { Commit } from "../../store/mod.ts";
 import { compileInput, conversation, type Policies, type RunNode } from "../nodes/mod.ts";
 import { isTainted, taint } from "../calls/mod.ts";
 import { canonicalJson } from "../../json/mod.ts";
-import { type Definition, nodesWithin, type PipelineNode } from "../document/mod.ts";
+import { type Definition, type KindedNode, namesOf, useAnyAgent } from "../document/mod.ts";
 import { compileTemplate, type Scope } from "../language/mod.ts";
 
 /** Where outputs are kept. */
@@ -29,15 +29,19 @@ export interface NodeCache {
 /** What is kept: an output, and whether the run had read what others wrote by then. */
 type Kept = { output: Json; tainted: boolean };
 
-/** Puts a node's cache around its run. */
+/**
+ * Puts a node's cache around its run.
+ *
+ * @param nodes the node, then those inside it
+ */
 export function cached(
-  node: PipelineNode,
+  nodes: KindedNode[],
   policy: NonNullable<Policies["cache"]>,
   definition: Definition,
   cache: NodeCache,
   run: RunNode,
 ): RunNode {
-  const hashOf = hasher(node, policy, definition);
+  const hashOf = hasher(nodes, policy, definition);
   return async (ctx, key, scope, walk) => {
     const { caller } = ctx.run;
     let missed: string | undefined;
@@ -64,18 +68,19 @@ export function cached(
 }
 
 function hasher(
-  node: PipelineNode,
+  nodes: KindedNode[],
   policy: NonNullable<Policies["cache"]>,
   definition: Definition,
 ): (scope: Scope, run: RunInfo) => Promise<string> {
+  const { node } = nodes[0]!;
   const { cache: _cache, next: _next, description: _description, ...essence } = node;
-  const all = nodesWithin(node);
-  const fixed = canonicalJson([essence, ...all.map((inner) => named(inner, definition))]);
+  const outside = namedBy(nodes, definition);
+  const fixed = canonicalJson([essence, outside as unknown as Json]);
   const evaluate = policy.key === undefined ? compileInput(node) : compileTemplate(policy.key);
   // An agent with a memory also depends on what was said before.
-  const { history = 0 } = definition.agents[String(node.agent)] ?? {};
-  const hasMemory = policy.key === undefined && history > 0;
-  const isPersonal = all.some((inner) => asksByPerson(inner, definition));
+  const hasMemory = policy.key === undefined &&
+    outside.agents.some(({ history }) => history > 0);
+  const isPersonal = nodes.some((inner) => dependsOnUser(inner, definition));
   return async (scope, { caller }) => {
     const said = hasMemory ? conversation(scope.input) : [];
     const asker = isPersonal ? [caller.actor] : [];
@@ -85,16 +90,17 @@ function hasher(
   };
 }
 
-/** True when a node calls a task or may call tools, which are told who asks, or lets people decide. */
-function asksByPerson(node: PipelineNode, { agents }: Definition): boolean {
-  if (typeof node.agent === "string") return agents[node.agent]?.tools.length !== 0;
-  return ["approval", "pipeline", "plan", "task", "tool"].some((kind) => kind in node);
+function dependsOnUser({ node, kind: { personal } }: KindedNode, { agents }: Definition): boolean {
+  return typeof personal === "function" ? personal(node, agents) : personal;
 }
 
-/** What a node names outside of the document. */
-function named(node: PipelineNode, { agents, prompts, pipelines = {} }: Definition): unknown {
-  const profile = typeof node.agent === "string" ? agents[node.agent] : undefined;
-  const prompt = profile?.prompt === undefined ? undefined : prompts[profile.prompt];
-  const version = typeof node.pipeline === "string" ? pipelines[node.pipeline] : undefined;
-  return [profile ?? null, prompt ?? null, version ?? null];
+/** What nodes name outside the document, as the run's definition keeps it. */
+function namedBy(nodes: KindedNode[], { agents, prompts, pipelines = {} }: Definition) {
+  const names = useAnyAgent(nodes) ? Object.keys(agents) : namesOf("agent", nodes);
+  const profiles = names.flatMap((name) => agents[name] ?? []);
+  return {
+    agents: profiles,
+    prompts: profiles.map(({ prompt }) => prompt === undefined ? null : prompts[prompt] ?? null),
+    pipelines: namesOf("pipeline", nodes).map((name) => pipelines[name] ?? null),
+  };
 }

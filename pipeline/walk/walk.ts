@@ -20,7 +20,13 @@ import {
   type Policies,
   type RunNode,
 } from "../nodes/mod.ts";
-import { type Definition, kindOf, type NodeEnv, type PipelineNode } from "../document/mod.ts";
+import {
+  type Definition,
+  kindOf,
+  type NodeEnv,
+  nodesWithin,
+  type PipelineNode,
+} from "../document/mod.ts";
 import { remembered } from "./begun.ts";
 import { cached, type NodeCache } from "./cache.ts";
 import { compileTemplate, type Evaluate, type Scope, type Walk } from "../language/mod.ts";
@@ -84,7 +90,9 @@ function compilePlace(
   const { on_fail, on_cancel, cache, ...policies } = node as Policies;
   let run = limited(policies, kind, compiled.run);
   if (inner) run = remembered(run);
-  if (cache && deps.cache) run = cached(node, cache, deps.definition, deps.cache, run);
+  if (cache && deps.cache) {
+    run = cached(nodesWithin(node), cache, deps.definition, deps.cache, run);
+  }
   const place = {
     run,
     next: compiled.next,

@@ -71,3 +71,12 @@ Deno.test("runState() shows a wait and a run within the run as expressions see t
     made: { signal: 1 },
   });
 });
+
+Deno.test("runState() takes what a wait with a time limit gave as it is", () => {
+  const payload = { signal: "SIGTERM" };
+  const events = journal(
+    { ...done("stopped/wait", { signal: payload }), kind: "wait" } as EventBody,
+    { ...done("stopped", payload), kind: "wait" } as EventBody,
+  );
+  expect(runState(events).nodes).toEqual({ stopped: payload });
+});

@@ -3,11 +3,13 @@ import { expect } from "expect";
 import { parseProfile } from "../../../pipeline/agent/profile.ts";
 import { createNodeCache } from "../../../pipeline/walk/node_cache.ts";
 import type { Definition } from "../../../pipeline/document/document.ts";
-import type { NodeCache } from "../../../pipeline/walk/cache.ts";
+import { cached, type NodeCache } from "../../../pipeline/walk/cache.ts";
+import type { KindedNode } from "../../../pipeline/document/mod.ts";
+import type { RunNode } from "../../../pipeline/nodes/mod.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Task } from "../../../pipeline/nodes/task.ts";
 import { openStore } from "../../../store/mod.ts";
-import type { FakeContext } from "../_fake_context.ts";
+import { FakeContext, RUN } from "../_fake_context.ts";
 import { FakeTools } from "../_fake_tools.ts";
 import { define, deps, once } from "./_define.ts";
 import { callerOf } from "../../_caller.ts";
@@ -162,6 +164,57 @@ Deno.test("cache of a task depends on who asks: it is told", async () => {
     const { ended } = await once({ definition, deps: given, prepare });
     expect(ended).toEqual({ output: `for ${actor}` });
   }
+});
+
+Deno.test("cache gives no user what another one answered a wait", async () => {
+  const given = deps({}, { cache: new MemoryCache() });
+  const definition = await define(
+    "  a: { wait: { signal: name }, cache: { ttl_seconds: 60, key: k } }",
+  );
+  for (const actor of ["ann", "bob", "ann"]) {
+    const prepare = (ctx: FakeContext) => {
+      Object.assign(ctx.run, { caller: localCaller(actor) });
+      ctx.onWait = () => ({ signal: actor });
+    };
+    const { ended } = await once({ definition, deps: given, prepare });
+    expect(ended).toEqual({ output: actor });
+  }
+});
+
+Deno.test("cache gives users what a made-up kind made for them, unless it makes the same for all", async () => {
+  const outputs = async (personal: boolean) => {
+    const kind = { kind: "greet", personal } as KindedNode["kind"];
+    const nodes = [{ node: { greet: "hello", with: {} }, kind, path: [] }];
+    const definition = { agents: {}, prompts: {} } as unknown as Definition;
+    const greet: RunNode = ({ run }) => Promise.resolve(`hello ${run.caller.actor}`);
+    const run = cached(nodes, { ttl_seconds: 60 }, definition, new MemoryCache(), greet);
+    const { id, pipeline, created_at } = RUN;
+    const scope = { input: null, nodes: {}, run: { id, pipeline, created_at } };
+    const ask = (actor: string) =>
+      run(new FakeContext([], { caller: localCaller(actor) }), "a", scope);
+    return [await ask("ann"), await ask("bob")];
+  };
+  expect(await outputs(true)).toEqual(["hello ann", "hello bob"]);
+  expect(await outputs(false)).toEqual(["hello ann", "hello ann"]);
+});
+
+Deno.test("cache of a plan depends on the profiles of the agents that it names", async () => {
+  const definition = (planner: string) =>
+    define(
+      "  a: { plan: { goal: tea, planner: host, agents: [host] }, cache: { ttl_seconds: 9, key: k } }",
+      { agents: { host: parseProfile(`---\nname: host\n---\n${planner}\n`, "host") } },
+    );
+  const looked: string[] = [];
+  const cache = new MemoryCache();
+  cache.get = (_tenant, hash) => {
+    looked.push(hash);
+    return Promise.resolve("tea");
+  };
+  for (const system of ["Plan well.", "Plan well.", "Plan badly."]) {
+    await once({ definition: await definition(system), deps: deps({}, { cache }) });
+  }
+  expect(looked[1]).toBe(looked[0]);
+  expect(looked[2]).not.toBe(looked[0]);
 });
 
 Deno.test("cache of an agent with tools depends on who asks, that of one without does not", async () => {
