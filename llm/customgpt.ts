@@ -40,7 +40,7 @@ interface MessageEvent {
 type Api = (path: string, signal: AbortSignal, body?: unknown) => Promise<Response>;
 
 /**
- * Makes a client of CustomGPT. It knows no tools, no output schemas and no token counts (usage is 0);
+ * Makes a client of CustomGPT. It knows no tools, no output schemas and no token counts;
  * an output schema becomes part of the prompt.
  */
 export function createCustomgptModel(options: CustomgptOptions): ModelClient {

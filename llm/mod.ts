@@ -22,7 +22,7 @@ export type {
   ToolCall,
   ToolSpec,
 } from "./model.ts";
-export { canonical, type ResolvedModel, resolveModel, variableFor } from "./names.ts";
+export { canonical, misspelt, type ResolvedModel, resolveModel, variableFor } from "./names.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
 export { costOf, mustBePriced, PRICES } from "./prices.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";

@@ -47,6 +47,19 @@ export function resolveModel(
   throw noProvider(name, prefix);
 }
 
+/** What may be a mistake in a model's name: a prefix that is nearly a provider. */
+export function misspelt(name: string): string | undefined {
+  const [prefix = "", ...rest] = canonical(name).split("/");
+  if (rest.length === 0 || prefix === "offline" || rowOf(prefix)) return undefined;
+  const near = nearProvider(prefix);
+  return near && `names no provider with "${prefix}": did you mean "${near}/${rest.join("/")}"? ` +
+      "As it is, the default provider is asked for a model of the whole name";
+}
+
+function nearProvider(prefix: string): string | undefined {
+  return nearest(prefix, ROWS.map(([name]) => name));
+}
+
 function notConfigured(name: string, variable: string, other: string): OrchestratorError {
   const prefix = canonical(name).split("/")[0];
   const literal = other === "offline"
@@ -61,7 +74,7 @@ function notConfigured(name: string, variable: string, other: string): Orchestra
 }
 
 function noProvider(name: string, prefix: string): OrchestratorError {
-  const near = nearest(prefix, ROWS.map(([name]) => name));
+  const near = nearProvider(prefix);
   const why = near
     ? `there is no provider "${prefix}"; did you mean "${near}"?`
     : "no provider is configured.";

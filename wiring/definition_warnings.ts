@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import { type Issue, sentence, toOrchestratorError } from "../errors.ts";
 import { nearest, unknownName } from "../json/mod.ts";
-import { resolveModel } from "../llm/mod.ts";
+import { misspelt, resolveModel } from "../llm/mod.ts";
 import { modelIssues, profileWarnings } from "../pipeline/agent/mod.ts";
 import type { CatalogEntry } from "../pipeline/catalog/mod.ts";
 import { namedTools } from "../pipeline/document/mod.ts";
@@ -11,7 +11,10 @@ import { expectedTools } from "./tools.ts";
 /** Misspelt fields and tools of agents that can be used. */
 export async function agentWarnings(agents: CatalogEntry[], config: Config): Promise<Issue[]> {
   const unknownTool = toolCheck(config, "the agent does without it");
-  return await inEach(agents, (text, name) => profileWarnings(text, name, unknownTool));
+  return await inEach(agents, (text, name) => [
+    ...profileWarnings(text, name, unknownTool),
+    ...modelIssues(text, name, misspelt),
+  ]);
 }
 
 /** Tools of pipelines that can be used and that name one which there is not. */

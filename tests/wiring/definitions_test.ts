@@ -156,6 +156,16 @@ Deno.test("definitionFindings() warns of tools that pipelines name and that are 
     }]);
   }, { MCP_SERVERS: '[{"name":"notes","url":"http://127.0.0.1:9"}]' }));
 
+Deno.test("definitionFindings() warns of a model whose prefix is nearly a provider", async () => {
+  const key = { OPENAI_API_KEY: "k" };
+  const [[place, message] = []] = await warned(["model: antropic/claude-x"], key);
+  expect(place).toBe("agents/a.md, line 2, model");
+  expect(message).toContain('did you mean "anthropic/claude-x"?');
+  for (const model of ["openai/gpt-5", "gpt-5", "meta-llama/llama-3", "offline"]) {
+    expect(await warned([`model: ${model}`], key)).toEqual([]);
+  }
+});
+
 Deno.test("definitionFindings() finds agents whose model has no provider", async () => {
   const problems = async (model: string, env: Env = {}) => {
     let found: string[] = [];
