@@ -14,7 +14,6 @@
 import { OrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import {
-  deleteEntry,
   type Key,
   keys,
   type ListOptions,
@@ -23,6 +22,7 @@ import {
   setJson,
   type Store,
 } from "../store/mod.ts";
+import { removeBelow, removeEach } from "./remove.ts";
 
 /** The part of the store that conversations use. */
 export type ConversationStore = Pick<Store, "get" | "list" | "commit" | "kv">;
@@ -114,113 +114,137 @@ export interface Conversations {
 }
 
 const TITLE_CHARS = 80;
-/** Entries that are deleted in one commit. */
-const BATCH = 100;
-
 /** Conversations kept in `store`. */
 export function createConversations(store: ConversationStore): Conversations {
-  const read = async (
+  return new StoredConversations(store);
+}
+
+/** An exchange with the run that it is of. */
+type RunExchange = Exchange & { run: string };
+
+class StoredConversations implements Conversations {
+  constructor(private readonly store: ConversationStore) {}
+
+  async head(caller: Caller, id: string): Promise<ConversationHead | null> {
+    const found = await this.headOf(caller, id);
+    if (found) mustOwn(caller, id, found);
+    return found;
+  }
+
+  async exchanges(caller: Caller, id: string, span: Span): Promise<RunExchange[]> {
+    return (await this.readOwn(caller, id, span, { reverse: true })).reverse();
+  }
+
+  oldest(caller: Caller, id: string, span: Span): Promise<RunExchange[]> {
+    return this.readOwn(caller, id, span);
+  }
+
+  async summary(caller: Caller, id: string): Promise<Summary | null> {
+    const found = (await this.store.get<Summary>(keys.summary(caller.tenant, id)))?.value;
+    if (found) mustOwn(caller, id, found);
+    return found ?? null;
+  }
+
+  exchangeMutation(
     { tenant }: Caller,
-    conversation_id: string,
-    { after, before, limit }: Span,
-    options: ListOptions,
-  ) => {
-    const found: (Exchange & { run: string })[] = [];
-    if (limit < 1) return found;
-    const selector: Selector = {
-      prefix: keys.conversation(tenant, conversation_id),
-      // The next possible id after `after`.
-      ...(after && { start: keys.exchange(tenant, conversation_id, `${after}\0`) }),
-      ...(before && { end: keys.exchange(tenant, conversation_id, before) }),
-    };
-    for await (const { key, value } of store.list<Exchange>(selector, { ...options, limit })) {
-      found.push({ ...value, run: String(key.at(-1)) });
+    id: string,
+    run_id: string,
+    exchange: Exchange,
+    before?: string,
+  ): Mutation[] {
+    const old: Mutation[] = before !== undefined && before !== run_id
+      ? [{ key: keys.conversationAt(tenant, before, id), delete: true }]
+      : [];
+    return [
+      ...setJson(keys.exchange(tenant, id, run_id), exchange),
+      ...old,
+      ...setJson(keys.conversationAt(tenant, run_id, id), null),
+    ];
+  }
+
+  async keepSummary(caller: Caller, id: string, { text, upto }: Summary): Promise<boolean> {
+    const key = keys.summary(caller.tenant, id);
+    const [known, [last]] = await Promise.all([
+      this.store.get<Summary>(key),
+      this.readOwn(caller, id, { limit: 1 }, { reverse: true }),
+    ]);
+    if (!last || (known && known.value.upto >= upto)) return false;
+    const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
+    const mutations = setJson(key, { text, upto, ...ownerOf(last) });
+    return await this.store.commit({ checks, mutations }) !== null;
+  }
+
+  async list(
+    caller: Caller,
+    { limit, cursor }: { limit: number; cursor?: string },
+  ): Promise<{ conversations: ConversationHead[]; next_cursor?: string }> {
+    const found: ConversationHead[] = [];
+    const prefix = keys.conversationsAt(caller.tenant);
+    const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
+    for await (const { key } of this.store.list(selector, { reverse: true })) {
+      const [run, id] = key.slice(-2).map(String) as [string, string];
+      const known = await this.headOf(caller, id);
+      // Two turns at the same time may both leave an entry: that of the last one counts.
+      if (known?.last_run !== run || !caller.mayActFor(known.owner)) continue;
+      if (found.length === limit) {
+        return { conversations: found, next_cursor: found.at(-1)!.last_run };
+      }
+      found.push(known);
     }
-    return found;
-  };
-  const readOwn: typeof read = async (caller, id, ...rest) => {
-    const found = await read(caller, id, ...rest);
-    if (found[0]) mustOwn(caller, id, found[0]);
-    return found;
-  };
-  const headOf = async (caller: Caller, id: string): Promise<ConversationHead | null> => {
+    return { conversations: found };
+  }
+
+  async remove(caller: Caller, id: string): Promise<number | null> {
+    const { tenant } = caller;
+    const known = await this.head(caller, id);
+    const removed = await removeBelow(this.store, keys.conversation(tenant, id));
+    const rest: Key[] = [keys.summary(tenant, id)];
+    if (known) rest.push(keys.conversationAt(tenant, known.last_run, id));
+    await removeEach(this.store, rest);
+    return known || removed > 0 ? removed : null;
+  }
+
+  private async headOf(caller: Caller, id: string): Promise<ConversationHead | null> {
     const [[first], [last]] = await Promise.all([
-      read(caller, id, { limit: 1 }, {}),
-      read(caller, id, { limit: 1 }, { reverse: true }),
+      this.read(caller, id, { limit: 1 }),
+      this.read(caller, id, { limit: 1 }, { reverse: true }),
     ]);
     if (!first || !last) return null;
     const { run: last_run, at = new Date(0).toISOString(), owner } = last;
     return { id, title: titleOf(first.user), updated_at: at, last_run, ...ownerOf({ owner }) };
-  };
-  const head = async (caller: Caller, id: string): Promise<ConversationHead | null> => {
-    const found = await headOf(caller, id);
-    if (found) mustOwn(caller, id, found);
+  }
+
+  /** @throws `forbidden` */
+  private async readOwn(
+    caller: Caller,
+    id: string,
+    span: Span,
+    options?: ListOptions,
+  ): Promise<RunExchange[]> {
+    const found = await this.read(caller, id, span, options);
+    if (found[0]) mustOwn(caller, id, found[0]);
     return found;
-  };
+  }
 
-  return {
-    head,
-    async exchanges(caller, id, span) {
-      return (await readOwn(caller, id, span, { reverse: true })).reverse();
-    },
-    oldest: (caller, id, span) => readOwn(caller, id, span, {}),
-    async summary(caller, id) {
-      const found = (await store.get<Summary>(keys.summary(caller.tenant, id)))?.value;
-      if (found) mustOwn(caller, id, found);
-      return found ?? null;
-    },
-
-    exchangeMutation({ tenant }, id, run_id, exchange, before) {
-      const old: Mutation[] = before !== undefined && before !== run_id
-        ? [{ key: keys.conversationAt(tenant, before, id), delete: true }]
-        : [];
-      return [
-        ...setJson(keys.exchange(tenant, id, run_id), exchange),
-        ...old,
-        ...setJson(keys.conversationAt(tenant, run_id, id), null),
-      ];
-    },
-
-    async keepSummary(caller, id, { text, upto }) {
-      const key = keys.summary(caller.tenant, id);
-      const [known, [last]] = await Promise.all([
-        store.get<Summary>(key),
-        readOwn(caller, id, { limit: 1 }, { reverse: true }),
-      ]);
-      if (!last || (known && known.value.upto >= upto)) return false;
-      const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
-      const mutations = setJson(key, { text, upto, ...ownerOf(last) });
-      return await store.commit({ checks, mutations }) !== null;
-    },
-
-    async list(caller, { limit, cursor }) {
-      const found: ConversationHead[] = [];
-      const prefix = keys.conversationsAt(caller.tenant);
-      const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
-      for await (const { key } of store.list(selector, { reverse: true })) {
-        const [run, id] = key.slice(-2).map(String) as [string, string];
-        const known = await headOf(caller, id);
-        // Two turns at the same time may both leave an entry: that of the last one counts.
-        if (known?.last_run !== run || !caller.mayActFor(known.owner)) continue;
-        if (found.length === limit) {
-          return { conversations: found, next_cursor: found.at(-1)!.last_run };
-        }
-        found.push(known);
-      }
-      return { conversations: found };
-    },
-
-    async remove(caller, id) {
-      const { tenant } = caller;
-      const known = await head(caller, id);
-      const removed = await removeBelow(store, keys.conversation(tenant, id));
-      const rest: Key[] = [keys.summary(tenant, id)];
-      if (known) rest.push(keys.conversationAt(tenant, known.last_run, id));
-      const entries = (await store.kv.getMany(rest)).flatMap((entry) => entry ?? []);
-      await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
-      return known || removed > 0 ? removed : null;
-    },
-  };
+  private async read(
+    { tenant }: Caller,
+    id: string,
+    { after, before, limit }: Span,
+    options: ListOptions = {},
+  ): Promise<RunExchange[]> {
+    const found: RunExchange[] = [];
+    if (limit < 1) return found;
+    const selector: Selector = {
+      prefix: keys.conversation(tenant, id),
+      // The next possible id after `after`.
+      ...(after && { start: keys.exchange(tenant, id, `${after}\0`) }),
+      ...(before && { end: keys.exchange(tenant, id, before) }),
+    };
+    for await (const { key, value } of this.store.list<Exchange>(selector, { ...options, limit })) {
+      found.push({ ...value, run: String(key.at(-1)) });
+    }
+    return found;
+  }
 }
 
 function ownerOf({ owner }: { owner?: string }): { owner?: string } {
@@ -235,27 +259,6 @@ function mustOwn(caller: Caller, id: string, { owner }: { owner?: string }): voi
     `Cannot use the conversation ${JSON.stringify(id)}: it belongs to another user. Choose ` +
       "another id.",
   );
-}
-
-/** Deletes everything below a key. @returns how many values */
-export async function removeBelow(
-  store: Pick<Store, "kv" | "commit">,
-  prefix: Key,
-): Promise<number> {
-  let removed = 0;
-  let batch: Mutation[] = [];
-  const flush = async () => {
-    const mutations = batch;
-    batch = [];
-    if (mutations.length > 0) await store.commit({ checks: [], mutations });
-  };
-  for await (const entry of store.kv.list({ prefix })) {
-    removed++;
-    batch.push(...deleteEntry(entry));
-    if (batch.length >= BATCH) await flush();
-  }
-  await flush();
-  return removed;
 }
 
 /** Exchanges as agents see them. */

@@ -1,7 +1,7 @@
 /** Visits pages one at a time: asks the site's rules, keeps the page, finds its links. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Caller, Egress } from "../guard/mod.ts";
-import type { Metadata } from "./document.ts";
+import type { Caller, Egress, EgressResponse } from "../guard/mod.ts";
+import type { Metadata, NewDocument } from "./document.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { READABLE_TYPES } from "./read/mod.ts";
 import { createRobots, USER_AGENT } from "./robots.ts";
@@ -72,29 +72,25 @@ export function createCrawler(options: CrawlerOptions): VisitPage {
     if (at !== url && !(await robots(at, signal)).allows(at)) {
       return skipped(at, "the site's robots.txt forbids it");
     }
-    const type = page.headers.get("content-type") ?? undefined;
-    const name = new URL(at).pathname.split("/").at(-1) ?? "";
-    const found = isHtml(type)
-      ? await readLinks(new TextDecoder().decode(page.body), at)
-      : { links: [] };
-    if (found.hidden) return { ...skipped(at, "it asks not to be indexed"), links: found.links };
+    const { links, hidden } = await linksOf(page, at);
+    if (hidden) return { ...skipped(at, "it asks not to be indexed"), links };
     try {
-      const { document, outcome } = await knowledge.add(caller, {
-        bytes: page.body,
-        ...(type ? { type } : {}),
-        ...(name ? { name } : {}),
-        url: at,
-        ...(collection ? { collection } : {}),
-        ...(metadata ? { metadata } : {}),
-      }, signal);
-      const { id, title } = document;
-      return { url: at, outcome, document: id, title, links: found.links };
+      const given = { ...(collection ? { collection } : {}), ...(metadata ? { metadata } : {}) };
+      const added = await knowledge.add(caller, { ...documentOf(page, at), ...given }, signal);
+      const { document: { id, title }, outcome } = added;
+      return { url: at, outcome, document: id, title, links };
     } catch (error) {
       const reason = unfit(error);
       if (reason === undefined) throw error;
-      return { ...skipped(at, reason), links: found.links };
+      return { ...skipped(at, reason), links };
     }
   };
+}
+
+function documentOf({ headers, body: bytes }: EgressResponse, url: string): NewDocument {
+  const type = headers.get("content-type");
+  const name = new URL(url).pathname.split("/").at(-1);
+  return { bytes, ...(type ? { type } : {}), ...(name ? { name } : {}), url };
 }
 
 /** A page that is not a document is nothing to fail for. */
@@ -118,8 +114,14 @@ function refused(url: string, status: number): Visit {
   );
 }
 
-function isHtml(type: string | undefined): boolean {
-  return /^(?:text\/html|application\/xhtml\+xml)\b/i.test(type ?? "");
+/** Where a page leads, as far as it lets a crawler follow; `hidden`: it does not want to be found. */
+async function linksOf(
+  { headers, body }: EgressResponse,
+  at: string,
+): Promise<{ links: string[]; hidden?: boolean }> {
+  const type = headers.get("content-type") ?? "";
+  const isHtml = /^(?:text\/html|application\/xhtml\+xml)\b/i.test(type);
+  return isHtml ? await readLinks(new TextDecoder().decode(body), at) : { links: [] };
 }
 
 /** As far as a parsed page is looked at. */
@@ -131,7 +133,6 @@ interface Element {
   getAttribute(name: string): string | null;
 }
 
-/** The links of a page that it lets a crawler follow, and whether it wants to be found. */
 async function readLinks(
   html: string,
   at: string,

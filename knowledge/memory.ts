@@ -8,8 +8,8 @@
  */
 import { createHash } from "node:crypto";
 import type { Caller } from "../guard/mod.ts";
-import { deleteEntry, keys, setJson, type Store } from "../store/mod.ts";
-import { removeBelow } from "./conversations.ts";
+import { keys, setJson, type Store } from "../store/mod.ts";
+import { removeBelow, removeEach } from "./remove.ts";
 
 /** Something known of a user. */
 export interface Fact {
@@ -58,80 +58,90 @@ export const MAX_FACTS = 200;
 export const MAX_FACT_CHARS = 500;
 
 /** Facts kept in `store`. */
-export function createMemory(
-  store: Pick<Store, "get" | "list" | "commit" | "kv">,
-  now: () => number,
-): Memory {
-  const all = async (tenant: string, user_id: string): Promise<Fact[]> => {
+export function createMemory(store: MemoryStore, now: () => number): Memory {
+  return new StoredMemory(store, now);
+}
+
+/** The part of the store that the memory uses. */
+type MemoryStore = Pick<Store, "get" | "list" | "commit" | "kv">;
+
+class StoredMemory implements Memory {
+  constructor(private readonly store: MemoryStore, private readonly now: () => number) {}
+
+  async list(caller: Caller, user_id: string, limit = MAX_FACTS): Promise<Fact[]> {
+    caller.mustActFor(user_id);
+    return (await this.all(caller.tenant, user_id)).slice(0, limit);
+  }
+
+  async remember(caller: Caller, user_id: string, said: NewFact): Promise<Fact> {
+    caller.mustActFor(user_id);
+    const { tenant } = caller;
+    const text = clip(said.text);
+    const id = idOf(user_id, said.about ?? normal(text));
+    const key = keys.memory(tenant, user_id, id);
+    const at = new Date(this.now()).toISOString();
+    while (true) {
+      const known = await this.store.get<Fact>(key);
+      const fact = factOf({ id, user_id, at, known: known?.value }, { ...said, text });
+      const stamp = await this.store.commit({
+        checks: [{ key, versionstamp: known?.versionstamp ?? null }],
+        mutations: [...setJson(key, fact), ...setJson(keys.memoryOf(tenant, id), user_id)],
+      });
+      if (stamp === null) continue;
+      if (!known) await this.makeRoom(tenant, user_id);
+      return fact;
+    }
+  }
+
+  async remove(caller: Caller, id: string): Promise<boolean> {
+    const { tenant } = caller;
+    const owner = await this.store.get<string>(keys.memoryOf(tenant, id));
+    if (!owner || !caller.mayActFor(owner.value)) return false;
+    await this.forget(tenant, owner.value, id);
+    return true;
+  }
+
+  async clear(caller: Caller, user_id: string): Promise<number> {
+    caller.mustActFor(user_id);
+    const { tenant } = caller;
+    for (const { id } of await this.all(tenant, user_id)) {
+      const key = keys.memoryOf(tenant, id);
+      await this.store.commit({ checks: [], mutations: [{ key, delete: true }] });
+    }
+    return await removeBelow(this.store, keys.memoriesOf(tenant, user_id));
+  }
+
+  private async all(tenant: string, user_id: string): Promise<Fact[]> {
     const found: Fact[] = [];
     const prefix = keys.memoriesOf(tenant, user_id);
-    for await (const { value } of store.list<Fact>({ prefix })) found.push(value);
+    for await (const { value } of this.store.list<Fact>({ prefix })) found.push(value);
     return found.sort((a, b) => a.updated_at < b.updated_at ? 1 : -1);
-  };
-  const remove = async (tenant: string, { user_id, id }: Pick<Fact, "user_id" | "id">) => {
-    const found = [keys.memory(tenant, user_id, id), keys.memoryOf(tenant, id)];
-    const entries = (await store.kv.getMany(found)).flatMap((entry) => entry ?? []);
-    await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
-  };
+  }
+
+  private async makeRoom(tenant: string, user_id: string): Promise<void> {
+    const surplus = (await this.all(tenant, user_id)).slice(MAX_FACTS);
+    for (const { id } of surplus) await this.forget(tenant, user_id, id);
+  }
+
+  private forget(tenant: string, user_id: string, id: string): Promise<void> {
+    return removeEach(this.store, [keys.memory(tenant, user_id, id), keys.memoryOf(tenant, id)]);
+  }
+}
+
+/** A fact to keep; what is known already keeps where it comes from. */
+function factOf(
+  { id, user_id, at, known }: { id: string; user_id: string; at: string; known?: Fact },
+  { text, about, source }: NewFact,
+): Fact {
+  const same = known && normal(known.text) === normal(text);
   return {
-    async list(caller, user_id, limit = MAX_FACTS) {
-      caller.mustActFor(user_id);
-      return (await all(caller.tenant, user_id)).slice(0, limit);
-    },
-
-    async remember(caller, user_id, { text: said, about, source }) {
-      caller.mustActFor(user_id);
-      const { tenant } = caller;
-      const text = clip(said);
-      const id = idOf(user_id, about ?? normal(text));
-      const key = keys.memory(tenant, user_id, id);
-      const at = new Date(now()).toISOString();
-      while (true) {
-        const known = await store.get<Fact>(key);
-        const same = known && normal(known.value.text) === normal(text);
-        const fact: Fact = {
-          id,
-          user_id,
-          text,
-          ...(about === undefined ? {} : { about }),
-          source: same ? known.value.source : clipSource(source),
-          created_at: known?.value.created_at ?? at,
-          updated_at: at,
-        };
-        const stamp = await store.commit({
-          checks: [{ key, versionstamp: known?.versionstamp ?? null }],
-          mutations: [
-            ...setJson(key, fact),
-            ...setJson(keys.memoryOf(tenant, id), user_id),
-          ],
-        });
-        if (stamp === null) continue;
-        if (!known) {
-          for (const old of (await all(tenant, user_id)).slice(MAX_FACTS)) {
-            await remove(tenant, old);
-          }
-        }
-        return fact;
-      }
-    },
-
-    async remove(caller, id) {
-      const { tenant } = caller;
-      const owner = await store.get<string>(keys.memoryOf(tenant, id));
-      if (!owner || !caller.mayActFor(owner.value)) return false;
-      await remove(tenant, { user_id: owner.value, id });
-      return true;
-    },
-
-    async clear(caller, user_id) {
-      caller.mustActFor(user_id);
-      const { tenant } = caller;
-      for (const { id } of await all(tenant, user_id)) {
-        const key = keys.memoryOf(tenant, id);
-        await store.commit({ checks: [], mutations: [{ key, delete: true }] });
-      }
-      return await removeBelow(store, keys.memoriesOf(tenant, user_id));
-    },
+    id,
+    user_id,
+    text,
+    ...(about === undefined ? {} : { about }),
+    source: same ? known.source : clipSource(source),
+    created_at: known?.created_at ?? at,
+    updated_at: at,
   };
 }
 

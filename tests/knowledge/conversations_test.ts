@@ -61,16 +61,20 @@ Deno.test("exchanges() come in the order of their runs", async () => {
 Deno.test("exchanges() are the newest of their span, oldest() the oldest", async () => {
   await using m = await memory();
   for (const n of [1, 2, 3, 4]) await m.exchange(LOCAL, "c1", `run_${n}`, `q${n}`, `a${n}`);
-  const { exchanges, oldest } = m.conversations;
-  const runs = async (found: ReturnType<typeof exchanges>) => (await found).map(({ run }) => run);
-  expect(await runs(exchanges(LOCAL, "c1", { limit: 2 }))).toEqual(["run_3", "run_4"]);
-  expect(await runs(exchanges(LOCAL, "c1", { limit: 0 }))).toEqual([]);
+  const { conversations } = m;
+  const runs = async (found: ReturnType<typeof conversations.exchanges>) =>
+    (await found).map(({ run }) => run);
+  expect(await runs(conversations.exchanges(LOCAL, "c1", { limit: 2 }))).toEqual([
+    "run_3",
+    "run_4",
+  ]);
+  expect(await runs(conversations.exchanges(LOCAL, "c1", { limit: 0 }))).toEqual([]);
   const inner = { after: "run_1", before: "run_4" };
-  expect(await runs(exchanges(LOCAL, "c1", { ...inner, limit: 9 }))).toEqual([
+  expect(await runs(conversations.exchanges(LOCAL, "c1", { ...inner, limit: 9 }))).toEqual([
     "run_2",
     "run_3",
   ]);
-  expect(await runs(oldest(LOCAL, "c1", { ...inner, limit: 1 }))).toEqual(["run_2"]);
+  expect(await runs(conversations.oldest(LOCAL, "c1", { ...inner, limit: 1 }))).toEqual(["run_2"]);
 });
 
 Deno.test("exchanges() sees neither other conversations nor other tenants", async () => {
@@ -118,12 +122,12 @@ Deno.test("list() shows a conversation once, also after two turns at the same ti
 
 Deno.test("keepSummary() keeps the one of more, as long as the conversation is there", async () => {
   await using m = await memory();
-  const { keepSummary, summary } = m.conversations;
-  expect(await keepSummary(LOCAL, "c1", { text: "x", upto: "run_1" })).toBe(false);
+  const { conversations } = m;
+  expect(await conversations.keepSummary(LOCAL, "c1", { text: "x", upto: "run_1" })).toBe(false);
   await m.exchange(LOCAL, "c1", "run_1", "q", "a");
-  expect(await keepSummary(LOCAL, "c1", { text: "two", upto: "run_2" })).toBe(true);
-  expect(await keepSummary(LOCAL, "c1", { text: "one", upto: "run_1" })).toBe(false);
-  expect(await summary(LOCAL, "c1")).toEqual({ text: "two", upto: "run_2" });
+  expect(await conversations.keepSummary(LOCAL, "c1", { text: "two", upto: "run_2" })).toBe(true);
+  expect(await conversations.keepSummary(LOCAL, "c1", { text: "one", upto: "run_1" })).toBe(false);
+  expect(await conversations.summary(LOCAL, "c1")).toEqual({ text: "two", upto: "run_2" });
 });
 
 Deno.test("remove() leaves nothing of a conversation, however large, and nothing else goes", async () => {

@@ -126,13 +126,24 @@ Deno.test("stats() counts and forget() clears what it is told to", async () => {
     capped: false,
   };
   expect(await m.recollection.stats(T)).toEqual(full);
-  const { forget } = m.recollection;
-  expect(await forget(OTHER, { all: true })).toEqual({ exchanges: 0, memories: 0, cached: 0 });
-  expect(await forget(T, { conversation_id: "c1" })).toMatchObject({ exchanges: 2 });
-  expect(await forget(T, { user_id: "ada" })).toMatchObject({ memories: 1, exchanges: 0 });
-  expect(await forget(T, { cache: true })).toMatchObject({ cached: 1 });
+  const { recollection } = m;
+  expect(await recollection.forget(OTHER, { all: true })).toEqual({
+    exchanges: 0,
+    memories: 0,
+    cached: 0,
+  });
+  expect(await recollection.forget(T, { conversation_id: "c1" })).toMatchObject({ exchanges: 2 });
+  expect(await recollection.forget(T, { user_id: "ada" })).toMatchObject({
+    memories: 1,
+    exchanges: 0,
+  });
+  expect(await recollection.forget(T, { cache: true })).toMatchObject({ cached: 1 });
   expect(await m.recollection.stats(T)).toMatchObject({ conversations: 1, exchanges: 1 });
   await fill();
-  expect(await forget(T, { all: true })).toEqual({ exchanges: 3, memories: 1, cached: 1 });
+  expect(await recollection.forget(T, { all: true })).toEqual({
+    exchanges: 3,
+    memories: 1,
+    cached: 1,
+  });
   expect(Object.values(await m.recollection.stats(T))).toEqual([0, 0, 0, 0, 0, false]);
 });
