@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Issue } from "../errors.ts";
+import { parse as parseWith, type Problem } from "../json/mod.ts";
 import { Secret } from "./secret.ts";
 import type { Values } from "./variables.ts";
 
@@ -179,11 +180,10 @@ function entries<T extends { name: string }>(
   const seen = new Set<string>();
   return sources.flatMap(({ location, list }) =>
     list.flatMap((item, index) => {
-      const { success, data, error } = schema.safeParse(item);
-      if (!success) {
-        const [issue] = error.issues;
-        const where = [index, ...(issue?.path ?? [])].join(".");
-        tell(location, `has a mistake at ${where}: ${issue?.message}`);
+      const { data, problems } = parseWith(schema, item);
+      if (problems) {
+        const [{ path, message }] = problems as [Problem];
+        tell(location, `has a mistake at ${[index, ...path].join(".")}: ${message}`);
         return [];
       }
       if (seen.has(data.name)) tell(location, `has a second entry named "${data.name}"`);

@@ -1,6 +1,7 @@
 /** Everything about models that the environment decides. @module */
 import * as z from "zod";
-import type { Issue } from "../errors.ts";
+import { type Issue, sentence } from "../errors.ts";
+import { parse, type Problem } from "../json/mod.ts";
 import { canonical, type Price } from "../llm/mod.ts";
 import { modelIssues, unusedKeys } from "./model_issues.ts";
 import type { ProviderName } from "./model_variables.ts";
@@ -32,7 +33,7 @@ export interface ModelsConfig {
 }
 
 const PRICES = z.record(
-  z.string().regex(/^[a-z-]+\/\S+$/),
+  z.string().regex(/^[a-z-]+\/\S+$/, "must be named provider/model"),
   z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() }),
 );
 
@@ -67,14 +68,19 @@ function readPrices(
   if (!source) return { value: {}, issues: [] };
   try {
     const json = source.startsWith("{") ? source : readText(source);
-    return { value: PRICES.parse(JSON.parse(json)), issues: [] };
+    const { data, problems } = parse(PRICES, JSON.parse(json));
+    if (!problems) return { value: data, issues: [] };
+    const [{ path, message }] = problems as [Problem];
+    return { value: {}, issues: [unusablePrices(`${path.join(".") || "the value"} ${message}`)] };
   } catch (error) {
-    const why = error instanceof z.ZodError
-      ? z.prettifyError(error).replace(/\s+/g, " ")
-      : (error as Error).message;
-    const message =
-      `cannot be used: ${why}. Write {"provider/model":{"input":USD,"output":USD}}, ` +
-      "or the path of a file that holds it";
-    return { value: {}, issues: [{ location: "LLM_PRICES", message }] };
+    return { value: {}, issues: [unusablePrices((error as Error).message)] };
   }
+}
+
+function unusablePrices(why: string): Issue {
+  return {
+    location: "LLM_PRICES",
+    message: `cannot be used: ${sentence(why)} Write ` +
+      '{"provider/model":{"input":USD,"output":USD}}, or the path of a file that contains it',
+  };
 }

@@ -1,11 +1,11 @@
-/** Why a value does not fit a schema, out of everything that a validator reports. @module */
+/** Why a value does not match a schema, out of everything that the validator reports. @module */
 import type { OutputUnit } from "@cfworker/json-schema";
 
-/** What applies to properties that nothing else is said about. */
+/** Keywords for the properties that no other keyword covers. */
 const REST = /^(?:additional|unevaluated)Properties$/;
 const NAMED = /^(?:properties|patternProperties)$/;
 
-/** A property that a keyword failed on: the reports `at` up to `end` say so. */
+/** A property that a keyword failed on, as the reports from `at` up to `end` say. */
 interface Failure {
   keyword: string;
   /** The schema that has the keyword. */
@@ -16,8 +16,8 @@ interface Failure {
 }
 
 /**
- * The reports that say what is wrong. Left out are those around them, and the complaint about a
- * property that is known and wrong that it is one too many.
+ * The innermost reports: those around them are left out, and so is the report that a property is
+ * unexpected if it is a known property with a wrong value.
  */
 export function causes(units: OutputUnit[]): OutputUnit[] {
   const left = withoutEchoes(units.map(placed));
@@ -26,18 +26,19 @@ export function causes(units: OutputUnit[]): OutputUnit[] {
     return keyword === "false" ? above : above.slice(0, -1);
   }));
   return left.filter(({ keyword, keywordLocation }) =>
-    keyword === "false" || !around.has(keywordLocation)
+    // What `then` or `else` finds is reported beside `if`, not within it.
+    keyword === "false" || keyword !== "if" && !around.has(keywordLocation)
   );
 }
 
-/** Where the schema `false` is that was met: the validator gives the place in the value instead. */
+/** Corrects the location of a schema `false`: the validator gives the location of the value instead. */
 function placed(unit: OutputUnit, at: number, units: OutputUnit[]): OutputUnit {
   const before = units[at - 1];
   if (unit.keyword !== "false" || !before) return unit;
   return { ...unit, keywordLocation: before.keywordLocation };
 }
 
-/** The validator takes a property as seen only where it is right. */
+/** The validator counts a property as evaluated only if it is valid. */
 function withoutEchoes(units: OutputUnit[]): OutputUnit[] {
   const failures = units.flatMap((unit, at) => failureOf(unit, at, units) ?? []);
   const named = failures.filter(({ keyword }) => NAMED.test(keyword));
@@ -56,7 +57,7 @@ function withoutEchoes(units: OutputUnit[]): OutputUnit[] {
   return units.filter((unit) => !dropped.has(unit));
 }
 
-/** A report about a property stands before those that say why: they begin with its place. */
+/** A report about a property precedes those that say why, whose locations start with its own. */
 function failureOf(unit: OutputUnit, at: number, units: OutputUnit[]): Failure | undefined {
   const { keyword, keywordLocation, instanceLocation } = unit;
   if (!NAMED.test(keyword) && !REST.test(keyword)) return undefined;

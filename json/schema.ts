@@ -4,14 +4,11 @@
  *
  * @module
  */
-import {
-  type OutputUnit,
-  type Schema,
-  type ValidationResult,
-  Validator,
-} from "@cfworker/json-schema";
+import { dereference, type OutputUnit, type Schema, validate } from "@cfworker/json-schema";
 import type { Issue } from "../errors.ts";
 import { causes } from "./causes.ts";
+import { issueOf, type Schemas } from "./describe.ts";
+import type { Problem } from "./parse.ts";
 import { patternProblem } from "./pattern.ts";
 import { unknownName } from "./suggest.ts";
 import type { JsonSchema, Path } from "./value.ts";
@@ -21,90 +18,62 @@ const TYPES = ["array", "boolean", "integer", "null", "number", "object", "strin
 /** Keywords whose values are data, not schemas. */
 const DATA = new Set(["const", "enum", "default", "examples"]);
 
-const validators = new WeakMap<JsonSchema, Validator>();
+/** By schema, what its references lead to. */
+const lookups = new WeakMap<JsonSchema, Schemas>();
 
-/** What is wrong with `value`: JSON pointers and messages, the first 20; empty when it is valid. */
+/** What is wrong with `value`, the first 20 issues; empty when it is valid. */
 export function schemaIssues(schema: JsonSchema, value: unknown): Issue[] {
-  const { valid, errors } = validate(schema, value);
-  if (valid) return [];
-  return causes(errors).slice(0, MAX_ISSUES).map((unit) => ({
-    location: decodeURI(unit.instanceLocation.slice(1)) || "/",
-    message: messageOf(unit, schema),
-  }));
+  const schemas = lookup(schema);
+  const units = failures(schema, value, schemas);
+  if (units === "too many") {
+    return [{ location: "/", message: "cannot be checked, because too much is wrong with it" }];
+  }
+  return causes(units).slice(0, MAX_ISSUES).map((unit) => issueOf(unit, schema, schemas));
 }
 
-/** Some values break the validator: half a letter in a name, tens of thousands of wrong items. */
-function validate(schema: JsonSchema, value: unknown): ValidationResult {
-  const validator = validatorOf(schema);
+/** Some values break the validator: half a character in a name, tens of thousands of wrong items. */
+function failures(schema: JsonSchema, value: unknown, schemas: Schemas): OutputUnit[] | "too many" {
   try {
-    return validator.validate(value);
+    return validate(value, schema as Schema, "2020-12", schemas, false).errors;
   } catch (error) {
-    if (!(error instanceof URIError || error instanceof RangeError)) throw error;
-    const at = { keyword: "", keywordLocation: "#", instanceLocation: "#" };
-    return {
-      valid: false,
-      errors: [{ ...at, error: "cannot be checked: too much is wrong with it" }],
-    };
+    if (error instanceof URIError || error instanceof RangeError) return "too many";
+    throw error;
   }
 }
 
-/** Without a full stop, as the messages of all issues. */
-function messageOf(unit: OutputUnit, schema: JsonSchema): string {
-  const { keyword, keywordLocation, instanceLocation, error } = unit;
-  const around = /^(.*)\/(?:additional|unevaluated)Properties$/.exec(keywordLocation)?.[1];
-  if (keyword !== "false") return error.replace(/\.$/, "");
-  if (around === undefined) return "nothing may be here";
-  const name = nameOf(instanceLocation.split("/").at(-1)!);
-  const { properties = {} } = valueAt(schema, around) ?? {};
-  return unknownName("property", name, Object.keys(properties as object));
-}
-
-/** What a pointer leads to; nothing where a reference is in between. */
-function valueAt(schema: JsonSchema, pointer: string): JsonSchema | undefined {
-  let value: unknown = schema;
-  for (const part of pointer.split("/").slice(1)) {
-    value = typeof value === "object" ? (value as JsonSchema | null)?.[nameOf(part)] : undefined;
-  }
-  return value as JsonSchema | undefined;
-}
-
-/** RFC 6901, and what the validator escapes besides. */
-function nameOf(part: string): string {
-  return decodeURI(part).replaceAll("~1", "/").replaceAll("~0", "~");
-}
-
-function validatorOf(schema: JsonSchema): Validator {
-  let validator = validators.get(schema);
-  if (!validator) {
-    validator = new Validator(schema as Schema, "2020-12", false);
-    validators.set(schema, validator);
-  }
-  return validator;
-}
-
-/** One thing that is wrong with a schema. */
-export interface SchemaProblem {
-  path: Path;
-  message: string;
+function lookup(schema: JsonSchema): Schemas {
+  const found = lookups.get(schema) ?? dereference(schema as Schema);
+  lookups.set(schema, found);
+  return found;
 }
 
 /** What is wrong with a schema itself: unknown types, references to nowhere, unsafe patterns. */
-export function schemaProblems(schema: unknown, path: Path): SchemaProblem[] {
+export function schemaProblems(schema: unknown, path: Path): Problem[] {
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
     return [{ path, message: "must be a JSON Schema object, such as { type: object }" }];
   }
   const problems = walk(schema as Record<string, unknown>, path);
   if (problems.length > 0) return problems;
   try {
-    validatorOf(schema as JsonSchema).validate(null);
+    validate(null, schema as Schema, "2020-12", lookup(schema as JsonSchema), false);
+    return [];
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    problems.push({ path, message: `not a usable JSON Schema: ${why.split("\n")[0]}` });
+    return [{ path, message: unusable(error) }];
   }
-  return problems;
 }
 
-function walk(node: Record<string, unknown>, path: Path): SchemaProblem[] {
+/** The validator throws at schemas that it cannot follow; only its text says why. */
+function unusable(error: unknown): string {
+  const text = error instanceof Error ? error.message : "";
+  const [, ref] = /^Unresolved \$ref "(.*?)"\./.exec(text) ?? [];
+  if (ref !== undefined) return `has a $ref that leads nowhere: ${ref}`;
+  if (error instanceof RangeError) return "has a $ref that leads back to itself";
+  return /^Duplicate schema URI/.test(text)
+    ? "has the same $id twice: rename one"
+    : "is not a valid JSON Schema";
+}
+
+function walk(node: Record<string, unknown>, path: Path): Problem[] {
   return Object.entries(node).flatMap(([key, value]) => {
     const here = [...path, key];
     if (DATA.has(key)) return [];
@@ -116,7 +85,7 @@ function walk(node: Record<string, unknown>, path: Path): SchemaProblem[] {
   });
 }
 
-function leafProblems(key: string, value: string | unknown[], path: Path): SchemaProblem[] {
+function leafProblems(key: string, value: string | unknown[], path: Path): Problem[] {
   if (key === "pattern" && typeof value === "string") return patternProblems(value, path);
   if (key === "type") {
     const types = typeof value === "string" ? [value] : value;
@@ -131,7 +100,7 @@ function leafProblems(key: string, value: string | unknown[], path: Path): Schem
   );
 }
 
-function patternProblems(pattern: string, path: Path): SchemaProblem[] {
+function patternProblems(pattern: string, path: Path): Problem[] {
   const message = patternProblem(pattern);
   return message === undefined ? [] : [{ path, message }];
 }

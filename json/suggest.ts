@@ -1,7 +1,7 @@
-/** Longer names are no misspellings; comparing them takes long. */
+/** Longer names are not misspellings, and comparing them takes long. */
 const MAX_NAME_CHARS = 64;
 
-/** The candidate that `name` most likely meant, or nothing when none is near (edit distance ≤ 2, or a third of its length). */
+/** The candidate that `name` is most likely a misspelling of: within an edit distance of 2, or of a third of its length. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > MAX_NAME_CHARS) return;
   let best: string | undefined;
@@ -14,15 +14,21 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** `unknown <what> "<name>"`, with the nearest known name or the list of all when it is short. */
-export function unknownName(what: string, wanted: string, candidates: Iterable<string>): string {
-  const known = [...candidates];
+/**
+ * `unknown <what> "<name>"`, with the nearest known name, or the list of all when it is short.
+ *
+ * @param candidates the known names; absent when they are not known
+ */
+export function unknownName(what: string, wanted: string, candidates?: Iterable<string>): string {
+  const known = [...candidates ?? []];
   const guess = nearest(wanted, known);
   const name = wanted.length > MAX_NAME_CHARS ? `${wanted.slice(0, MAX_NAME_CHARS)}…` : wanted;
-  if (guess !== undefined) return `unknown ${what} "${name}"; did you mean "${guess}"?`;
-  if (known.length === 0) return `unknown ${what} "${name}"; there is none`;
+  const unknown = `unknown ${what} "${name}"`;
+  if (candidates === undefined) return unknown;
+  if (guess !== undefined) return `${unknown}; did you mean "${guess}"?`;
+  if (known.length === 0) return `${unknown}; none is available`;
   const shown = known.slice(0, 12).join(", ");
-  return `unknown ${what} "${name}"; known are: ${shown}${known.length > 12 ? ", …" : ""}`;
+  return `${unknown}; available: ${shown}${known.length > 12 ? ", …" : ""}`;
 }
 
 /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */

@@ -7,9 +7,9 @@ import type { Context } from "hono";
 import type * as z from "zod";
 import { joinBytes } from "../bytes.ts";
 import { type Issue, OrchestratorError, sentence } from "../errors.ts";
+import { parse, toIssues } from "../json/mod.ts";
 import type { Json } from "../pipeline/kernel/mod.ts";
 import type { AppEnv } from "./deps.ts";
-import { parse } from "../service/mod.ts";
 import { parseJson } from "./json.ts";
 
 /** Media types of JSON. */
@@ -56,9 +56,9 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
 
 /** `value` as the schema makes it. @throws `validation_failed` with a JSON pointer per problem */
 export function validate<T>(schema: z.ZodType<T>, value: Json): T {
-  const result = parse(schema, value);
-  if ("data" in result) return result.data;
-  throw validationFailed(result.issues);
+  const { data, problems } = parse(schema, value);
+  if (problems) throw validationFailed(toIssues(problems));
+  return data;
 }
 
 /** The 422 for these issues. */
@@ -67,9 +67,8 @@ export function validationFailed(issues: Issue[]): OrchestratorError {
   const where = first ? `: ${first.location || "/"}: ${first.message}` : "";
   return new OrchestratorError(
     "validation_failed",
-    `${
-      sentence(`Cannot accept the request${where}`)
-    } Mend what \`errors\` lists and send it again.`,
+    `${sentence(`Cannot accept the request${where}`)} Fix the problems listed in \`errors\` and ` +
+      "resend the request.",
     { issues },
   );
 }

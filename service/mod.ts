@@ -1,6 +1,5 @@
 /** What every door of the service calls: turns, starts, transcripts, views. Knows no HTTP. @module */
 export { findRun } from "./find_run.ts";
-export { parse } from "./issues.ts";
 export { listPipelineRuns } from "./pipeline_runs.ts";
 export {
   findPlan,

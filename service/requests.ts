@@ -67,7 +67,7 @@ export const chatRequest = z.strictObject({
   if ((messages === undefined) === (prompt === undefined)) {
     const message = messages
       ? "send either messages or prompt, not both"
-      : "missing: send messages or prompt";
+      : "is required: send messages or prompt";
     check.addIssue({ code: "custom", path: ["messages"], message });
   }
   if (messages && messages.length > 0 && messages.at(-1)!.role !== "user") {

@@ -7,8 +7,8 @@
 import * as z from "zod";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import type { JsonSchema } from "../../llm/mod.ts";
-import { editDistance, schemaProblems, unknownName } from "../../json/mod.ts";
-import { readYaml, type YamlDocument } from "../language/mod.ts";
+import { editDistance, parse, schemaProblems, unknownName } from "../../json/mod.ts";
+import { readYaml } from "../language/mod.ts";
 
 /** An agent: plain JSON, part of a run's definition. */
 export interface AgentProfile {
@@ -70,12 +70,11 @@ export function parseProfile(text: string, name: string, prompts?: string[]): Ag
   const { matter, body, bodyLine } = splitFrontMatter(text, name);
   const yaml = readYaml(matter, 2);
   if (yaml.issues.length > 0) throw invalid(name, yaml.issues);
-  const { data, error } = frontMatter.safeParse(yaml.value ?? {});
-  if (!data) throw invalid(name, error.issues.map((issue) => toIssue(issue, yaml)));
-  const issues = problemsOf(data, prompts)
-    .map(({ path, message }) => ({ location: yaml.locate(path), message }));
-  if (issues.length > 0) throw invalid(name, issues);
-  const { model, ...rest } = data;
+  const parsed = parse(frontMatter, yaml.value ?? {});
+  const problems = parsed.problems ?? referenceProblems(parsed.data, prompts);
+  const issues = problems.map(({ path, message }) => ({ location: yaml.locate(path), message }));
+  if (parsed.problems || issues.length > 0) throw invalid(name, issues);
+  const { model, ...rest } = parsed.data;
   return {
     name,
     ...rest,
@@ -142,17 +141,15 @@ export function takesTasks({ input, prompt }: AgentProfile): boolean {
   return input !== undefined || prompt === undefined;
 }
 
-function problemsOf({ prompt, ...schemas }: z.infer<typeof frontMatter>, prompts?: string[]) {
+function referenceProblems(
+  { prompt, ...schemas }: z.infer<typeof frontMatter>,
+  prompts?: string[],
+) {
   const problems = (["input", "output"] as const).flatMap((field) =>
     schemas[field] === undefined ? [] : schemaProblems(schemas[field], [field])
   );
   if (prompt === undefined || !prompts || prompts.includes(prompt)) return problems;
   return [...problems, { path: ["prompt"], message: unknownName("prompt", prompt, prompts) }];
-}
-
-function toIssue(issue: z.core.$ZodIssue, yaml: YamlDocument): Issue {
-  const path = issue.path.map((part) => typeof part === "number" ? part : String(part));
-  return { location: yaml.locate(path), message: issue.message };
 }
 
 function splitFrontMatter(text: string, name: string) {

@@ -5,11 +5,10 @@
  */
 import { cronProblem } from "../language/mod.ts";
 import { type Pipeline, pipelineSchema } from "./document.ts";
-import { type Problem, schemaFailures } from "./failures.ts";
-import { schemaIssues, schemaProblems } from "../../json/mod.ts";
+import { parse, type Problem, schemaIssues, schemaProblems } from "../../json/mod.ts";
 import { GraphCheck, type KnownNames, templateProblems } from "./validate_graph.ts";
 
-export type { Problem } from "./failures.ts";
+export type { Problem } from "../../json/mod.ts";
 export type { KnownNames } from "./validate_graph.ts";
 
 /** Reads a value as a pipeline. `problems` is empty exactly when the pipeline can run. */
@@ -17,7 +16,7 @@ export async function validatePipeline(value: unknown, known: KnownNames = {}): 
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return [{ path: [], message: "a pipeline is a mapping with name, version, start and nodes" }];
   }
-  const problems = schemaFailures(pipelineSchema, value, []);
+  const problems = [...parse(pipelineSchema, value).problems ?? []];
   const { name, nodes, input } = value as Partial<Pipeline>;
   if (known.name !== undefined && typeof name === "string" && name !== known.name) {
     const message = `must be the file's name: write "${known.name}" or rename the file`;

@@ -7,8 +7,7 @@ import type { Graph, Placed, PlacedGraph, Policies } from "../nodes/mod.ts";
 import { type AnyKind, kindOf, kinds } from "./kinds.ts";
 import type { PipelineNode } from "./document.ts";
 import { type Embedded, expressionsOf, inspectExpression } from "../language/mod.ts";
-import { type Problem, schemaFailures } from "./failures.ts";
-import { type Path, unknownName } from "../../json/mod.ts";
+import { parse, type Path, type Problem, unknownName } from "../../json/mod.ts";
 import { pathProblems } from "./validate_paths.ts";
 
 /** Nodes of a pipeline, at most. */
@@ -125,9 +124,10 @@ function readNode(name: string, node: unknown, path: Path, problems: Problem[]):
     problems.push(...kindlessProblems(node, path));
     return [];
   }
-  const failures = schemaFailures(kind.schema, node, path);
-  problems.push(...failures);
-  return failures.length === 0 ? [knownNode(name, node as PipelineNode, kind, path)] : [];
+  const wrong = parse(kind.schema, node).problems;
+  if (!wrong) return [knownNode(name, node as PipelineNode, kind, path)];
+  problems.push(...wrong.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
+  return [];
 }
 
 function knownNode(

@@ -1,6 +1,5 @@
 import type { Placed, Policies } from "../nodes/mod.ts";
-import type { Problem } from "./failures.ts";
-import type { Path } from "../../json/mod.ts";
+import type { Path, Problem } from "../../json/mod.ts";
 
 /** A node as far as its paths matter. */
 interface Stop {

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { OrchestratorError, sentence, toOrchestratorError } from "../../errors.ts";
+import { parse, toIssues } from "../../json/mod.ts";
 import {
   collectionName,
   type Knowledge,
@@ -196,15 +197,12 @@ async function reindex(
 
 /** @throws `validation_failed` with a JSON pointer per problem */
 function check(schema: z.ZodType, input: Json): void {
-  const result = schema.safeParse(input);
-  if (result.success) return;
-  const issues = result.error.issues.map(({ path, message }) => ({
-    location: path.map((part) => `/${String(part)}`).join(""),
-    message,
-  }));
+  const { problems } = parse(schema, input);
+  if (!problems) return;
   throw new OrchestratorError(
     "validation_failed",
-    "Cannot start the run: its input does not fit. Mend what `errors` lists and send it again.",
-    { issues },
+    "Cannot start the run: its input is not valid. Fix the problems listed in `errors` and resend " +
+      "the request.",
+    { issues: toIssues(problems) },
   );
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Caller } from "../../guard/mod.ts";
+import { parse, type Problem } from "../../json/mod.ts";
 import {
   MAX_RESULTS,
   type SearchAnswer,
@@ -85,10 +86,10 @@ function toPassage({ document, ...passage }: SearchResult) {
 
 /** Checked here because its values are computed. @throws `expression_failed` */
 function toRequest(value: Json | undefined): SearchRequest {
-  const read = searchRequest.safeParse(value);
-  if (read.success) return { limit: DEFAULT_LIMIT, ...read.data };
-  const [issue] = read.error.issues;
-  throw failed(`its ${issue?.path.join(".") || "value"}: ${issue?.message}`);
+  const { data, problems } = parse(searchRequest, value);
+  if (!problems) return { limit: DEFAULT_LIMIT, ...data };
+  const [{ path, message }] = problems as [Problem];
+  throw failed(`its ${path.join(".") || "value"} ${message}`);
 }
 
 function failed(why: string): OrchestratorError {

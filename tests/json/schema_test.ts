@@ -16,17 +16,14 @@ const SCHEMA = {
 Deno.test("schemaIssues() points at the innermost failures only", () => {
   expect(schemaIssues(SCHEMA, { messages: [{ role: "user" }] })).toEqual([]);
   expect(schemaIssues(SCHEMA, { messages: [{ role: "x" }, {}] }).map(({ location }) => location))
-    .toEqual(["/messages/0/role", "/messages/1"]);
-  expect(schemaIssues(SCHEMA, 5)).toEqual([
-    { location: "/", message: expect.stringContaining("Expected") },
-  ]);
+    .toEqual(["/messages/0/role", "/messages/1/role"]);
+  expect(schemaIssues(SCHEMA, 5)).toEqual([{ location: "/", message: "must be an object" }]);
 });
 
 Deno.test("schemaIssues() says of a known property only what is wrong with it", () => {
   const text = { type: "string" };
   const number = { type: "integer" };
   const closed = (properties: object) => ({ properties, additionalProperties: false });
-  const wrong = (location: string) => [{ location, message: expect.stringContaining("Expected") }];
   const cases: [object, unknown, string][] = [
     [closed({ a: number }), { a: "x" }, "/a"],
     [closed({ a: closed({ b: number }) }), { a: { b: "x" } }, "/a/b"],
@@ -38,20 +35,18 @@ Deno.test("schemaIssues() says of a known property only what is wrong with it", 
     [closed({ "a/b %": number }), { "a/b %": "x" }, "/a~1b %"],
   ];
   for (const [schema, value, location] of cases) {
-    expect(schemaIssues({ ...schema, $defs: { n: number } }, value)).toEqual(wrong(location));
+    expect(schemaIssues({ ...schema, $defs: { n: number } }, value))
+      .toEqual([{ location, message: "must be an integer" }]);
   }
 });
 
-Deno.test("schemaIssues() names properties that nobody knows, once", () => {
+Deno.test("schemaIssues() names unknown properties, once", () => {
   const inner = { properties: { colour: {} }, additionalProperties: false };
   const schema = { properties: { a: { type: "integer" }, inner }, additionalProperties: false };
   expect(schemaIssues(schema, { a: "x", b: 1, inner: { color: 1 } })).toEqual([
-    { location: "/a", message: expect.stringContaining("Expected") },
-    {
-      location: "/inner/color",
-      message: 'unknown property "color"; did you mean "colour"?',
-    },
-    { location: "/b", message: 'unknown property "b"; known are: a, inner' },
+    { location: "/a", message: "must be an integer" },
+    { location: "/inner/color", message: 'unknown field "color"; did you mean "colour"?' },
+    { location: "/b", message: 'unknown field "b"; available: a, inner' },
   ]);
   const apart = {
     allOf: [{ properties: { a: { type: "integer" } } }],
@@ -59,7 +54,7 @@ Deno.test("schemaIssues() names properties that nobody knows, once", () => {
   };
   expect(schemaIssues(apart, { a: "x" })).toHaveLength(2);
   expect(schemaIssues({ prefixItems: [{}], items: false }, [1, 2]))
-    .toEqual([{ location: "/1", message: "nothing may be here" }]);
+    .toEqual([{ location: "/1", message: "is not allowed" }]);
 });
 
 Deno.test("schemaIssues() ends no message with a full stop", () => {
@@ -92,8 +87,19 @@ Deno.test("schemaProblems() finds unknown types, dead references and bad pattern
     path: ["anyOf", 0, "type"],
     message: 'unknown type "nul"; did you mean "null"?',
   }]);
-  expect(schemaProblems({ $ref: "#/$defs/gone" }, ["input"])[0]?.message)
-    .toMatch(/not a usable JSON Schema/);
+  expect(schemaProblems({ $ref: "#/$defs/gone" }, ["input"])).toEqual([
+    { path: ["input"], message: "has a $ref that leads nowhere: #/$defs/gone" },
+  ]);
+  expect(schemaProblems({ $ref: "#" }, ["input"])).toEqual([
+    { path: ["input"], message: "has a $ref that leads back to itself" },
+  ]);
+  const twice = { properties: { a: { $id: "x:a" }, b: { $id: "x:a" } } };
+  expect(schemaProblems(twice, [])).toEqual([
+    { path: [], message: "has the same $id twice: rename one" },
+  ]);
+  expect(schemaProblems({ properties: { a: { enum: 1 } }, enum: 1 }, [])).toEqual([
+    { path: [], message: "is not a valid JSON Schema" },
+  ]);
   expect(schemaProblems({ properties: { a: { pattern: "(a+)+" } } }, ["output"])).toEqual([{
     path: ["output", "properties", "a", "pattern"],
     message: expect.stringContaining("exponential"),

@@ -47,7 +47,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
         ["pipelines/oops.yaml", "pipelines/yaml.yaml", "agents/bad.md"]
           .map((file) => ["a definition cannot be used", join(home, file)]),
       );
-      expect(lines[0]!.issue).toContain('the field "start" is missing');
+      expect(lines[0]!.issue).toContain('strat: unknown field "strat"; did you mean "start"?');
       expect(lines[2]!.issue).toContain("line 1: the file must begin with front matter");
       lines.length = 0;
       await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
@@ -137,7 +137,7 @@ Deno.test("definitionFindings() warns of misspelt tools and fields of an agent",
   ]]);
   const [[place, message] = []] = await warned(["tools: dataset, weather"]);
   expect(place).toBe("agents/a.md, line 2, tools");
-  expect(message).toContain('unknown tool "weather"; known are: search_documents, dataset,');
+  expect(message).toContain('unknown tool "weather"; available: search_documents, dataset,');
 });
 
 Deno.test("definitionFindings() warns of tools that pipelines name and that are not there", () =>

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import type { Issue } from "../../errors.ts";
-import { type Json, type JsonSchema, type Path, schemaProblems } from "../../json/mod.ts";
+import { type Json, type JsonSchema, parse, type Path, schemaProblems } from "../../json/mod.ts";
 import { placeholders } from "./template.ts";
 
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -67,10 +67,9 @@ export function parseToolDefinition(
   value: unknown,
   options: { operator?: boolean } = {},
 ): ParsedDefinition {
-  const parsed = DEFINITION.safeParse(value);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => issue(path as Path, message));
-    return { issues };
+  const parsed = parse(DEFINITION, value);
+  if (parsed.problems) {
+    return { issues: parsed.problems.map(({ path, message }) => issue(path, message)) };
   }
   const issues = problems(parsed.data, options.operator ?? false);
   return issues.length > 0 ? { issues } : { definition: parsed.data };

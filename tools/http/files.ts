@@ -8,7 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import * as z from "zod";
 import type { Issue } from "../../errors.ts";
-import type { Path } from "../../json/mod.ts";
+import { parse, type Path } from "../../json/mod.ts";
 import { COMMON, type HttpToolDefinition, parseToolDefinition } from "./definition.ts";
 import type { HttpHost } from "./request.ts";
 
@@ -107,10 +107,10 @@ function addValue(value: unknown, file: string, locate: Locate, all: ToolFiles):
   }
   // An OpenAPI document that lies beside the file that names it.
   if (typeof (value as { openapi?: unknown } | null)?.openapi === "string") return;
-  const parsed = SECTIONS.safeParse(value ?? {});
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) {
-      all.issues.push({ location: locate(path as Path), message });
+  const parsed = parse(SECTIONS, value ?? {});
+  if (parsed.problems) {
+    for (const { path, message } of parsed.problems) {
+      all.issues.push({ location: locate(path), message });
     }
     return;
   }

@@ -86,7 +86,7 @@ Deno.test("parseProfile() says on which line something is wrong", () => {
     { location: "line 1", message: expect.stringContaining("must begin with front matter") },
   ]);
   expect(issues("---\nname: x\nhistory: many\n---\n")).toEqual([
-    { location: "line 3, history", message: expect.stringContaining("expected number") },
+    { location: "line 3, history", message: "must be an integer" },
   ]);
   expect(issues("---\nname: x\ntools: [a\n---\n")?.[0]?.location).toMatch(/^line \d$/);
   expect(issues("---\nname: x\n\noutput:\n  type: objekt\n---\n")).toEqual([{

@@ -354,7 +354,7 @@ Deno.test(
     const id = await ask({ schema, editable: true });
     expect(await issue(id, { payload: { text: 1 } }))
       .toEqual(["validation_failed", "/payload/text"]);
-    expect(await issue(id, { payload: {} })).toEqual(["validation_failed", "/payload"]);
+    expect(await issue(id, { payload: {} })).toEqual(["validation_failed", "/payload/text"]);
     expect(await issue(id, { payload, decision: "reject" }))
       .toEqual(["validation_failed", "/payload"]);
     expect(await issue(id, { payload: { text: "x".repeat(100_000) } }))

@@ -234,7 +234,7 @@ Deno.test("resolve() and load() say what they cannot find", async () => {
     });
     await expect(catalog.resolve(LOCAL, "../greet")).rejects.toMatchObject({
       code: "not_found",
-      message: expect.stringMatching(/known are: .*\w\.$/),
+      message: expect.stringMatching(/available: .*\w\.$/),
     });
     await expect(catalog.load("sha256:00")).rejects.toMatchObject({ code: "not_found" });
     await expect(catalog.program("sha256:00")).rejects.toMatchObject({ code: "not_found" });

@@ -48,7 +48,7 @@ Deno.test("parsePipeline() does not check references when it is told of none", a
 Deno.test("parsePipeline() says in its message where the first problem is and how many there are", async () => {
   await expect(parsePipeline(document("  a: { agent: x, next: y }"), "demo.yaml", KNOWN)).rejects
     .toThrow(
-      'Cannot use pipeline demo.yaml: line 5, nodes.a.agent: unknown agent "x"; known are: researcher, planner (and 1 more). Mend the document.',
+      'Cannot use pipeline demo.yaml: line 5, nodes.a.agent: unknown agent "x"; available: researcher, planner (and 1 more). Mend the document.',
     );
   await expect(parsePipeline(document("  a: { agent: reseacher }"), "demo.yaml", KNOWN)).rejects
     .toThrow('unknown agent "reseacher"; did you mean "researcher"? Mend the document.');
@@ -65,7 +65,7 @@ reports([
     "an unknown start",
     document("  b: { transform: 1 }"),
     "line 3, start",
-    'unknown node "a"; known are: b',
+    'unknown node "a"; available: b',
   ],
   [
     "an unknown node in a choice",
@@ -73,7 +73,7 @@ reports([
       "  a:\n    choose:\n      - when: ${ input.x }\n        next: bb\n    default: b\n  b: { transform: 1 }",
     ),
     "line 8, nodes.a.choose[0].next",
-    'unknown node "bb"; known are: a, b',
+    'unknown node "bb"; available: a, b',
   ],
   [
     "an unreachable node",
@@ -91,7 +91,7 @@ reports([
     "a missing task",
     document("  a:\n    task: merge"),
     "line 6, nodes.a.task",
-    'unknown task "merge"; known are: merge_review',
+    'unknown task "merge"; available: merge_review',
   ],
   [
     "a bad expression with its position",
@@ -109,7 +109,7 @@ reports([
     "a bad output expression",
     document("  a: { transform: 1 }", "output: ${ nodes.b }"),
     "line 6, output",
-    'in ${ nodes.b }: unknown node "b"; known are: a',
+    'in ${ nodes.b }: unknown node "b"; available: a',
   ],
   [
     "a reference to a node that does not exist",
@@ -155,19 +155,19 @@ reports([
     "a value of the wrong type",
     document("  a:\n    task: merge_review\n    timeout_seconds: long"),
     "line 7, nodes.a.timeout_seconds",
-    /expected number/,
+    "must be a number",
   ],
   [
     "a missing field",
     "name: demo\nversion: 1\nnodes:\n  a: { transform: 1 }\n",
-    "line 1",
-    'the field "start" is missing: add it',
+    "line 1, start",
+    "is required",
   ],
   [
     "a branch without next",
     document("  a:\n    choose:\n      - when: ${ input.x }\n"),
-    "line 7, nodes.a.choose[0]",
-    'the field "next" is missing: add it',
+    "line 7, nodes.a.choose[0].next",
+    "is required",
   ],
   [
     "a condition that is no expression",

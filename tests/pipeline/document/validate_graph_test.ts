@@ -96,7 +96,7 @@ reports([
       "  a:\n    parallel:\n      x:\n        start: b\n        nodes:\n          b: { transform: 1, next: cc }\n          c: { transform: 1 }",
     ),
     "line 10, nodes.a.parallel.x.nodes.b.next",
-    'unknown node "cc"; known are: b, c',
+    'unknown node "cc"; available: b, c',
   ],
   [
     "an edge that leaves its branch",
@@ -164,7 +164,7 @@ reports([
       "  a: { map: { items: [1], body: { start: b, output: '${ nodes.c }', nodes: { b: { transform: 1 } } } } }",
     ),
     "line 5, nodes.a.map.body.output",
-    'in ${ nodes.c }: unknown node "c"; known are: a, b',
+    'in ${ nodes.c }: unknown node "c"; available: a, b',
   ],
   [
     "a parallel node without a branch",
@@ -190,7 +190,7 @@ reports([
     "a catch that leads nowhere",
     document("  a: { task: merge_review, catch: [{ errors: [all], next: b }] }"),
     "line 5, nodes.a.catch[0].next",
-    'unknown node "b"; known are: a',
+    'unknown node "b"; available: a',
   ],
   [
     "a cache that depends on nobody knows what",
@@ -208,7 +208,7 @@ reports([
     "compensation by an unknown node",
     document("  a: { task: merge_review, on_fail: [undo] }"),
     "line 5, nodes.a.on_fail[0]",
-    'unknown node "undo"; known are: a',
+    'unknown node "undo"; available: a',
   ],
   [
     "compensation that leads on",

@@ -84,7 +84,7 @@ Deno.test("call of a service that is not configured any more does not compile", 
   expect(() => call.compile({ call: { service: "biling", path: "/x" } }, { services }))
     .toThrow('unknown service "biling"; did you mean "billing"?');
   expect(() => call.compile({ call: { service: "constructor", path: "/x" } }, {}))
-    .toThrow("there is none");
+    .toThrow("none is available");
 });
 
 Deno.test("validation knows services and refuses addresses, secrets and foreign headers", async () => {

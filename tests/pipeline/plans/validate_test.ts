@@ -40,7 +40,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "an id that cannot be referred to",
     [step("A b")],
     "/steps/0/id",
-    /does not match|pattern/i,
+    "must match /^[a-z][a-z0-9_]{0,39}$/",
   ],
   [
     "other work under the id of a finished step",
@@ -99,8 +99,8 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
   [
     "an input that is missing",
     [step("a", { kind: "tool", name: "fetch_page" })],
-    "/steps/0/input",
-    /url/,
+    "/steps/0/input/url",
+    "is required",
   ],
   [
     "an input that is missing beside one that is known later",
@@ -159,7 +159,7 @@ Deno.test("planIssues() reports a result that no step makes", async () => {
   const plan = { ...planOf(step("a")), output: "${ steps.b.output & nodes.a }" };
   expect(await issues(plan)).toEqual([
     { location: "/output", message: expect.stringContaining('"nodes" is not known here') },
-    { location: "/output", message: 'unknown step "b"; known are: a' },
+    { location: "/output", message: 'unknown step "b"; available: a' },
   ]);
 });
 

@@ -26,10 +26,10 @@ Deno.test("parseToolDefinition() says what is wrong, and where", () => {
   const http = (changes: object) => ({ ...base, http: { ...base.http, ...changes } });
   const input = (changes: object) => ({ ...base, input: { ...base.input, ...changes } });
   const cases: [unknown, string][] = [
-    [null, "/: "],
+    [null, "/: must be an object"],
     [{ ...base, name: "Get User" }, "/name: must be 1 to 64 lower-case"],
-    [{ ...base, shell: "rm" }, '/: Unrecognized key: "shell"'],
-    [http({ method: "TRACE" }), "/http/method: "],
+    [{ ...base, shell: "rm" }, '/shell: unknown field "shell"; available: name, description'],
+    [http({ method: "TRACE" }), "/http/method: must be one of GET, HEAD"],
     [http({ url: "ftp://a.test/" }), "/http/url: must be an http(s) URL"],
     [http({ url: "/users" }), "/http/url: must be an http(s) URL"],
     [
@@ -47,7 +47,7 @@ Deno.test("parseToolDefinition() says what is wrong, and where", () => {
     [input({ type: "array" }), "/input/type: must be object"],
     [input({ properties: { id: { type: "text" } } }), "/input/properties/id/type: unknown type"],
     [{ ...base, output: { type: "nothing" } }, "/output/type: unknown type"],
-    [{ ...base, timeout_seconds: 0 }, "/timeout_seconds: "],
+    [{ ...base, timeout_seconds: 0 }, "/timeout_seconds: must be at least 1"],
   ];
   for (const [value, wanted] of cases) {
     expect([wanted, issuesOf(value)]).toEqual([

@@ -78,8 +78,8 @@ http_hosts: []
     expect(lines).toEqual([
       "gone.yaml: is not there",
       expect.stringMatching(/^bad.yaml, line \d: /),
+      'hosts.yaml, line 3, shell: unknown field "shell"; available: tools, openapi, http_hosts',
       expect.stringMatching(/^hosts.yaml, line 2, http_hosts.0.origin: must be an origin/),
-      'hosts.yaml: Unrecognized key: "shell"',
       "more.yaml, line 4, tools.0.http.url: {city} is no property of the input",
       expect.stringMatching(/^more.yaml, line 5, tools.1.name: must be 1 to 64/),
       "second.yaml, line 1, name: is the second tool named weather: rename one",
