@@ -99,7 +99,72 @@ export function createAuthoring(
   stored: StoredPipelines,
   missing: InstalledCheck = () => Promise.resolve([]),
 ): Authoring {
-  const current = async (caller: Caller, name: string, condition: Condition = {}) => {
+  return new CatalogAuthoring(catalog, stored, missing);
+}
+
+class CatalogAuthoring implements Authoring {
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly stored: StoredPipelines,
+    private readonly missing: InstalledCheck,
+  ) {}
+
+  list(caller: Caller): Promise<CatalogEntry[]> {
+    return this.catalog.pipelines(caller);
+  }
+
+  async read(caller: Caller, name: string, number?: number): Promise<PipelineDetail> {
+    if (number === undefined) return await this.latest(caller, name);
+    const record = await this.stored.version(caller.tenant, name, number);
+    if (!record) throw unknownPipeline(name, number);
+    const { text, version } = record;
+    const definition = await this.catalog.load(version);
+    return detail(name, { source: "stored", text, stored: record }, { version, definition });
+  }
+
+  async versions(caller: Caller, name: string): Promise<PipelineVersion[]> {
+    const [all, document] = await Promise.all([
+      this.stored.versions(caller.tenant, name),
+      this.catalog.document(caller, name),
+    ]);
+    if (all.length === 0 && !document) throw unknownPipeline(name);
+    return all.map(({ text: _text, deleted: _deleted, grants: _grants, ...version }) => version);
+  }
+
+  async check(caller: Caller, text: string): Promise<Issue[]> {
+    const name = nameOf(text) ?? "";
+    const { resolved, issues } = await attempt(() => this.catalog.define(caller, name, text));
+    return resolved ? await this.missing(caller, text, resolved.definition) : issues;
+  }
+
+  async put(caller: Caller, name: string, text: string, condition?: Condition): Promise<PutResult> {
+    const { catalog, stored } = this;
+    const before = await this.current(caller, name, condition);
+    if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
+    const resolved = await catalog.define(caller, name, text);
+    if (resolved.definition.pipeline.name !== name) throw otherName(name);
+    const issues = await this.missing(caller, text, resolved.definition);
+    if (issues.length > 0) throw invalidPipeline(name, issues);
+    const version = await catalog.keep(caller, resolved);
+    const { number } = await stored.put(caller, { name, text, version }, before);
+    catalog.refresh();
+    return { outcome: before && !before.value.deleted ? "changed" : "created", number };
+  }
+
+  async remove(caller: Caller, name: string, condition?: Condition): Promise<void> {
+    const before = await this.current(caller, name, condition);
+    if (!before || before.value.deleted) throw notStored(name);
+    await this.stored.remove(caller.tenant, before);
+    this.catalog.refresh();
+  }
+
+  /** The stored record. @throws `precondition_failed` */
+  private async current(
+    caller: Caller,
+    name: string,
+    condition: Condition = {},
+  ): Promise<CurrentPipeline> {
+    const { catalog, stored } = this;
     catalog.refresh(); // a condition is about what there is now
     const [record, document] = await Promise.all([
       stored.current(caller.tenant, name),
@@ -108,55 +173,15 @@ export function createAuthoring(
     const text = record && !record.value.deleted ? record.value.text : document?.text;
     demand(name, condition, text);
     return record;
-  };
-  const latest = async (caller: Caller, name: string): Promise<PipelineDetail> => {
+  }
+
+  private async latest(caller: Caller, name: string): Promise<PipelineDetail> {
+    const { catalog } = this;
     const document = await catalog.document(caller, name);
     if (!document) throw unknownPipeline(name);
     const { resolved, issues } = await attempt(() => catalog.define(caller, name, document.text));
     return detail(name, document, { ...resolved, issues });
-  };
-  return {
-    list: (caller) => catalog.pipelines(caller),
-    async read(caller, name, number) {
-      if (number === undefined) return await latest(caller, name);
-      const record = await stored.version(caller.tenant, name, number);
-      if (!record) throw unknownPipeline(name, number);
-      const { text, version } = record;
-      const definition = await catalog.load(version);
-      return detail(name, { source: "stored", text, stored: record }, { version, definition });
-    },
-    async versions(caller, name) {
-      const [all, document] = await Promise.all([
-        stored.versions(caller.tenant, name),
-        catalog.document(caller, name),
-      ]);
-      if (all.length === 0 && !document) throw unknownPipeline(name);
-      return all.map(({ text: _text, deleted: _deleted, grants: _grants, ...version }) => version);
-    },
-    async check(caller, text) {
-      const name = nameOf(text) ?? "";
-      const { resolved, issues } = await attempt(() => catalog.define(caller, name, text));
-      return resolved ? await missing(caller, text, resolved.definition) : issues;
-    },
-    async put(caller, name, text, condition) {
-      const before = await current(caller, name, condition);
-      if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
-      const resolved = await catalog.define(caller, name, text);
-      if (resolved.definition.pipeline.name !== name) throw otherName(name);
-      const issues = await missing(caller, text, resolved.definition);
-      if (issues.length > 0) throw invalidPipeline(name, issues);
-      const version = await catalog.keep(caller, resolved);
-      const { number } = await stored.put(caller, { name, text, version }, before);
-      catalog.refresh();
-      return { outcome: before && !before.value.deleted ? "changed" : "created", number };
-    },
-    async remove(caller, name, condition) {
-      const before = await current(caller, name, condition);
-      if (!before || before.value.deleted) throw notStored(name);
-      await stored.remove(caller.tenant, before);
-      catalog.refresh();
-    },
-  };
+  }
 }
 
 /** The hash of a document's text. */

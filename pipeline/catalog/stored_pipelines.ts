@@ -63,7 +63,64 @@ export interface StoredPipelines {
 
 /** Keeps pipelines in the store. `now` gives milliseconds since the epoch. */
 export function createStoredPipelines(store: Store, now: () => number): StoredPipelines {
-  const change = async (tenant: string, record: StoredPipeline, current: CurrentPipeline) => {
+  return new PipelineStore(store, now);
+}
+
+class PipelineStore implements StoredPipelines {
+  constructor(private readonly store: Store, private readonly now: () => number) {}
+
+  async tenants(): Promise<string[]> {
+    const prefix = keys.pipelineChanges();
+    const changes = await Array.fromAsync(this.store.kv.list({ prefix }));
+    return changes.map(({ key }) => String(key[1]));
+  }
+
+  async snapshot(tenant: string, known?: Snapshot): Promise<Snapshot> {
+    const { store } = this;
+    // The mark is read first: a change that comes in between is seen again next time.
+    const stamp = (await store.kv.get(keys.pipelineChange(tenant)))?.versionstamp ?? null;
+    if (known && known.stamp === stamp) return known;
+    const all = stamp === null ? [] : await readAll(store, keys.pipelines(tenant));
+    const there = all.filter(({ deleted }) => !deleted);
+    return { stamp, pipelines: new Map(there.map((pipeline) => [pipeline.name, pipeline])) };
+  }
+
+  current(tenant: string, name: string): Promise<CurrentPipeline> {
+    return this.store.get<StoredPipeline>(keys.pipeline(tenant, name));
+  }
+
+  async version(tenant: string, name: string, number: number): Promise<StoredPipeline | null> {
+    const key = keys.pipelineVersion(tenant, name, number);
+    return (await this.store.get<StoredPipeline>(key))?.value ?? null;
+  }
+
+  async versions(tenant: string, name: string): Promise<StoredPipeline[]> {
+    return (await readAll(this.store, keys.pipelineVersions(tenant, name))).reverse();
+  }
+
+  async put(
+    caller: Caller,
+    { name, text, version }: PutPipeline,
+    current: CurrentPipeline,
+  ): Promise<StoredPipeline> {
+    const { tenant, started_by: by, grants } = caller.toRecord();
+    const number = (current?.value.number ?? 0) + 1;
+    const created_at = new Date(this.now()).toISOString();
+    const record: StoredPipeline = { name, number, text, version, created_at, by, grants };
+    await this.change(tenant, record, current);
+    return record;
+  }
+
+  remove(tenant: string, current: Versioned<StoredPipeline>): Promise<void> {
+    return this.change(tenant, { ...current.value, deleted: true }, current);
+  }
+
+  /** @throws `conflict` */
+  private async change(
+    tenant: string,
+    record: StoredPipeline,
+    current: CurrentPipeline,
+  ): Promise<void> {
     const { name, number, deleted } = record;
     const key = keys.pipeline(tenant, name);
     const mutations = [
@@ -72,38 +129,8 @@ export function createStoredPipelines(store: Store, now: () => number): StoredPi
       ...setJson(keys.pipelineChange(tenant), { name, number }),
     ];
     const checks = [{ key, versionstamp: current?.versionstamp ?? null }];
-    if (await store.commit({ checks, mutations }) === null) throw overtaken(name);
-  };
-  return {
-    async tenants() {
-      const changes = await Array.fromAsync(store.kv.list({ prefix: keys.pipelineChanges() }));
-      return changes.map(({ key }) => String(key[1]));
-    },
-    async snapshot(tenant, known) {
-      // The mark is read first: a change that comes in between is seen again next time.
-      const stamp = (await store.kv.get(keys.pipelineChange(tenant)))?.versionstamp ?? null;
-      if (known && known.stamp === stamp) return known;
-      const all = stamp === null ? [] : await readAll(store, keys.pipelines(tenant));
-      const there = all.filter(({ deleted }) => !deleted);
-      return { stamp, pipelines: new Map(there.map((pipeline) => [pipeline.name, pipeline])) };
-    },
-    current: (tenant, name) => store.get<StoredPipeline>(keys.pipeline(tenant, name)),
-    async version(tenant, name, number) {
-      const key = keys.pipelineVersion(tenant, name, number);
-      return (await store.get<StoredPipeline>(key))?.value ?? null;
-    },
-    versions: async (tenant, name) =>
-      (await readAll(store, keys.pipelineVersions(tenant, name))).reverse(),
-    async put(caller, { name, text, version }, current) {
-      const { tenant, started_by: by, grants } = caller.toRecord();
-      const number = (current?.value.number ?? 0) + 1;
-      const created_at = new Date(now()).toISOString();
-      const record: StoredPipeline = { name, number, text, version, created_at, by, grants };
-      await change(tenant, record, current);
-      return record;
-    },
-    remove: (tenant, current) => change(tenant, { ...current.value, deleted: true }, current),
-  };
+    if (await this.store.commit({ checks, mutations }) === null) throw overtaken(name);
+  }
 }
 
 async function readAll(store: Store, prefix: Key): Promise<StoredPipeline[]> {

@@ -43,16 +43,17 @@ export interface ResponseCache {
     ttl: number,
   ): Promise<boolean>;
   /** Adds the exchange of a turn that was answered from here to its conversation. */
-  remember(
-    caller: Caller,
-    turn: {
-      conversation_id: string;
-      user_id?: string;
-      user: string;
-      assistant: string;
-      answered_by: string;
-    },
-  ): Promise<void>;
+  remember(caller: Caller, turn: AnsweredTurn): Promise<void>;
+}
+
+/** A turn that was answered from the cache. */
+export interface AnsweredTurn {
+  conversation_id: string;
+  user_id?: string;
+  user: string;
+  assistant: string;
+  /** The run whose answer it was. */
+  answered_by: string;
 }
 
 /** What the cache needs. */
@@ -79,68 +80,86 @@ const MAX_RUNS = 50;
 
 /** Makes the cache of responses. */
 export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
-  const { store, cache, conversations, memory, engine, tools } = deps;
-  const documents = async (tenant: string) => {
+  return new StoredResponses(deps);
+}
+
+class StoredResponses implements ResponseCache {
+  constructor(private readonly deps: ResponseCacheDeps) {}
+
+  ttl(own_seconds?: number): number {
+    return own_seconds === undefined ? this.deps.ttl_ms : own_seconds * 1_000;
+  }
+
+  async hash(caller: Caller, question: ResponseQuestion): Promise<string> {
+    const { tenant, actor } = caller;
+    const { conversation_id, user_id, ...asked } = question;
+    const { deps } = this;
+    const [said, known, stamps, installed, offered] = await Promise.all([
+      this.saidIn(caller, conversation_id),
+      this.knownOf(caller, user_id),
+      this.documentsOf(tenant),
+      deps.pipelines(caller),
+      deps.tools.describe(caller, ["*"]),
+    ]);
+    const all = [tenant, { actor, ...asked }, said, known, stamps, installed, offered, deps.models];
+    return createHash("sha256").update(canonicalJson(all)).digest("hex");
+  }
+
+  get(caller: Caller, hash: string): Promise<Json | undefined> {
+    return this.deps.cache.get(caller, hash);
+  }
+
+  async keep(
+    caller: Caller,
+    run: string,
+    hash: string,
+    response: Json,
+    ttl: number,
+  ): Promise<boolean> {
+    const { store, cache, engine } = this.deps;
+    if (JSON.stringify(response).length > MAX_CHARS) return false;
+    if (!await onlyReads(engine, caller, [run])) return false;
+    return await store.commit(cache.put(caller, hash, response, cache.now() + ttl)) !== null;
+  }
+
+  async remember(caller: Caller, turn: AnsweredTurn): Promise<void> {
+    const { store, cache, conversations } = this.deps;
+    const { conversation_id, user_id, ...said } = turn;
+    const before = await conversations.head(caller, conversation_id);
+    const owner = before ? before.owner : user_id ?? caller.actor;
+    const at = new Date(cache.now()).toISOString();
+    const mutations = conversations.exchangeMutation(
+      caller,
+      conversation_id,
+      `run_${this.deps.newId()}`,
+      { ...said, at, ...(owner === undefined ? {} : { owner }) },
+      before?.last_run,
+    );
+    await store.commit({ checks: [], mutations });
+  }
+
+  /** Where a conversation stands: its last turn, and what of it is in its summary. */
+  private async saidIn(caller: Caller, id?: string): Promise<Json> {
+    if (id === undefined) return null;
+    const { conversations } = this.deps;
+    const [head, summary] = await Promise.all([
+      conversations.head(caller, id),
+      conversations.summary(caller, id),
+    ]);
+    return head ? [id, head.last_run, summary?.upto ?? null] : null;
+  }
+
+  private async knownOf(caller: Caller, user_id?: string): Promise<Json> {
+    const facts = user_id === undefined ? [] : await this.deps.memory.list(caller, user_id);
+    return facts.map(({ id, text }) => [id, text]);
+  }
+
+  private async documentsOf(tenant: string): Promise<string[]> {
     const stamps: string[] = [];
-    for await (const { versionstamp } of store.kv.list({ prefix: keys.collections(tenant) })) {
-      stamps.push(versionstamp);
-    }
+    const collections = this.deps.store.kv.list({ prefix: keys.collections(tenant) });
+    for await (const { versionstamp } of collections) stamps.push(versionstamp);
     return stamps;
-  };
-  return {
-    ttl: (own) => own === undefined ? deps.ttl_ms : own * 1_000,
-    async hash(caller, { conversation_id, user_id, ...question }) {
-      const { tenant, actor } = caller;
-      const [head, summary, facts, stamps, pipelines, offered] = await Promise.all([
-        conversation_id === undefined ? null : conversations.head(caller, conversation_id),
-        conversation_id === undefined ? null : conversations.summary(caller, conversation_id),
-        user_id === undefined ? [] : memory.list(caller, user_id),
-        documents(tenant),
-        deps.pipelines(caller),
-        tools.describe(caller, ["*"]),
-      ]);
-      const said = head ? [conversation_id, head.last_run, summary?.upto ?? null] : null;
-      const known = facts.map(({ id, text }) => [id, text]);
-      const all = [
-        tenant,
-        { actor, ...question },
-        said,
-        known,
-        stamps,
-        pipelines,
-        offered,
-        deps.models,
-      ];
-      return createHash("sha256").update(canonicalJson(all)).digest("hex");
-    },
-    get: (caller, hash) => cache.get(caller, hash),
-    async keep(caller, run, hash, response, ttl) {
-      if (JSON.stringify(response).length > MAX_CHARS) return false;
-      if (!await onlyReads(engine, caller, [run])) return false;
-      return await store.commit(cache.put(caller, hash, response, cache.now() + ttl)) !== null;
-    },
-    async remember(caller, { conversation_id, user_id, user, assistant, answered_by }) {
-      const before = await conversations.head(caller, conversation_id);
-      const at = new Date(cache.now()).toISOString();
-      const owner = before ? before.owner : user_id ?? caller.actor;
-      const exchange = {
-        user,
-        assistant,
-        at,
-        answered_by,
-        ...(owner === undefined ? {} : { owner }),
-      };
-      const run = `run_${deps.newId()}`;
-      const mutations = conversations.exchangeMutation(
-        caller,
-        conversation_id,
-        run,
-        exchange,
-        before?.last_run,
-      );
-      await store.commit({ checks: [], mutations });
-    },
-  };
+  }
 }
 
 /** True when no step of the runs, and of those within them, may have changed something. */

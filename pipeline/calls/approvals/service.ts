@@ -8,7 +8,7 @@
  */
 import { OrchestratorError, toOrchestratorError } from "../../../errors.ts";
 import type { Caller } from "../../../guard/mod.ts";
-import { keys, type Store, type Versioned } from "../../../store/mod.ts";
+import { type Key, keys, type Store, type Versioned } from "../../../store/mod.ts";
 import type { Engine } from "../../kernel/mod.ts";
 import {
   type Approval,
@@ -63,12 +63,60 @@ export interface Approvals {
 }
 
 /** Makes the service. */
-export function createApprovals({ store, engine, now }: ApprovalsDeps): Approvals {
-  const find = ({ tenant }: Pick<Caller, "tenant">, id: string) =>
-    store.get<Approval>(keys.approval(tenant, id));
+export function createApprovals(deps: ApprovalsDeps): Approvals {
+  return new StoredApprovals(deps);
+}
 
-  /** False when somebody else changed the record first. */
-  const change = async (caller: Caller, entry: Versioned<Approval>, next: Approval) => {
+class StoredApprovals implements Approvals {
+  constructor(private readonly deps: ApprovalsDeps) {}
+
+  async get(caller: Caller, id: string): Promise<Approval | null> {
+    return (await this.find(caller, id))?.value ?? null;
+  }
+
+  async list(
+    caller: Caller,
+    { status, run_id, limit = 50, cursor }: ApprovalQuery = {},
+  ): Promise<ApprovalPage> {
+    const prefix = prefixOf(caller.tenant, { status, run_id });
+    const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
+    const found: Approval[] = [];
+    for await (const { key, value } of this.deps.store.list<object>(selector, { reverse: true })) {
+      const isIndex = !("id" in value);
+      const approval = isIndex
+        ? (await this.find(caller, key.at(-1) as string))?.value
+        : value as Approval;
+      if (approval && (!status || approval.status === status)) found.push(approval);
+      if (found.length > limit) break;
+    }
+    if (found.length <= limit) return { approvals: found };
+    return { approvals: found.slice(0, limit), next_cursor: found[limit - 1]!.id };
+  }
+
+  async decide(caller: Caller, id: string, request: DecideRequest): Promise<Approval> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const entry = await this.find(caller, id);
+      if (!entry) throw notFound(id);
+      const next = decided(entry.value, { ...request, by: caller.actor }, this.deps.now());
+      if (await this.change(caller, entry, next)) return next;
+    }
+    throw new OrchestratorError(
+      "conflict",
+      `Cannot decide approval ${id}: others keep changing it. Look at it again.`,
+    );
+  }
+
+  private find({ tenant }: Caller, id: string): Promise<Versioned<Approval> | null> {
+    return this.deps.store.get<Approval>(keys.approval(tenant, id));
+  }
+
+  /** False when another decision changed the record first. */
+  private async change(
+    caller: Caller,
+    entry: Versioned<Approval>,
+    next: Approval,
+  ): Promise<boolean> {
+    const { store, engine } = this.deps;
     const commit = changeCommit(entry, next);
     if (next.status === "pending") return await store.commit(commit) !== null;
     try {
@@ -76,55 +124,24 @@ export function createApprovals({ store, engine, now }: ApprovalsDeps): Approval
       return true;
     } catch (thrown) {
       if (toOrchestratorError(thrown).code !== "conflict") throw thrown;
-      const current = await find(caller, next.id);
+      const current = await this.find(caller, next.id);
       if (current?.versionstamp !== entry.versionstamp) return false;
-      throw await runEnded(entry);
+      throw await this.runEnded(entry);
     }
-  };
+  }
 
-  const runEnded = async (entry: Versioned<Approval>) => {
+  private async runEnded(entry: Versioned<Approval>): Promise<OrchestratorError> {
+    const { store, now } = this.deps;
     const at = new Date(now()).toISOString();
     const gone: Approval = { ...entry.value, status: "void", decided_at: at };
     await store.commit(changeCommit(entry, gone));
     return conflict(gone, "its run has ended.");
-  };
+  }
+}
 
-  return {
-    get: async (caller, id) => (await find(caller, id))?.value ?? null,
-
-    async list(caller, { status, run_id, limit = 50, cursor } = {}) {
-      const { tenant } = caller;
-      const prefix = run_id !== undefined
-        ? keys.approvalsOf(tenant, run_id)
-        : status === "pending"
-        ? keys.pendingApprovals(tenant)
-        : keys.approvals(tenant);
-      const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
-      const found: Approval[] = [];
-      for await (const { key, value } of store.list<object>(selector, { reverse: true })) {
-        const approval = "id" in value
-          ? value as Approval
-          : (await find(caller, key.at(-1) as string))?.value;
-        if (approval && (!status || approval.status === status)) found.push(approval);
-        if (found.length > limit) break;
-      }
-      if (found.length <= limit) return { approvals: found };
-      return { approvals: found.slice(0, limit), next_cursor: found[limit - 1]!.id };
-    },
-
-    async decide(caller, id, request) {
-      for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const entry = await find(caller, id);
-        if (!entry) throw notFound(id);
-        const next = decided(entry.value, { ...request, by: caller.actor }, now());
-        if (await change(caller, entry, next)) return next;
-      }
-      throw new OrchestratorError(
-        "conflict",
-        `Cannot decide approval ${id}: others keep changing it. Look at it again.`,
-      );
-    },
-  };
+function prefixOf(tenant: string, { status, run_id }: ApprovalQuery): Key {
+  if (run_id !== undefined) return keys.approvalsOf(tenant, run_id);
+  return status === "pending" ? keys.pendingApprovals(tenant) : keys.approvals(tenant);
 }
 
 /** What the run gets of an approval that is decided. */
