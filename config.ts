@@ -147,7 +147,7 @@ function invalid(issues: Issue[]): OrchestratorError {
   );
   return new OrchestratorError(
     "config_invalid",
-    `Cannot read the configuration: mend these variables in the environment or in .env.${list}`,
+    `The configuration is invalid. Fix these variables in the environment or in .env.${list}`,
     { issues },
   );
 }
@@ -167,7 +167,7 @@ function readValues(env: Env): { values: Values; malformed: Issue[] } {
 
 function malformedIssue(name: VariableName, value: string): Issue {
   const { type, example, secret } = describeVariable(name);
-  const found = secret ? "which its value is not" : `but is ${JSON.stringify(value)}`;
+  const found = secret ? "but its value is not" : `but is ${JSON.stringify(value)}`;
   return { location: name, message: `must be ${type}, ${found}. Example: ${name}=${example}` };
 }
 
@@ -176,8 +176,9 @@ function refusedHost(host: string): Issue[] {
   return [{
     location: "HOST",
     message: `must be a loopback address, but is ${JSON.stringify(host)}: authentication is not ` +
-      "available yet, so nobody else may reach the port. Leave HOST=127.0.0.1, put a reverse proxy " +
-      "that authenticates (Caddy, nginx, Traefik) in front and set ORCHESTRATOR_BASE_URL to its address",
+      "available yet, so only this machine may reach the port. Keep HOST=127.0.0.1, put a reverse proxy " +
+      "that authenticates requests (Caddy, nginx, Traefik) in front and set ORCHESTRATOR_BASE_URL to " +
+      "its address",
   }];
 }
 
@@ -186,9 +187,10 @@ function refusedAuthentication(enabled: boolean): Issue[] {
   if (!enabled) return [];
   return [{
     location: "AUTH_ENABLED",
-    message: "cannot be true yet: authentication is not available, and every caller that reaches " +
-      "the port may do everything. Remove it, keep HOST on a loopback address and put a reverse " +
-      "proxy that authenticates (Caddy, nginx, Traefik) in front",
+    message:
+      "cannot be true yet: authentication is not available, and any caller that reaches the port " +
+      "can do everything. Remove it, keep HOST on a loopback address and put a reverse proxy that " +
+      "authenticates requests (Caddy, nginx, Traefik) in front",
   }];
 }
 
@@ -198,7 +200,7 @@ function refusedRetention({ RUN_RETENTION, IDEMPOTENCY_TTL_HOURS: hours }: Value
   return [{
     location: "RUN_RETENTION",
     message: `must be at least as long as IDEMPOTENCY_TTL_HOURS, which is ${hours}. Keep runs ` +
-      "longer, or set IDEMPOTENCY_TTL_HOURS to less",
+      "longer, or lower IDEMPOTENCY_TTL_HOURS",
   }];
 }
 

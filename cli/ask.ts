@@ -74,7 +74,7 @@ async function readAnswer(approval: Approval, io: AskIo): Promise<Answer | undef
     if (line === null) return undefined;
     const match = /^\s*(y|yes|n|no)(?:[\s,:]+(.*))?$/i.exec(line.trimEnd());
     if (!match) {
-      io.write("Not understood: begin with y or n.\n");
+      io.write("Please answer y or n.\n");
       continue;
     }
     const comment = match[2]?.trim().slice(0, 2_000);

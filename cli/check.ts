@@ -1,6 +1,6 @@
 /**
  * `orchestrator check`: one line for each thing that has to be right before the service can work,
- * and how to mend what is not.
+ * and how to fix what is not.
  *
  * @module
  */
@@ -40,8 +40,8 @@ export interface CheckDeps {
 /** Adds the command `check` to the program. */
 export function addCheck(program: Command, io: CommandIo, deps: CheckDeps): void {
   program.command("check")
-    .description("tell what is wrong with the configuration and how to mend it")
-    .option("--online", "ask the model provider, too")
+    .description("report problems in the configuration and how to fix them")
+    .option("--online", "also contact the model provider")
     .option("--json", "print JSON")
     .action(async (options: { online?: boolean; json?: boolean }) => {
       const lines = await checkConfig(io.environment(), deps, options);
@@ -93,7 +93,7 @@ export function formatCheck(lines: CheckLine[], color: boolean): string {
   });
   const [problems, warnings] = [count("problem"), count("warning")];
   const end = problems > 0
-    ? `${counted(problems, "problem")} to mend.`
+    ? `${counted(problems, "problem")} to fix.`
     : `Ready${warnings > 0 ? `, with ${counted(warnings, "warning")}` : ""}.`;
   return `${rows.join("\n")}\n\n${end}\n`;
 }
@@ -123,7 +123,7 @@ async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLi
     await rm(probe);
     return [{ state: "ok", subject: home, message: "can be written" }, await checkLock(data_dir)];
   } catch (error) {
-    const message = `cannot be written (${(error as Error).message}): mend its permissions, or ` +
+    const message = `cannot be written (${(error as Error).message}): fix its permissions, or ` +
       "set ORCHESTRATOR_HOME to another folder";
     return [{ state: "problem", subject: home, message }];
   }
@@ -157,7 +157,7 @@ async function checkDefinitions(
   options?: { models?: boolean },
 ): Promise<CheckLine[]> {
   const { problems, warnings, overrides } = await deps.definitions(config, options);
-  const parse = { subject: "definitions", message: "agents, prompts and pipelines parse" };
+  const parse = { subject: "definitions", message: "agents, prompts and pipelines are valid" };
   return [
     ...(problems.length === 0 ? [{ state: "ok" as const, ...parse }] : []),
     ...problems.map((issue) => line("problem", issue)),
@@ -174,7 +174,7 @@ function checkPrograms({ external }: Config): CheckLine[] {
     if (wanted === undefined || mcp_allowed_commands.includes(wanted)) return [];
     const message =
       `does not name ${JSON.stringify(wanted)}, which the MCP server ${name} needs: ` +
-      "add it if you trust it";
+      "add it if you trust this program";
     return [line("problem", { location: "MCP_ALLOWED_COMMANDS", message })];
   });
 }
@@ -192,10 +192,10 @@ function chosenProvider({ models }: Config): CheckLine {
     const message = `${provider}/${default_model}${address}, chosen by ${chosen_by}`;
     return { state: "ok", subject: "model", message };
   }
-  const mend = chosen_by === "LLM_PROVIDER"
+  const fix = chosen_by === "LLM_PROVIDER"
     ? "chosen by LLM_PROVIDER"
-    : "because no key is set: set one, for instance OPENAI_API_KEY, for answers of a language model";
-  return { state: "info", subject: "model", message: `the built-in offline model, ${mend}` };
+    : "because no API key is set. Set one, such as OPENAI_API_KEY, to use a language model";
+  return { state: "info", subject: "model", message: `the built-in offline model, ${fix}` };
 }
 
 function withoutCredentials(address: string): string {

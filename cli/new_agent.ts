@@ -15,7 +15,7 @@ import type { CommandIo } from "./io.ts";
 /** Adds the command `new-agent` to the program. */
 export function addNewAgent(program: Command, io: CommandIo): void {
   program.command("new-agent <name>")
-    .description("write an agent's profile and prompt to start from")
+    .description("create an agent's profile and prompt to start from")
     .option("--force", "replace files that exist")
     .option("--override", "allow the name of a built-in agent, which the new one replaces")
     .action(async (name: string, allowed: Allowed) => {
@@ -65,14 +65,14 @@ export async function createAgent(
       "invalid_request",
       `Cannot name an agent ${
         JSON.stringify(name)
-      }: a name has 1 to 63 lower-case letters, digits, ` +
-        "`-` and `_`, and begins with a letter. Choose another name.",
+      }: a name consists of 1 to 63 lower-case letters, digits, ` +
+        "`-` and `_`, and starts with a letter. Choose another name.",
     );
   }
   if (!override && filesOf(root, name).some(existsSync)) {
     throw new OrchestratorError(
       "conflict",
-      `Cannot create the agent ${name}: a built-in one has this name, and yours would replace it in ` +
+      `Cannot create the agent ${name}: a built-in agent has this name, and yours would replace it in ` +
         "every pipeline. Choose another name, or add --override to replace it.",
     );
   }
@@ -81,7 +81,7 @@ export async function createAgent(
   if (existing && !force) {
     throw new OrchestratorError(
       "conflict",
-      `Cannot write ${existing}: it exists. Choose another name, or add --force to replace it.`,
+      `Cannot write ${existing}: the file already exists. Choose another name, or add --force to replace it.`,
     );
   }
   await writeFiles(home, files, [profileOf(name), PROMPT]);
@@ -104,7 +104,7 @@ async function writeFiles(home: string, paths: string[], texts: string[]): Promi
       "config_invalid",
       `Cannot write to ${home}: ${
         (cause as Error).message
-      }. Set ORCHESTRATOR_HOME to a folder that this user can write.`,
+      }. Set ORCHESTRATOR_HOME to a folder that this user can write to.`,
       { cause },
     );
   }
@@ -113,13 +113,13 @@ async function writeFiles(home: string, paths: string[], texts: string[]): Promi
 const profileOf = (name: string) =>
   `---
 name: ${name}
-description: Say in one sentence what this agent is for.
+description: Describe in one sentence what this agent is for.
 prompt: ${name}
 capabilities: []
 tools: []
 # How many earlier messages of the conversation it sees.
 history: 2
-# Take the # away to get JSON of this form instead of text.
+# Uncomment these lines to get JSON of this shape instead of text.
 # output:
 #   type: object
 #   required: [summary]

@@ -43,7 +43,7 @@ async function create(options: OrchestratorOptions): Promise<Orchestrator> {
 function commandLine(): Command {
   let code = 0;
   const program = new Command("orchestrator")
-    .description("Runs pipelines of AI agents durably, in one executable.")
+    .description("Runs durable pipelines of AI agents, in one executable.")
     .version(version, "-v, --version")
     .showHelpAfterError("Try --help.")
     .hook("postAction", () => void (code && Deno.exit(code)));

@@ -48,7 +48,10 @@ export function addRun(program: Command, deps: RunDeps): void {
   const collect = (value: string, all: string[]) => [...all, value];
   program.command("run")
     .description("run a pipeline once and print its answer")
-    .argument("[pipeline]", "name of the pipeline, such as compose; without it they are listed")
+    .argument(
+      "[pipeline]",
+      "name of the pipeline, such as compose; if omitted, pipelines are listed",
+    )
     .option("-i, --input <text>", "the request: text, a JSON object, or - to read standard input")
     .option("-d, --document <file>", "a document to work from; may be repeated", collect, [])
     .option("-c, --context <key=value>", "tone, length …; may be repeated", collect, [])
@@ -62,7 +65,7 @@ export function addRun(program: Command, deps: RunDeps): void {
 
 async function refuse(deps: RunDeps): Promise<never> {
   const names = await deps.pipelines(deps.config());
-  throw usage("no pipeline is named", `name one of ${names.join(", ")}`);
+  throw usage("no pipeline was given", `name one of ${names.join(", ")}`);
 }
 
 async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promise<void> {
@@ -74,7 +77,7 @@ async function run(pipeline: string, options: RunOptions, deps: RunDeps): Promis
   const progress = options.quiet ? undefined : showProgress(deps.progress);
   const stop = () => {
     deps.progress.write(
-      "\nStopped. The run is on disk: `serve`, or the next `run`, finishes it.\n",
+      "\nStopped. The run is on disk: `serve`, or the next `run`, resumes it.\n",
     );
     deps.exit(130);
   };
@@ -156,14 +159,14 @@ async function runToEnd(
 }
 
 function leftText({ run, waits_for }: Left, { server }: Config): string {
-  return `${sentence(`The run ${run.id} waits for ${waits_for.join(", ")}`)}\n` +
-    "It is on disk. Start `orchestrator serve` and look there how to let it go on:\n" +
+  return `${sentence(`The run ${run.id} is waiting for ${waits_for.join(", ")}`)}\n` +
+    "It is on disk. Start `orchestrator serve` to continue it:\n" +
     `  curl http://localhost:${server.port}/v1/runs/${run.id}\n`;
 }
 
 async function inputOf(options: RunOptions, deps: RunDeps): Promise<Json> {
   const text = options.input === "-" ? await deps.readStdin() : options.input;
-  if (!text?.trim()) throw usage("--input is missing", 'say what to do with --input "…"');
+  if (!text?.trim()) throw usage("--input is missing", 'pass the request with --input "…"');
   const documents = await Promise.all(options.document.map(readDocument));
   const context = Object.fromEntries(options.context.map(pair));
   const given = parseObject(text) ?? { messages: [{ role: "user", content: text.trim() }] };
@@ -180,7 +183,10 @@ function parseObject(text: string): { [key: string]: Json } | undefined {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw usage("--input begins like a JSON object but is none", (error as Error).message);
+    throw usage(
+      "--input starts like a JSON object but is not valid JSON",
+      (error as Error).message,
+    );
   }
 }
 
@@ -202,8 +208,8 @@ function pair(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function usage(problem: string, mend: string): OrchestratorError {
-  return new OrchestratorError("invalid_request", `Cannot run: ${problem}: ${mend}.`);
+function usage(problem: string, fix: string): OrchestratorError {
+  return new OrchestratorError("invalid_request", `Cannot run: ${problem}: ${fix}.`);
 }
 
 function failure(result: Exclude<RunResult, { status: "completed" }>): OrchestratorError {

@@ -28,7 +28,7 @@ export interface ServeDeps {
 /** Adds the command `serve`, which is also what happens without a command. */
 export function addServe(program: Command, deps: ServeDeps): void {
   program.command("serve", { isDefault: true })
-    .description("listen for requests and advance runs (what happens without a command)")
+    .description("listen for requests and execute runs (the default command)")
     .allowExcessArguments() // of the program: a command that there is not
     .option("--host <name>", "address to listen on, instead of HOST")
     .option("--port <number>", "port to listen on, instead of PORT")
@@ -64,13 +64,13 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),
     stopNow() {
-      log.warn("stopped at once: runs go on from their last commit with the next start");
+      log.warn("stopped immediately: runs resume from their last commit at the next start");
       log.flush();
       deps.exit(1);
     },
     reload() {
       service.catalog.reload();
-      log.info("definitions will be read again");
+      log.info("definitions will be reloaded");
       tell();
     },
     isTerminal: () => Deno.stdin.isTerminal(),
@@ -79,8 +79,8 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   for (const signal of SIGNALS) Deno.addSignalListener(signal, () => onSignal(signal));
   const code = await stopping.promise;
   const at_most = `${config.server.drain_timeout_ms / 1000} s`;
-  log.info("stopping; a second signal stops at once", { at_most, ...stats(service) });
-  await service.close().catch((error) => log.error("not closed cleanly", { error }));
+  log.info("stopping; a second signal stops immediately", { at_most, ...stats(service) });
+  await service.close().catch((error) => log.error("shutdown was not clean", { error }));
   await Promise.race([server.shutdown(), new Promise((done) => setTimeout(done, CLOSE_MS))]);
   log.info("stopped");
   log.flush();
@@ -99,7 +99,7 @@ function configure(deps: ServeDeps, variables: Env): Config {
       const option = `--${location.toLowerCase()}`;
       return `\n- ${option} ${sentence(message.replaceAll(`${location}=`, `${option} `))}`;
     });
-    const text = `Cannot serve: mend these options.${lines.join("")}`;
+    const text = `Cannot start the server: fix these options.${lines.join("")}`;
     throw new OrchestratorError("config_invalid", text, { cause });
   }
 }
@@ -122,7 +122,7 @@ async function listen(
     if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
     throw new OrchestratorError(
       "config_invalid",
-      `Cannot listen on port ${port} of ${hostname}: something else does. Stop it, or choose another port with --port or PORT.`,
+      `Port ${port} on ${hostname} is already in use. Stop the other process, or choose another port with --port or PORT.`,
       { cause },
     );
   }
@@ -138,7 +138,7 @@ function stats({ engine }: Orchestrator): Record<string, unknown> {
 
 function bannerText({ home, models }: Config, url: string): string {
   const model = models.provider === "offline"
-    ? "offline (set OPENAI_API_KEY, ANTHROPIC_API_KEY … for a language model)"
+    ? "offline (set OPENAI_API_KEY, ANTHROPIC_API_KEY … to use a language model)"
     : `${models.provider}/${models.default_model}`;
   return [
     "",

@@ -11,7 +11,7 @@ export function placeholders(env: Env): Issue[] {
     .filter((name) => isCredential(name) && isPlaceholder(env[name]?.trim() ?? ""))
     .map((name) => ({
       location: name,
-      message: "is still the placeholder: put your own value there, or leave it out",
+      message: "is still the placeholder: set your own value, or remove it",
     }));
 }
 
@@ -30,7 +30,7 @@ export function misspellings(env: Env): Issue[] {
     .flatMap((name) => {
       const meant = VARIABLE_NAMES.find((known) => isNear(name, known));
       return meant
-        ? [{ location: name, message: `is not known: is ${meant} meant? Rename or remove it` }]
+        ? [{ location: name, message: `is unknown: did you mean ${meant}? Rename or remove it` }]
         : [];
     });
 }
@@ -55,7 +55,7 @@ export function environmentIssues(environment: Environment): Issue[] {
 function malformedLines({ path, malformed }: EnvFile): Issue[] {
   return malformed.map((line) => ({
     location: `${path} line ${line}`,
-    message: "has no `=` and is ignored: write NAME=value, or begin a comment with #",
+    message: "has no `=` and is ignored: write NAME=value, or start a comment with #",
   }));
 }
 

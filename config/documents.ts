@@ -57,12 +57,13 @@ function readEmbedding(values: Values, providers: Providers): EmbeddingConfig | 
 function issuesOf(values: Values, embedding: EmbeddingConfig | undefined): Issue[] {
   const issues: Issue[] = [];
   if (values.EMBEDDING_MODEL && !embedding) {
-    const message = "is set, but no server is: set EMBEDDING_BASE_URL, LLM_BASE_URL or " +
+    const message =
+      "is set, but no server is configured: set EMBEDDING_BASE_URL, LLM_BASE_URL or " +
       "OPENAI_API_KEY too";
     issues.push({ location: "EMBEDDING_MODEL", message });
   }
   if (values.VECTOR_DB_URL && !values.EMBEDDING_MODEL) {
-    const message = "is set, but EMBEDDING_MODEL is not: without it there are no vectors to keep";
+    const message = "is set, but EMBEDDING_MODEL is not: without it there are no vectors to store";
     issues.push({ location: "VECTOR_DB_URL", message });
   }
   return issues;

@@ -86,11 +86,11 @@ export function namedVariables({ env, home, readFile }: ExternalSources): Set<st
 const REFERENCE = /\$\{(\w+)\}/g;
 
 const NAME = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, {
-  error: "must be 1 to 32 lower-case letters, digits and `_`, a letter first",
+  error: "must be 1 to 32 lower-case letters, digits and `_`, starting with a letter",
 });
 const ADDRESS = z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })
   .refine((value) => !new URL(value).username && !new URL(value).password, {
-    error: "must hold no password: put it into a header",
+    error: "must not contain a password: use a header instead",
   });
 const SECONDS = z.number().int().min(1).max(3600);
 
@@ -152,7 +152,7 @@ export function readExternal(
       ...defaultAgent(values),
       ...agents.map(({ location, entry: { timeout_seconds, auth_token, ...rest } }) => ({
         ...rest,
-        description: rest.description ?? `An agent named ${rest.name} that others run.`,
+        description: rest.description ?? `The external agent ${rest.name}.`,
         ...(auth_token === undefined ? {} : { auth_token: reveal(location)(auth_token) }),
         timeout_ms: timeout_seconds * 1000,
       })),
@@ -186,7 +186,7 @@ function entries<T extends { name: string }>(
         tell(location, `has a mistake at ${[index, ...path].join(".")}: ${message}`);
         return [];
       }
-      if (seen.has(data.name)) tell(location, `has a second entry named "${data.name}"`);
+      if (seen.has(data.name)) tell(location, `has two entries named "${data.name}"`);
       seen.add(data.name);
       return [{ location, entry: data }];
     })
@@ -200,7 +200,7 @@ function listOf(text: string, path: string, tell: Tell): unknown[] {
     if (Array.isArray(found)) return found;
     tell(path, "must be a YAML list");
   } catch (error) {
-    tell(path, `is no YAML: ${(error as Error).message.split("\n")[0]}`);
+    tell(path, `is not valid YAML: ${(error as Error).message.split("\n")[0]}`);
   }
   return [];
 }
@@ -213,7 +213,7 @@ function secrets(texts: Record<string, string>, reveal: (text: string) => Secret
 function resolved(text: string, env: ExternalSources["env"], location: string, tell: Tell): Secret {
   return new Secret(text.replace(REFERENCE, (_whole, name: string) => {
     const value = env[name]?.trim();
-    if (!value) tell(location, `names the variable ${name}, which is not set`);
+    if (!value) tell(location, `refers to the variable ${name}, which is not set`);
     return value ?? "";
   }));
 }
@@ -226,7 +226,7 @@ function defaultAgent(values: Values): ExternalAgent[] {
     url,
     protocol: "http",
     ...(auth_token && { auth_token }),
-    description: "An agent that others run.",
+    description: "An external agent.",
     timeout_ms: 120_000,
   }];
 }

@@ -43,7 +43,7 @@ function missing(values: Values, { provider, chosen_by, ...models }: Models): Is
   if (issues.length > 0) return issues;
   return Object.entries(row.projects ?? {})
     .filter(([agent]) => !models.providers[provider]?.projects?.[agent])
-    .map(([, variable]) => need(variable, "the agent's project id, from the project's settings"));
+    .map(([, variable]) => need(variable, "the agent's project ID, from the project's settings"));
 }
 
 function gatewayKey(provider: string): string {
@@ -54,7 +54,7 @@ function gatewayKey(provider: string): string {
 
 function looseKey({ LLM_API_KEY }: Values, chosen_by: string): Issue[] {
   if (!LLM_API_KEY || chosen_by === "LLM_PROVIDER") return [];
-  const message = "says no provider: set LLM_PROVIDER or LLM_BASE_URL too";
+  const message = "does not select a provider: also set LLM_PROVIDER or LLM_BASE_URL";
   return [{ location: "LLM_API_KEY", message }];
 }
 
@@ -82,7 +82,7 @@ function unusable({ fallbacks, providers }: Models): Issue[] {
     if (name === "offline" || Object.hasOwn(providers, name)) return [];
     const variable = variableFor(name);
     const message = variable
-      ? `names ${model}, whose provider is not set up: set ${variable} or leave it out`
+      ? `names ${model}, whose provider is not configured: set ${variable}, or remove it`
       : `names ${model}, whose provider is unknown: write provider/model`;
     return [{ location: "LLM_FALLBACKS", message }];
   });

@@ -36,7 +36,7 @@ export const url = z.url({ protocol: /^https?$/ })
 /** A whole number within bounds. */
 export const integer = (min: number, max: number) =>
   z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max))
-    .meta({ type: `a whole number from ${min} to ${max}` });
+    .meta({ type: `an integer from ${min} to ${max}` });
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -27,7 +27,7 @@ export async function readBody(
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || bytes.length === 0) return bytes;
   const decode = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (!decode) throw broken(host, `in an encoding that was not asked for (${encoding})`);
+  if (!decode) throw broken(host, `in an encoding that was not requested (${encoding})`);
   try {
     return await decode(bytes, { maxOutputLength: max_bytes });
   } catch (cause) {

@@ -88,7 +88,7 @@ async function addressesOf(host: string, resolve: Resolve): Promise<string[]> {
 function refusePrivate(host: string, addresses: string[]): void {
   for (const address of addresses) {
     const range = privateRange(address);
-    if (range) throw denied(host, `it leads to an address that is not public (${range})`);
+    if (range) throw denied(host, `it resolves to an address that is not public (${range})`);
   }
 }
 
@@ -105,7 +105,7 @@ function connectTo(
     }) as unknown as Socket;
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(Object.assign(new Error("connecting took too long"), { code: "ETIMEDOUT" }));
+      reject(Object.assign(new Error("the connection timed out"), { code: "ETIMEDOUT" }));
     }, timeout_ms);
   });
 }
@@ -114,8 +114,8 @@ function connectTo(
 export function denied(host: string, why: string): OrchestratorError {
   return new OrchestratorError(
     "egress_denied",
-    `Cannot make a request to ${host}: ${why}. Only public http(s) addresses may be reached; the ` +
-      "operator can allow further hosts with EGRESS_ALLOWED_HOSTS.",
+    `Cannot send a request to ${host}: ${why}. Only public http(s) addresses may be reached; the ` +
+      "operator can allow other hosts with EGRESS_ALLOWED_HOSTS.",
     { details: { host } },
   );
 }

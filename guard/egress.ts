@@ -181,7 +181,7 @@ function refuse(url: URL, guarded: boolean): void {
     throw denied(host || url.protocol, `its scheme is ${url.protocol} instead of http: or https:`);
   }
   if (url.username || url.password) {
-    throw denied(host, "its address holds a user name or a password");
+    throw denied(host, "its address contains a user name or a password");
   }
   if (!guarded) return;
   const range = isIP(host) ? privateRange(host) : isLocalName(host) ? "local" : undefined;

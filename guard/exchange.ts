@@ -143,7 +143,7 @@ function toHeaders(fields: Record<string, string | string[] | undefined>): Heade
 export function tooLarge(host: string, max_bytes: number): OrchestratorError {
   return new OrchestratorError(
     "response_too_large",
-    `Cannot read the response of ${host}: it has more than ${max_bytes} bytes. Ask for less of it.`,
+    `Cannot read the response of ${host}: it has more than ${max_bytes} bytes. Request less of it.`,
     { details: { host, max_bytes } },
   );
 }

@@ -42,7 +42,7 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 
 /** The request as it was asked for. @throws `egress_denied`, `egress_failed` (malformed) */
 export function firstHop(url: string, request: Asked): Hop {
-  if (!URL.canParse(url)) throw malformed("its address is no URL");
+  if (!URL.canParse(url)) throw malformed("its address is not a valid URL");
   const method = (request.method ?? "GET").toUpperCase();
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers ?? {})) {
@@ -57,7 +57,9 @@ export function nextHop(hop: Hop, { status, headers }: Incoming, left: number): 
   const location = headers.get("location");
   if (!REDIRECTS.includes(status) || location === null) return undefined;
   if (left <= 0) throw malformed(`${hop.url.host} redirects too often`);
-  if (!URL.canParse(location, hop.url)) throw malformed(`${hop.url.host} redirects to no URL`);
+  if (!URL.canParse(location, hop.url)) {
+    throw malformed(`${hop.url.host} redirects to an invalid URL`);
+  }
   const url = new URL(location, hop.url);
   const away = url.origin !== hop.url.origin;
   const asGet = status === 303
@@ -96,6 +98,6 @@ function without(headers: Record<string, string>, names: string[]): Record<strin
 function malformed(why: string): OrchestratorError {
   return new OrchestratorError(
     "egress_failed",
-    `Cannot make a request: ${why}. Check the address.`,
+    `Cannot send a request: ${why}. Check the address.`,
   );
 }

@@ -29,13 +29,14 @@ export function patternProblem(pattern: string): string | undefined {
   try {
     new RegExp(pattern, "u");
   } catch (error) {
-    return `bad pattern: ${error instanceof Error ? error.message : String(error)}`;
+    const why = error instanceof Error ? error.message : String(error);
+    return `is not a valid regular expression: ${why.replace(/^Invalid regular expression: /, "")}`;
   }
   if (/\\(?:[1-9]|k<)/.test(pattern)) {
-    return "back-references in a pattern can take very long: write it without";
+    return "a pattern with back-references can take very long: write it without them";
   }
   return repeatsAmbiguously(pattern)
-    ? "this pattern can take exponential time: a repeated group holds a repetition or alternatives; write it without the nesting"
+    ? "this pattern can take exponential time, because a repeated group contains a repetition or alternatives: write it without the nesting"
     : undefined;
 }
 

@@ -139,7 +139,7 @@ Deno.test("readConfig() collects every problem, each under its variable", () => 
     "HOST",
   ]);
   expect(issues[0]?.message).toBe(
-    'must be a whole number from 0 to 65535, but is "80000". Example: PORT=8000',
+    'must be an integer from 0 to 65535, but is "80000". Example: PORT=8000',
   );
 });
 

@@ -33,7 +33,7 @@ const check = (env: Env, deps: CheckDeps, options?: { online?: boolean }) =>
 const find = (lines: CheckLine[], subject: string) =>
   lines.filter((line) => line.subject === subject).map(({ state, message }) => [state, message]);
 
-Deno.test("checkConfig() of a fresh machine finds nothing to mend", () =>
+Deno.test("checkConfig() of a fresh machine finds nothing to fix", () =>
   inHome(async (home) => {
     const lines = await check({ ORCHESTRATOR_HOME: join(home, "new") }, fine);
     expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
@@ -43,7 +43,7 @@ Deno.test("checkConfig() of a fresh machine finds nothing to mend", () =>
       ["ok", "definitions"],
       ["info", "model"],
     ]);
-    expect(find(lines, "model")[0]?.[1]).toContain("offline model, because no key is set");
+    expect(find(lines, "model")[0]?.[1]).toContain("offline model, because no API key is set");
   }));
 
 Deno.test("checkConfig() tells every malformed, misspelt or untouched variable", async () => {
@@ -122,7 +122,7 @@ Deno.test("checkConfig() reports programs of MCP servers that are not allowed", 
       return find(await check(env, fine), "MCP_ALLOWED_COMMANDS");
     };
     const message = 'does not name "npx -y files", which the MCP server files needs: ' +
-      "add it if you trust it";
+      "add it if you trust this program";
     expect(await said()).toEqual([["problem", message]]);
     expect(await said('["npx -y files"]')).toEqual([]);
   }));
@@ -223,7 +223,7 @@ Deno.test("check prints JSON and fails on a problem only", () =>
     });
     const bad = await runCheck({ PORT: "x" });
     expect(bad.failed).toBe(true);
-    expect(bad.text).toMatch(/^problem {2}PORT must be .*\n\n1 problem to mend\.\n$/);
+    expect(bad.text).toMatch(/^problem {2}PORT must be .*\n\n1 problem to fix\.\n$/);
   }));
 
 Deno.test("formatCheck() marks states with words, and with colours where asked to", () => {
@@ -233,5 +233,5 @@ Deno.test("formatCheck() marks states with words, and with colours where asked t
   const odd: CheckLine = { ...line, state: "warning" };
   expect(formatCheck([line, odd], false)).toContain("\n\nReady, with 1 warning.\n");
   const two = [line, { ...line, state: "problem" }, { ...line, state: "problem" }] as CheckLine[];
-  expect(formatCheck(two, false)).toContain("2 problems to mend.");
+  expect(formatCheck(two, false)).toContain("2 problems to fix.");
 });

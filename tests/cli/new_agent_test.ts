@@ -126,7 +126,7 @@ Deno.test("createAgent() takes the name of a built-in agent only with `override`
     await expect(createAgent(home, "planner", { force: true })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(
-        /^Cannot create the agent planner: a built-in one .*--override/,
+        /^Cannot create the agent planner: a built-in agent .*--override/,
       ),
     });
     expect([...Deno.readDirSync(home)]).toEqual([]);

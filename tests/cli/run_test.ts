@@ -68,7 +68,7 @@ Deno.test("run asks on a terminal and goes on with the decision", async () => {
   const { out, err, code } = await run("one", ["what?", "y, fine"]);
   expect([out, code]).toEqual(["published timber\n", 0]);
   expect(err).toContain("Publish?\n\ntimber\n\nApprove?");
-  expect(err).toContain("Not understood: begin with y or n.\nApprove?");
+  expect(err).toContain("Please answer y or n.\nApprove?");
   expect(err).toContain("✓ approval approved by local");
 });
 
@@ -89,7 +89,7 @@ for (
   Deno.test(`run leaves what it cannot decide (${kind}, ${typed}) with code 4`, async () => {
     const { out, err, code } = await run(kind, lines && [...lines]);
     expect([out, code]).toEqual(["", 4]);
-    expect(err).toContain(`waits for ${what}`);
+    expect(err).toContain(`is waiting for ${what}`);
     expect(err).not.toContain("?.");
     expect(err).toMatch(/curl http:\/\/localhost:\d+\/v1\/runs\/run_/);
   });
@@ -97,7 +97,7 @@ for (
 
 Deno.test("run without a name lists the pipelines", async () => {
   await expect(run("one", [], [])).rejects
-    .toThrow(/^Cannot run: no pipeline is named: name one of ask, assistant, .*compose/);
+    .toThrow(/^Cannot run: no pipeline was given: name one of ask, assistant, .*compose/);
 });
 
 Deno.test("run refuses an input that does not fit before there is a run", async () => {

@@ -22,11 +22,11 @@ function program() {
   return { said, parse: (...args: string[]) => program.parseAsync(args, { from: "user" }) };
 }
 
-Deno.test("what is wrong with an option is told of the option", async () => {
+Deno.test("what is wrong with an option is reported under the option's name", async () => {
   const wrong = serve(deps, { PORT: "99999", HOST: "0.0.0.0" });
   await expect(wrong).rejects.toMatchObject({ code: "config_invalid" });
   const { message } = await wrong.catch((error) => error);
-  expect(message).toMatch(/^Cannot serve: mend these options\.\n- --/);
+  expect(message).toMatch(/^Cannot start the server: fix these options\.\n- --/);
   expect(message).toMatch(/- --port must be .* but is "99999"\. Example: --port 8000\./);
   expect(message).not.toContain("HOST=");
   expect(message).not.toContain(".env");

@@ -8,7 +8,7 @@ const where = (issues: { location: string }[]) => issues.map(({ location }) => l
 Deno.test("misspellings() finds names that are nearly those of variables", () => {
   const env = { LLM_PROVDIER: "openai", OPEN_AI_API_KEY: "k", ORCHESTRATOR_HOMES: "/x" };
   expect(where(misspellings(env))).toEqual(Object.keys(env));
-  expect(misspellings(env)[0]?.message).toContain("is LLM_PROVIDER meant?");
+  expect(misspellings(env)[0]?.message).toContain("did you mean LLM_PROVIDER?");
 });
 
 Deno.test("misspellings() leaves the names of others alone", () => {

@@ -96,7 +96,7 @@ for (
       "a password in an address",
       { MCP_SERVERS: '[{"name":"a","url":"https://me:pw@x.example"}]' },
       "MCP_SERVERS",
-      "0.url: must hold no password",
+      "0.url: must not contain a password",
     ],
     [
       "a field that is unknown",
@@ -117,12 +117,12 @@ for (
           '[{"name":"a","url":"https://x.example"},{"name":"a","url":"https://y.example"}]',
       },
       "EXTERNAL_AGENTS",
-      'second entry named "a"',
+      'two entries named "a"',
     ],
     ["a token for nobody", { DATASOURCE_AUTH_TOKEN: "x" }, "DATASOURCE_AUTH_TOKEN", "not set"],
   ] as const
 ) {
-  Deno.test(`readConfig() tells of ${what} and shows no value that may be a key`, () => {
+  Deno.test(`readConfig() reports ${what} and shows no value that may be a key`, () => {
     const issues = issuesOf({ HOME: "/home/me", ...variables });
     expect(issues).toHaveLength(1);
     expect(issues[0]).toMatchObject({ location, message: expect.stringContaining(message) });
@@ -130,11 +130,11 @@ for (
   });
 }
 
-Deno.test("readConfig() tells of a file that is no YAML list", () => {
+Deno.test("readConfig() reports a file that is no YAML list", () => {
   const broken = withHome({ "mcp.yaml": "a: [", "external_agents.yaml": "a: 1" });
   const messages = issuesOf(broken.env).map(({ message }) => message);
   broken.done();
-  expect(messages).toEqual([expect.stringContaining("is no YAML"), "must be a YAML list"]);
+  expect(messages).toEqual([expect.stringContaining("is not valid YAML"), "must be a YAML list"]);
 });
 
 Deno.test("readConfig() takes an empty file for no servers", () => {

@@ -55,7 +55,7 @@ test("says what is wrong with a configuration, a line for each thing", async (co
   expect(bad.code).toBe(1);
   expect(bad.stdout).toMatch(/^problem +PORT must be .*Example: PORT=/m);
   expect(bad.stdout).toMatch(/^problem +OPENAI_API_KEY is not set/m);
-  expect(bad.stdout).toContain("2 problems to mend.");
+  expect(bad.stdout).toContain("2 problems to fix.");
 });
 
 test("runs an agent that it has made itself", async (command, home) => {

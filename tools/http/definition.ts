@@ -16,7 +16,7 @@ const headers = () => z.record(z.string().regex(TOKEN, { error: "no header name"
 
 /** Names of tools. */
 export const TOOL_NAME = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, {
-  error: "must be 1 to 64 lower-case letters, digits and `_`, a letter first",
+  error: "must be 1 to 64 lower-case letters, digits and `_`, starting with a letter",
 });
 
 /** What is common to tools from definitions and from OpenAPI documents. */
