@@ -1,33 +1,30 @@
 /**
  * Every tool that there is, and the only place where one is called.
  *
- * Boundary: finds tools by name, checks what goes in and what comes out, and ends what takes too long
- * or answers too much. Whether somebody may call a tool is decided above, before.
- *
- * 1. A tool gets arguments that fit its schema, and a caller gets a result that fits its schema and
- *    size, or a typed error.
- * 2. A call ends at its time-out, whether or not the tool listens.
- * 3. What tenants register, disable and saw fail is in the store.
+ * Boundary: finds tools by name. How one runs is in `run_tool.ts`, what is kept of them in
+ * `tool_records.ts`; whether a tool may be called is decided above, before.
  *
  * @module
  */
-import { fromErrorJson, OrchestratorError, sentence, toErrorJson } from "../errors.ts";
+import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
-import { type Json, schemaIssues, schemaProblems, unknownName } from "../json/mod.ts";
-import { keys, type Mutation, setJson, type Store } from "../store/mod.ts";
-import { redact } from "./http/mod.ts";
+import { type Json, schemaProblems, unknownName } from "../json/mod.ts";
+import { runTool } from "./run_tool.ts";
 import type { Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
+import {
+  MAX_REGISTERED,
+  type ToolFailure,
+  type ToolRecord,
+  ToolRecords,
+  type ToolRecordsDeps,
+} from "./tool_records.ts";
 
 /** What a registry needs. */
-export interface RegistryDeps {
-  store: Pick<Store, "get" | "list" | "commit">;
+export interface RegistryDeps extends ToolRecordsDeps {
   /** The first one that has a name wins. */
   sets: readonly ToolSet[];
   /** Makes a tool of a definition. @throws `validation_failed` */
   compile: (definition: Json) => Tool;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-  log: { warn(message: string, fields?: Record<string, unknown>): void };
 }
 
 /** A tool and how it is doing. Plain JSON. */
@@ -37,14 +34,6 @@ export interface ToolStatus extends ToolInfo {
   held?: string;
   /** The last call that failed. */
   last_error?: ToolFailure;
-}
-
-/** A call that failed. */
-export interface ToolFailure {
-  code: string;
-  message: string;
-  /** RFC 3339 UTC. */
-  at: string;
 }
 
 /** A set that has something wrong with it. */
@@ -67,8 +56,7 @@ export interface Registry {
   /**
    * Makes one call.
    *
-   * @throws `tool_unknown`, `tool_disabled`, `tool_bad_arguments`, `tool_timeout`, `tool_bad_output`,
-   *   `tool_output_too_large`, `tool_failed`, what the tool itself throws, what aborted the signal
+   * @throws `tool_unknown`, `tool_disabled`, as {@linkcode runTool}
    */
   call(name: string, args: Json, scope: ToolScope): Promise<Json>;
   /**
@@ -85,20 +73,6 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-/** What is kept of a tool for a tenant. */
-interface ToolRecord {
-  /** What was registered; absent for a tool of a set. */
-  definition?: Json;
-  disabled?: true;
-  last_error?: ToolFailure;
-}
-
-/** The most a result may hold, in characters of JSON. */
-export const MAX_OUTPUT_CHARS = 1_000_000;
-
-/** Tools that a tenant may register: looking for one reads the definitions of all. */
-export const MAX_REGISTERED = 200;
-
 /** Definitions that are kept compiled; the oldest one goes first. */
 const MAX_COMPILED = MAX_REGISTERED;
 
@@ -110,13 +84,14 @@ export function createRegistry(deps: RegistryDeps): Registry {
 class ToolRegistry implements Registry {
   /** By the text of their definitions: compiling takes longer than a call should. */
   private readonly compiled = new Map<string, Tool>();
-  /** The registration before: they are counted one after the other. */
-  private before: Promise<unknown> = Promise.resolve();
+  private readonly records: ToolRecords;
 
-  constructor(private readonly deps: RegistryDeps) {}
+  constructor(private readonly deps: RegistryDeps) {
+    this.records = new ToolRecords(deps);
+  }
 
   async list(caller: Caller): Promise<ToolStatus[]> {
-    const [tools, records] = await Promise.all([this.ofSets(caller), this.records(caller)]);
+    const [tools, records] = await Promise.all([this.ofSets(caller), this.records.all(caller)]);
     for (const [name, { definition }] of records) {
       if (definition !== undefined && !tools.has(name)) tools.set(name, this.compile(definition));
     }
@@ -143,15 +118,15 @@ class ToolRegistry implements Registry {
   async call(name: string, args: Json, scope: ToolScope): Promise<Json> {
     const { tool, record } = await this.find(scope.caller, name);
     if (record?.disabled) throw disabled(name);
-    const fitting = mustFit(tool, args);
     try {
-      return checked(tool, clean(tool, await inTime(tool, fitting, scope)));
-    } catch (error) {
+      return await runTool(tool, args, scope);
+    } catch (thrown) {
       scope.signal.throwIfAborted();
-      const known = error instanceof OrchestratorError ? error : failed(name, error);
-      const failure = cleanError(tool, known);
+      const failure = toOrchestratorError(thrown);
       // What is wrong with the arguments is the caller's: the tool is well.
-      if (failure.code !== "tool_bad_arguments") await this.note(scope.caller, name, failure);
+      if (failure.code !== "tool_bad_arguments") {
+        await this.records.note(scope.caller, name, failure);
+      }
       throw failure;
     }
   }
@@ -165,10 +140,7 @@ class ToolRegistry implements Registry {
       throw new OrchestratorError("conflict", `Cannot register ${name}: ${why}. Choose another.`);
     }
     const record: ToolRecord = { definition };
-    await this.inTurn(async () => {
-      await this.mustHaveRoom(caller, name);
-      await this.put(caller, name, record);
-    });
+    await this.records.register(caller, name, record);
     return statusOf(tool, record);
   }
 
@@ -178,7 +150,7 @@ class ToolRegistry implements Registry {
       const why = "it was not registered over the API";
       throw new OrchestratorError("conflict", `Cannot remove ${name}: ${why}. Disable it instead.`);
     }
-    await this.put(caller, name, undefined);
+    await this.records.put(caller, name, undefined);
   }
 
   async setEnabled(caller: Caller, name: string, enabled: boolean): Promise<ToolStatus> {
@@ -186,7 +158,7 @@ class ToolRegistry implements Registry {
     if (enabled) await set?.accept?.(caller, name);
     const { disabled: _disabled, ...rest } = record;
     const next: ToolRecord = enabled ? rest : { ...rest, disabled: true };
-    await this.put(caller, name, next);
+    await this.records.put(caller, name, next);
     return await this.get(caller, name);
   }
 
@@ -206,7 +178,7 @@ class ToolRegistry implements Registry {
     caller: Caller,
     name: string,
   ): Promise<{ tool: Tool; record?: ToolRecord; set?: ToolSet }> {
-    const record = (await this.deps.store.get<ToolRecord>(keys.tool(caller.tenant, name)))?.value;
+    const record = await this.records.get(caller, name);
     for (const set of this.deps.sets) {
       const tool = (await set.tools(caller)).find((tool) => tool.name === name);
       if (tool) return { tool, record, set };
@@ -228,35 +200,6 @@ class ToolRegistry implements Registry {
     return found;
   }
 
-  private async records({ tenant }: Caller): Promise<Map<string, ToolRecord>> {
-    const records = new Map<string, ToolRecord>();
-    for await (
-      const { key, value } of this.deps.store.list<ToolRecord>({ prefix: keys.tools(tenant) })
-    ) {
-      records.set(key.at(-1) as string, value);
-    }
-    return records;
-  }
-
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.before.then(work);
-    this.before = done.catch(() => {});
-    return done;
-  }
-
-  /** @throws `tool_limit` */
-  private async mustHaveRoom(caller: Caller, name: string): Promise<void> {
-    const records = await this.records(caller);
-    if (records.get(name)?.definition !== undefined) return;
-    const count = [...records.values()].filter(({ definition }) => definition !== undefined).length;
-    if (count < MAX_REGISTERED) return;
-    throw new OrchestratorError(
-      "tool_limit",
-      `Cannot register ${name}: there are ${count} registered tools already, as many as there may ` +
-        "be. Remove one with DELETE /v1/tools/{name}, or define tools in a file.",
-    );
-  }
-
   private compile(definition: Json): Tool {
     const text = JSON.stringify(definition);
     let tool = this.compiled.get(text);
@@ -268,29 +211,6 @@ class ToolRegistry implements Registry {
       this.compiled.set(text, tool);
     }
     return tool;
-  }
-
-  /** Keeps what is known of a tool; without a record there is nothing to know. */
-  private async put({ tenant }: Caller, name: string, record?: ToolRecord): Promise<void> {
-    const key = keys.tool(tenant, name);
-    const mutations: Mutation[] = record ? setJson(key, record) : [{ key, delete: true }];
-    const stamp = await this.deps.store.commit({ checks: [], mutations });
-    if (stamp === null) throw new Error(`tool ${name} of ${tenant} was not written`);
-  }
-
-  /** Keeps why a call failed. A store that cannot be written must not hide the failure itself. */
-  private async note({ tenant }: Caller, name: string, error: OrchestratorError): Promise<void> {
-    const { code, message } = toErrorJson(error);
-    const last_error = { code, message, at: new Date(this.deps.now()).toISOString() };
-    const key = keys.tool(tenant, name);
-    try {
-      const before = await this.deps.store.get<ToolRecord>(key);
-      const record: ToolRecord = { ...before?.value, last_error };
-      const checks = [{ key, versionstamp: before?.versionstamp ?? null }];
-      await this.deps.store.commit({ checks, mutations: setJson(key, record) });
-    } catch (cause) {
-      this.deps.log.warn("a tool's failure could not be kept", { tool: name, error: cause });
-    }
   }
 }
 
@@ -341,89 +261,9 @@ function mustBeWhole({ name, input, output }: Tool): void {
   );
 }
 
-/** @throws `tool_bad_arguments` */
-function mustFit({ name, input }: Tool, args: Json): Record<string, Json> {
-  const issues = schemaIssues(input, args);
-  if (issues.length === 0 && typeof args === "object" && args !== null && !Array.isArray(args)) {
-    return args as Record<string, Json>;
-  }
-  const [first] = issues;
-  const why = first ? `${first.location}: ${first.message}` : "they are not an object";
-  throw new OrchestratorError(
-    "tool_bad_arguments",
-    `Cannot call ${name}: the arguments do not fit its schema: ${sentence(why)} Mend them.`,
-    { issues },
-  );
-}
-
-/** @throws `tool_timeout`, also when the tool does not listen to its signal */
-async function inTime(tool: Tool, args: Record<string, Json>, scope: ToolScope): Promise<Json> {
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(timedOut(tool)), tool.timeout_ms);
-  const signal = AbortSignal.any([scope.signal, late.signal]);
-  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([tool.run(args, { ...scope, signal }), over]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** A result without the secrets that the tool's requests carry. */
-function clean({ secrets }: Tool, value: Json): Json {
-  const values = secrets?.() ?? [];
-  if (values.length === 0) return value;
-  const text = JSON.stringify(value ?? null);
-  const redacted = redact(text, values);
-  return redacted === text ? value : JSON.parse(redacted);
-}
-
-function cleanError({ secrets }: Tool, error: OrchestratorError): OrchestratorError {
-  const values = secrets?.() ?? [];
-  const json = JSON.stringify(toErrorJson(error));
-  const redacted = redact(json, values);
-  return redacted === json ? error : fromErrorJson(JSON.parse(redacted));
-}
-
-/** @throws `tool_output_too_large`, `tool_bad_output` */
-function checked({ name, output }: Tool, value: Json): Json {
-  const text = JSON.stringify(value ?? null);
-  if (text.length > MAX_OUTPUT_CHARS) {
-    throw new OrchestratorError(
-      "tool_output_too_large",
-      `Cannot use the result of ${name}: it has ${text.length} characters, more than ${MAX_OUTPUT_CHARS}. Ask for less.`,
-    );
-  }
-  const [issue] = output ? schemaIssues(output, value) : [];
-  if (!issue) return value ?? null;
-  throw new OrchestratorError(
-    "tool_bad_output",
-    `Cannot use the result of ${name}: it does not fit the tool's own schema: ${issue.location}: ${
-      sentence(issue.message)
-    } Mend the tool or its schema.`,
-  );
-}
-
-function timedOut({ name, timeout_ms }: Tool): OrchestratorError {
-  return new OrchestratorError(
-    "tool_timeout",
-    `Cannot wait for ${name} any longer: it took more than ${timeout_ms} ms. Ask for less, or raise its time-out.`,
-    { kind: "retryable" },
-  );
-}
-
 function disabled(name: string): OrchestratorError {
   return new OrchestratorError(
     "tool_disabled",
     `Cannot call ${name}: it is disabled. Enable it with POST /v1/tools/${name}/enable.`,
   );
-}
-
-function failed(name: string, cause: unknown): OrchestratorError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${sentence(why)}`, {
-    cause,
-  });
 }

@@ -2,13 +2,10 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/value.ts";
 import { keys, openStore, setJson, type Store } from "../../store/mod.ts";
-import {
-  createRegistry,
-  MAX_OUTPUT_CHARS,
-  MAX_REGISTERED,
-  type Registry,
-} from "../../tools/registry.ts";
+import { createRegistry, type Registry } from "../../tools/registry.ts";
+import { MAX_OUTPUT_CHARS } from "../../tools/run_tool.ts";
 import type { Tool, ToolScope, ToolSet } from "../../tools/tool.ts";
+import { MAX_REGISTERED } from "../../tools/tool_records.ts";
 import { callerOf, LOCAL } from "../_caller.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
