@@ -70,7 +70,9 @@ export interface Config {
   readonly tools: Readonly<ToolsConfig>;
   readonly runs: {
     readonly concurrency: number;
+    /** Waiting runs of one tenant, and of all of them. */
     readonly queue_limit: number;
+    readonly queue_total: number;
     readonly conversation_messages: number;
     /** How long a chat response may be given again; 0: not at all. */
     readonly response_cache_ms: number;
@@ -237,6 +239,7 @@ function shapeConfig(
     runs: {
       concurrency: values.RUN_CONCURRENCY,
       queue_limit: values.RUN_QUEUE_LIMIT,
+      queue_total: values.RUN_QUEUE_TOTAL,
       conversation_messages: values.CONVERSATION_MESSAGES,
       response_cache_ms: values.RESPONSE_CACHE_TTL,
       idempotency_ttl_ms: values.IDEMPOTENCY_TTL_HOURS * 3_600_000,

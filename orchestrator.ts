@@ -160,6 +160,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,
     queue_limit: config.runs.queue_limit,
+    queue_total: config.runs.queue_total,
     idempotency_ttl_ms: config.runs.idempotency_ttl_ms,
     lease_ms: LEASE_MS,
     sweep_ms: SWEEP_MS,

@@ -226,8 +226,16 @@ export const VARIABLES = z.object({
   RUN_QUEUE_LIMIT: required(integer(0, 1_000_000), {
     group: runs,
     default: "10000",
-    description: "How many runs may be queued; beyond that, requests are rejected with 429.",
+    description:
+      "How many runs of one tenant may be queued; beyond that, requests are rejected with 429.",
     example: "10000",
+  }),
+  RUN_QUEUE_TOTAL: required(integer(0, 10_000_000), {
+    group: runs,
+    default: "20000",
+    description:
+      "How many runs of all tenants together one process may hold queued; beyond that, requests are rejected with 429.",
+    example: "20000",
   }),
   CONVERSATION_MESSAGES: required(integer(1, 1000), {
     group: runs,
@@ -295,7 +303,7 @@ export const VARIABLES = z.object({
     group: documents,
     default: "50000",
     description:
-      "The maximum number of passages (of about 1,000 characters) of one collection. The same number of passages of all collections is kept in memory, at about 2 KB each plus 4 bytes for each number of a vector.",
+      "The maximum number of passages (of about 1,000 characters) of one collection. The same number of passages of all collections and tenants is kept in memory, at about 2 KB each plus 4 bytes for each number of a vector.",
     example: "50000",
   }),
   EMBEDDING_MODEL: optional(text, {

@@ -210,8 +210,8 @@ class StoredConversations implements Conversations {
       this.read(caller, id, { limit: 1 }, { reverse: true }),
     ]);
     if (!first || !last) return null;
-    const { run: last_run, at = new Date(0).toISOString(), owner } = last;
-    return { id, title: titleOf(first.user), updated_at: at, last_run, ...ownerOf({ owner }) };
+    const { run: last_run, at = new Date(0).toISOString() } = last;
+    return { id, title: titleOf(first.user), updated_at: at, last_run, ...ownerOf(first) };
   }
 
   /** @throws `forbidden` */
@@ -222,8 +222,10 @@ class StoredConversations implements Conversations {
     options?: ListOptions,
   ): Promise<RunExchange[]> {
     const found = await this.read(caller, id, span, options);
-    if (found[0]) mustOwn(caller, id, found[0]);
-    return found;
+    // Of two users who begin it in the same moment, each has their own turns.
+    const own = found.filter(({ owner }) => caller.mayActFor(owner));
+    if (found[0] && !own[0]) mustOwn(caller, id, found[0]);
+    return own;
   }
 
   private async read(

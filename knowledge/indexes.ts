@@ -8,7 +8,8 @@
  * 2. A change of this process that follows the copy's version directly is made in the copy, too:
  *    nothing has to be read again.
  * 3. Of the copies, those searched last stay, up to `max_passages` together; the one that is being
- *    searched always does.
+ *    searched always does. What is too much goes from the tenant that has the most: one that
+ *    searches a lot does not take the memory of another.
  * 4. One copy is brought up to date by one reader at a time.
  *
  * @module
@@ -27,6 +28,7 @@ export interface IndexesOptions {
 }
 
 interface Copy {
+  tenant: string;
   index: Promise<PassageIndex>;
   /** How many passages it had after its last reading. */
   size: number;
@@ -46,8 +48,13 @@ export class Indexes {
   /** The collection as it is now. */
   async current(place: Place): Promise<PassageIndex> {
     const name = nameOf(place);
-    const copy = this.copies.get(name) ??
-      { index: PassageIndex.create(), size: 0, version: undefined, reading: Promise.resolve() };
+    const copy: Copy = this.copies.get(name) ?? {
+      tenant: place.tenant,
+      index: PassageIndex.create(),
+      size: 0,
+      version: undefined,
+      reading: Promise.resolve(),
+    };
     this.copies.delete(name);
     this.copies.set(name, copy);
     const reading = copy.reading.catch(() => {}).then(() => this.catchUp(place, copy));
@@ -125,15 +132,26 @@ export class Indexes {
   }
 
   private evict(current: string): void {
-    let total = 0;
-    for (const { size } of this.copies.values()) total += size;
-    for (const [name, { size }] of this.copies) {
-      if (total <= this.options.max_passages) return;
-      if (name === current) continue;
-      this.copies.delete(name);
-      total -= size;
+    while (this.copies.size > 1 && sizeOf(this.copies.values()) > this.options.max_passages) {
+      this.copies.delete(this.leastNeeded(current));
     }
   }
+
+  /** The copy that the tenant with the most passages has not searched for the longest time. */
+  private leastNeeded(current: string): string {
+    const others = [...this.copies].filter(([name]) => name !== current);
+    const shares = Map.groupBy(this.copies.values(), ({ tenant }) => tenant);
+    const shareOf = ({ tenant }: Copy) => sizeOf(shares.get(tenant)!);
+    // Of equal ones the first: copies are in the order of their last search.
+    const [[name]] = others.toSorted(([, a], [, b]) => shareOf(b) - shareOf(a)) as [[string, Copy]];
+    return name;
+  }
+}
+
+function sizeOf(copies: Iterable<Copy>): number {
+  let total = 0;
+  for (const { size } of copies) total += size;
+  return total;
 }
 
 function nameOf({ tenant, collection }: Place): string {

@@ -66,7 +66,8 @@ export interface AppDeps extends ServiceDeps {
   log: Log;
   settings: RouteSettings;
   about: About;
-  health: () => Promise<HealthParts>;
+  /** As far as it concerns the caller: what failed for other tenants is not in it. */
+  health: (caller: Caller) => Promise<HealthParts>;
   /** Milliseconds from any fixed point; only differences are used. */
   now: () => number;
   /** Aborted when the server begins to stop: open streams end so that clients go elsewhere. */

@@ -5,6 +5,7 @@
  */
 import { Hono } from "hono";
 import type { AppDeps, AppEnv } from "./deps.ts";
+import { callerOf } from "./identity.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** `/`, `/health`, `/livez` and `/readyz`. `endpoints` is asked when everything is mounted. */
@@ -32,7 +33,7 @@ export function healthRoutes(
     }));
 
   app.get("/health", async (c) => {
-    const parts = await deps.health();
+    const parts = await deps.health(callerOf(c));
     const { running, queued, accepting, store_ok } = engine.stats();
     const down = parts.store.status === "down" || !store_ok;
     const degraded = !accepting || parts.model_provider.status === "down";

@@ -109,7 +109,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
   const { priority, budget, ...input } = body;
   const asked = { pipeline: PLAN_PIPELINE, input: input as Json, idempotency, priority, budget };
-  const request = await startRequest(deps.catalog, caller, asked);
+  const request = await startRequest(deps, caller, asked);
   const prefer = readPrefer(headers.get("prefer"));
   const started = await engine.start(caller, request).then(
     ({ run, replayed, result }) => ({ id: run.id, replayed, result }),

@@ -8,7 +8,14 @@ import type { Caller } from "../guard/mod.ts";
 import type { Engine, Json, RunRecord, RunStatus } from "../pipeline/kernel/mod.ts";
 import { readBody } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
-import { findRun, reasonRequest, restartRequest, signalRequest, viewRun } from "../service/mod.ts";
+import {
+  findRun,
+  ownIdempotency,
+  reasonRequest,
+  restartRequest,
+  signalRequest,
+  viewRun,
+} from "../service/mod.ts";
 import { readIdempotencyKey } from "./headers.ts";
 import { callerOf } from "./identity.ts";
 
@@ -69,7 +76,8 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
     const { id } = await findRun(engine, caller, c.req.param("id"));
     const { from, input, with: given } = body;
     const key = c.req.raw.headers.get("idempotency-key");
-    const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
+    const asked = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
+    const idempotency = ownIdempotency(caller, asked);
     const { run, replayed } = await engine.restart(caller, id, {
       from,
       ...(idempotency ? { idempotency } : {}),

@@ -96,7 +96,7 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   });
   const asked = { ...body, input: (body.input ?? {}) as Json, idempotency };
   const caller = callerOf(c);
-  const start = await startRequest(deps.catalog, caller, asked);
+  const start = await startRequest(deps, caller, asked);
   const prefer = readPrefer(headers.get("prefer"));
   const transcript = createTranscript(undefined, () => true);
   const listener = prefer.wait ? transcript.listener : undefined;

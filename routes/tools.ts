@@ -23,7 +23,7 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
   const list = async (c: C) => {
     const caller = callerOf(c);
     const all = await tools.list(caller);
-    return c.json({ tools: all.map(view), problems: tools.problems(caller) });
+    return c.json({ tools: all.map(view), problems: await tools.problems(caller) });
   };
   app.get("/v1/tools", list);
   app.get("/v1/tools/list", list);

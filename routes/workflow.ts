@@ -76,7 +76,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const key = c.req.raw.headers.get("idempotency-key");
   const idempotency = readIdempotencyKey(key, { method: "POST", path: c.req.path, body: input });
   const asked = { pipeline: WORKFLOW_PIPELINE, input, idempotency };
-  const request = await startRequest(deps.catalog, caller, asked);
+  const request = await startRequest(deps, caller, asked);
   const { id, replayed } = await deps.engine.start(caller, request)
     .then(({ run, replayed }) => ({ id: run.id, replayed }), underWay);
   if (replayed) c.header("Idempotency-Replayed", "true");

@@ -1,5 +1,6 @@
 /** What the service needs from the rest of the house. The composition root passes it. @module */
 import type { Caller } from "../guard/mod.ts";
+import type { Conversations } from "../knowledge/mod.ts";
 import type { Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, Json, StartRequest } from "../pipeline/kernel/mod.ts";
 import type { ResponseCache } from "../pipeline/recall/mod.ts";
@@ -35,6 +36,7 @@ export interface ServiceDeps {
   engine: Engine;
   catalog: CatalogPort;
   approvals: Approvals;
+  conversations: Pick<Conversations, "head">;
   responses: ResponseCache;
   /** A new id with this prefix, `req_…` or `conv_…`; sortable by time. */
   newId: (prefix: string) => string;

@@ -2,7 +2,7 @@
 import { toOrchestratorError } from "../errors.ts";
 import { mustBePriced } from "../llm/mod.ts";
 import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
-import type { CatalogPort } from "./ports.ts";
+import type { ServiceDeps } from "./ports.ts";
 import type { Caller } from "../guard/mod.ts";
 
 /** A run that a client asks for. */
@@ -22,14 +22,20 @@ export interface AskedRun {
  * What the engine is asked to start. The request's priority wins over the pipeline's, of two budgets
  * the smaller limits hold, and a pipeline's own concurrency replaces that of the conversation.
  *
- * @throws as {@linkcode CatalogPort.prepare}; `model_unpriced`
+ * @throws as `CatalogPort.prepare`; `model_unpriced`; `forbidden` for a conversation of
+ *   another user
  */
 export async function startRequest(
-  catalog: CatalogPort,
+  { catalog, conversations }: Pick<ServiceDeps, "catalog" | "conversations">,
   caller: Caller,
   asked: AskedRun,
 ): Promise<StartRequest> {
-  const { pipeline, input, conversation_id, on_busy = "enqueue", idempotency } = asked;
+  const { pipeline, input, conversation_id, on_busy = "enqueue" } = asked;
+  // Its run would find out, but only after it has waited for, or interrupted, those of its owner.
+  if (conversation_id !== undefined && !caller.may("users:*")) {
+    await conversations.head(caller, conversation_id);
+  }
+  const idempotency = ownIdempotency(caller, asked.idempotency);
   const { version, unpriced: unpricedModels, ...own } = await catalog.prepare(
     caller,
     pipeline,
@@ -65,6 +71,15 @@ function tighter(own?: RunBudget, asked?: RunBudget): RunBudget | undefined {
     if (a !== undefined && b !== undefined) budget[name] = Math.min(a, b);
   }
   return budget;
+}
+
+/** A repeated request gets the answer of the same user's: what others were told is not for it. */
+export function ownIdempotency(
+  caller: Caller,
+  idempotency: StartRequest["idempotency"],
+): StartRequest["idempotency"] {
+  if (!idempotency || caller.may("users:*")) return idempotency;
+  return { ...idempotency, key: `${caller.actor}/${idempotency.key}` };
 }
 
 /** A repeated start has its answer, however far the run has come. Throws what is no repetition. */

@@ -31,12 +31,13 @@ export interface Turn {
   complete(): Promise<ChatResponse>;
 }
 
-type TurnDeps = Pick<ServiceDeps, "engine" | "catalog" | "newId">;
+type TurnDeps = Pick<ServiceDeps, "engine" | "catalog" | "conversations" | "newId">;
 
 /**
  * Starts the run of a chat request.
  *
- * @throws `not_found` (no such pipeline), `validation_failed`, and what {@linkcode Engine.start} throws
+ * @throws `not_found` (no such pipeline), `validation_failed`, `forbidden` (a user or a conversation
+ *   that is not the caller's), and what {@linkcode Engine.start} throws
  */
 export async function startTurn(
   deps: TurnDeps,
@@ -44,10 +45,11 @@ export async function startTurn(
   request: ChatRequest,
   options: TurnOptions = {},
 ): Promise<Turn> {
-  const { conversation_id, priority, budget, on_busy } = request;
+  const { conversation_id, user_id, priority, budget, on_busy } = request;
+  if (user_id !== undefined) caller.mustActFor(user_id);
   const { pipeline, input } = askedTurn(request);
   const { idempotency, sink } = options;
-  const start = await startRequest(deps.catalog, caller, {
+  const start = await startRequest(deps, caller, {
     pipeline,
     input,
     conversation_id,

@@ -37,7 +37,8 @@
  * | `artifact_upload, tenant, artifact` | index of those that were uploaded |
  * | `blob, tenant, write, n` | pieces of a file's bytes |
  * | `blob_loose, tenant, write` | bytes that no artifact names, yet or any more |
- * | `mcp_pin, server, tool` | what an MCP server said about a tool, as a hash |
+ * | `mcp_pin, server, tool` | what an MCP server said about a tool when it was first seen, as a hash |
+ * | `mcp_accepted, tenant, server, tool` | what a tenant accepted in place of that |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
  * | `document, tenant, collection, document` | what is known of a document; it exists exactly while this does |
  * | `document_of, tenant, document` | in which collection it is |
@@ -139,6 +140,13 @@ export const keys = {
   looseBlobs: (): Key => ["blob_loose"],
   mcpPin: (server: string, tool: string): Key => ["mcp_pin", server, tool],
   mcpPins: (server: string): Key => ["mcp_pin", server],
+  mcpAccepted: (tenant: string, server: string, tool: string): Key => [
+    "mcp_accepted",
+    tenant,
+    server,
+    tool,
+  ],
+  mcpAcceptedOf: (tenant: string, server: string): Key => ["mcp_accepted", tenant, server],
   removing: (tenant: string, id: string): Key => ["removing", tenant, id],
   removings: (): Key => ["removing"],
   document: (tenant: string, collection: string, id: string): Key => [

@@ -52,6 +52,7 @@ Deno.test("readConfig() of an empty environment gives the defaults and the offli
   expect(config.runs).toEqual({
     concurrency: 1000,
     queue_limit: 10_000,
+    queue_total: 20_000,
     conversation_messages: 20,
     response_cache_ms: 0,
     idempotency_ttl_ms: 86_400_000,

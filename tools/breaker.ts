@@ -6,6 +6,7 @@
  */
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from "cockatiel";
 import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 
 /** How a service of others is doing, as far as calls of it have shown. */
 export interface ServiceHealth {
@@ -41,6 +42,28 @@ export interface Breaker {
    */
   run<T>(call: () => Promise<T>): Promise<T>;
   health(): ServiceHealth;
+}
+
+/** Breakers of one service, one for each tenant: what fails for one must not stop another. */
+export interface Breakers {
+  of(caller: Caller): Breaker;
+}
+
+/** Tenants that are remembered; of more, those who called longest ago begin anew. */
+const MAX_TENANTS = 1_000;
+
+/** Makes breakers. */
+export function createBreakers(options: BreakerOptions): Breakers {
+  const breakers = new Map<string, Breaker>();
+  return {
+    of({ tenant }) {
+      const breaker = breakers.get(tenant) ?? createBreaker(options);
+      breakers.delete(tenant);
+      breakers.set(tenant, breaker);
+      if (breakers.size > MAX_TENANTS) breakers.delete(breakers.keys().next().value!);
+      return breaker;
+    },
+  };
 }
 
 /** Makes a breaker. It uses `Date.now`, as its library does. */

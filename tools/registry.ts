@@ -69,7 +69,7 @@ export interface Registry {
   unregister(caller: Caller, name: string): Promise<void>;
   /** @throws `tool_unknown` */
   setEnabled(caller: Caller, name: string, enabled: boolean): Promise<ToolStatus>;
-  problems(caller: Caller): SetProblem[];
+  problems(caller: Caller): Promise<SetProblem[]>;
   close(): Promise<void>;
 }
 
@@ -162,11 +162,12 @@ class ToolRegistry implements Registry {
     return await this.get(caller, name);
   }
 
-  problems(caller: Caller): SetProblem[] {
-    return this.deps.sets.flatMap((set) => {
-      const message = set.problem?.(caller);
+  async problems(caller: Caller): Promise<SetProblem[]> {
+    const found = this.deps.sets.map(async (set) => {
+      const message = await set.problem?.(caller);
       return message === undefined ? [] : [{ set: set.name, message }];
     });
+    return (await Promise.all(found)).flat();
   }
 
   async close(): Promise<void> {

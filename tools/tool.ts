@@ -115,7 +115,7 @@ export interface ToolSet {
   /** The tools that it has now for a tenant. Must be quick: it is asked for each agent's turn. */
   tools(caller: Caller): Promise<Tool[]>;
   /** Why it has none, when something is wrong with it. */
-  problem?(caller: Caller): string | undefined;
+  problem?(caller: Caller): string | undefined | Promise<string | undefined>;
   /** Somebody enabled this tool: what had disabled it by itself (a changed schema) is accepted. */
   accept?(caller: Caller, name: string): Promise<void>;
   close?(): Promise<void>;

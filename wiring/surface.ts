@@ -1,5 +1,6 @@
 /** What the HTTP surface is told of this process. @module */
 import type { Config } from "../config.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { WatchedModels } from "../llm/mod.ts";
 import type { Engine, World } from "../pipeline/kernel/mod.ts";
 import { type AppDeps, type HealthParts, identifyLocal } from "../routes/mod.ts";
@@ -49,10 +50,10 @@ export function surfaceOf(deps: {
       base_url: server.base_url,
     },
     about: { name: "orchestrator", version, mode: config.deploy ? "deploy" : "embedded" },
-    health: () =>
+    health: (caller) =>
       Promise.resolve({
-        ...healthOf(deps),
-        ...(services.length > 0 ? { services: services.flatMap((set) => set.health()) } : {}),
+        ...healthOf(deps, caller),
+        ...(services.length > 0 ? { services: services.flatMap((set) => set.health(caller)) } : {}),
       }),
     newId: (prefix) => `${prefix}_${world.newId()}`,
     now: () => performance.now(),
@@ -62,12 +63,23 @@ export function surfaceOf(deps: {
 
 function healthOf(
   { engine, models, config }: { engine: Engine; models: WatchedModels; config: Config },
+  caller: Caller,
 ): HealthParts {
   const { provider: name, default_model: model } = config.models;
-  const health = name === "offline" ? { status: "offline" as const } : models.health();
+  const health = name === "offline"
+    ? { status: "offline" as const }
+    : modelHealth(models.health(), caller);
   return {
     store: { status: engine.stats().store_ok ? "ok" : "down" },
     model_provider: { name, model, ...health },
     configuration: { status: "ok" },
   };
+}
+
+/** The provider is everyone's, but the call that failed was someone's, and its message says of what. */
+function modelHealth(health: ReturnType<WatchedModels["health"]>, caller: Caller) {
+  const { last_error, ...rest } = health;
+  if (!last_error || caller.may("*")) return health;
+  const { code, at } = last_error;
+  return { ...rest, last_error: { code, at } };
 }

@@ -1,6 +1,6 @@
 /** The tools of a configuration, and the sandbox and services behind them. @module */
 import type { Config } from "../config.ts";
-import type { Egress } from "../guard/mod.ts";
+import type { Caller, Egress } from "../guard/mod.ts";
 import { select } from "../pipeline/calls/mod.ts";
 import type { World } from "../pipeline/kernel/mod.ts";
 import type { Search } from "../pipeline/nodes/mod.ts";
@@ -82,7 +82,7 @@ export function expectedTools(config: Config): { names: string[]; prefixes: stri
 }
 
 /** Tools of what others run, which tell how they are doing. */
-export type ServiceTools = ToolSet & { health(): ServiceHealth[] };
+export type ServiceTools = ToolSet & { health(caller: Caller): ServiceHealth[] };
 
 /** Configured MCP servers, agents and data. Nothing of them is connected to before it is used. */
 function serviceTools(

@@ -12,7 +12,13 @@ import type { Caller } from "../../guard/mod.ts";
 import type { JsonSchema } from "../../llm/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
-import { type Definition, invalidPipeline, type Pipeline, type Schedule } from "../document/mod.ts";
+import {
+  type Definition,
+  invalidPipeline,
+  loosenings,
+  type Pipeline,
+  type Schedule,
+} from "../document/mod.ts";
 import { readYaml } from "../language/mod.ts";
 import type { Json } from "../kernel/mod.ts";
 import type { CurrentPipeline, StoredPipeline, StoredPipelines } from "./stored_pipelines.ts";
@@ -72,7 +78,8 @@ export interface Authoring {
   /**
    * Stores a document as the current one.
    *
-   * @throws `pipeline_invalid`, `agent_invalid`, `prompt_invalid`, `precondition_failed`, `conflict`
+   * @throws `pipeline_invalid`, `agent_invalid`, `prompt_invalid`, `precondition_failed`, `conflict`;
+   *   `forbidden` when it calls tools with fewer approvals than the caller may let it
    */
   put(caller: Caller, name: string, text: string, condition?: Condition): Promise<PutResult>;
   /**
@@ -134,7 +141,8 @@ class CatalogAuthoring implements Authoring {
   async check(caller: Caller, text: string): Promise<Issue[]> {
     const name = nameOf(text) ?? "";
     const { resolved, issues } = await attempt(() => this.catalog.define(caller, name, text));
-    return resolved ? await this.missing(caller, text, resolved.definition) : issues;
+    if (!resolved) return issues;
+    return [...ungranted(caller, text), ...await this.missing(caller, text, resolved.definition)];
   }
 
   async put(caller: Caller, name: string, text: string, condition?: Condition): Promise<PutResult> {
@@ -143,6 +151,8 @@ class CatalogAuthoring implements Authoring {
     if (isCurrent(before, text)) return { outcome: "same", number: before!.value.number };
     const resolved = await catalog.define(caller, name, text);
     if (resolved.definition.pipeline.name !== name) throw otherName(name);
+    const refused = ungranted(caller, text);
+    if (refused.length > 0) throw forbidden(name, refused);
     const issues = await this.missing(caller, text, resolved.definition);
     if (issues.length > 0) throw invalidPipeline(name, issues);
     const version = await catalog.keep(caller, resolved);
@@ -182,6 +192,23 @@ class CatalogAuthoring implements Authoring {
     const { resolved, issues } = await attempt(() => catalog.define(caller, name, document.text));
     return detail(name, document, { ...resolved, issues });
   }
+}
+
+/** What in a sound document the caller has no grant for. */
+function ungranted(caller: Caller, text: string): Issue[] {
+  if (caller.may("tools:unasked")) return [];
+  const message = "lets a tool be called without an approval, which you may not decide";
+  return loosenings(text).map((location) => ({ location, message }));
+}
+
+function forbidden(name: string, issues: Issue[]): OrchestratorError {
+  const [{ location, message }] = issues as [Issue];
+  return new OrchestratorError(
+    "forbidden",
+    `Cannot store pipeline ${name}: ${location} ${message}. Remove it, or ask for the grant ` +
+      "tools:unasked.",
+    { issues },
+  );
 }
 
 /** The hash of a document's text. */

@@ -10,6 +10,7 @@ export { kindNamed, kindOf, type NodeEnv } from "./kinds.ts";
 export {
   allNodes,
   type KindedNode,
+  loosenings,
   namedTools,
   namesOf,
   nodesWithin,

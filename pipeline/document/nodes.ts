@@ -40,6 +40,14 @@ export function namedTools(text: string): { name: string; location: string }[] {
     .map(({ path, value: name }) => ({ name, location: locate(path) }));
 }
 
+/** Where a sound document's nodes do without an approval what takes one by default. */
+export function loosenings(text: string): string[] {
+  const { value, locate } = readYaml(text);
+  return allNodes((value as Pipeline).nodes).flatMap(({ node, kind, path }) =>
+    (kind.loosens ? kind.loosens(node) : []).map((field) => locate([...path, field]))
+  );
+}
+
 /** True when one of the nodes may use every agent that takes tasks. */
 export function useAnyAgent(nodes: KindedNode[]): boolean {
   return nodes.some(({ node, kind }) => kind.usesAnyAgent?.(node));

@@ -85,7 +85,7 @@ class KernelEngine implements Engine {
       slots,
       watching,
       runDeps,
-      admit: () => this.admit(),
+      admit: (tenant) => this.admit(tenant),
       cancel: (tenant, id, reason) => this.send(tenant, id, { type: "cancel", reason }, "cancel"),
     });
     runner.onGone = (run) => watching.gone(run);
@@ -220,7 +220,7 @@ class KernelEngine implements Engine {
     if (!ended || status !== "failed") {
       throw conflict(`Cannot redrive run ${id}: only failed runs can be, this one is ${status}.`);
     }
-    this.admit();
+    this.admit(tenant);
     const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
     const record: RunRecord = { ...rest, status: "running", attempts: (rest.attempts ?? 1) + 1 };
     const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
@@ -272,7 +272,7 @@ class KernelEngine implements Engine {
     }
   }
 
-  private admit(): void {
+  private admit(tenant: string): void {
     if (!this.accepting) {
       throw new OrchestratorError(
         "shutting_down",
@@ -280,12 +280,11 @@ class KernelEngine implements Engine {
         { kind: "retryable", retry_after_ms: 2000 },
       );
     }
-    if (this.runner.queuedCount < this.options.queue_limit) return;
-    throw new OrchestratorError(
-      "overloaded",
-      `Cannot start a run: ${this.runner.queuedCount} are waiting already. Try again later, or raise RUN_QUEUE_LIMIT.`,
-      { kind: "retryable", retry_after_ms: 1000 },
-    );
+    const { queue_limit, queue_total = queue_limit } = this.options;
+    const own = this.runner.queuedOf(tenant);
+    if (own >= queue_limit) throw overloaded(own, "RUN_QUEUE_LIMIT");
+    const all = this.runner.queuedCount;
+    if (all >= queue_total) throw overloaded(all, "RUN_QUEUE_TOTAL");
   }
 
   /** What nobody rang for: messages of other processes, places that were handed over in a crash. */
@@ -327,6 +326,14 @@ class KernelEngine implements Engine {
 
 function isEnd(status: RunStatus): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
+}
+
+function overloaded(waiting: number, limit: string): OrchestratorError {
+  return new OrchestratorError(
+    "overloaded",
+    `Cannot start a run: ${waiting} are waiting already. Try again later, or raise ${limit}.`,
+    { kind: "retryable", retry_after_ms: 1000 },
+  );
 }
 
 function conflict(message: string): OrchestratorError {

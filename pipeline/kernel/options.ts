@@ -6,8 +6,10 @@ import type { FlightRecorder } from "./suspects.ts";
 export interface EngineOptions extends Omit<RunnerOptions, "slots" | "flight"> {
   /** Without it runs that end their process are found by crashing more often. */
   flight?: FlightRecorder;
-  /** Runs that may wait for a slot; more are refused. */
+  /** Runs of one tenant that may wait for a slot; more are refused. */
   queue_limit: number;
+  /** Runs of all tenants together that may wait for a slot; without it: `queue_limit`. */
+  queue_total?: number;
   idempotency_ttl_ms: number;
   /** A worker that showed no life for this long is dead. */
   lease_ms: number;

@@ -9,9 +9,15 @@ export class ReadyQueue {
   /** Highest priority first. */
   private levels: { priority: number; lines: Lines }[] = [];
   private count = 0;
+  private readonly counts = new Map<string, number>();
 
   get size(): number {
     return this.count;
+  }
+
+  /** Runs of one tenant. */
+  sizeOf(tenant: string): number {
+    return this.counts.get(tenant) ?? 0;
   }
 
   push(run: ActiveRun): void {
@@ -20,7 +26,7 @@ export class ReadyQueue {
     const line = lines.get(tenant);
     if (line) line.push(run);
     else lines.set(tenant, [run]);
-    this.count++;
+    this.add(tenant, 1);
   }
 
   shift(): ActiveRun | undefined {
@@ -31,7 +37,7 @@ export class ReadyQueue {
     const run = line.shift();
     lines.delete(tenant); // and back to the end of the round
     if (line.length > 0) lines.set(tenant, line);
-    this.count--;
+    this.add(tenant, -1);
     this.tidy();
     return run;
   }
@@ -45,7 +51,7 @@ export class ReadyQueue {
     if (at < 0) return false;
     line.splice(at, 1);
     if (line.length === 0) lines!.delete(tenant);
-    this.count--;
+    this.add(tenant, -1);
     this.tidy();
     return true;
   }
@@ -53,6 +59,14 @@ export class ReadyQueue {
   clear(): void {
     this.levels = [];
     this.count = 0;
+    this.counts.clear();
+  }
+
+  private add(tenant: string, change: 1 | -1): void {
+    this.count += change;
+    const size = this.sizeOf(tenant) + change;
+    if (size > 0) this.counts.set(tenant, size);
+    else this.counts.delete(tenant);
   }
 
   private level(priority: number) {

@@ -104,6 +104,10 @@ export class Runner {
     return this.ready.size + this.suspects.waiting;
   }
 
+  queuedOf(tenant: string): number {
+    return this.ready.sizeOf(tenant);
+  }
+
   /** True when a run would be driven at once. */
   get hasSlot(): boolean {
     return this.running < this.options.concurrency && this.ready.size === 0;

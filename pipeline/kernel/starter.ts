@@ -39,7 +39,7 @@ export interface StarterDeps extends EngineOptions {
   watching: Watching;
   runDeps: ActiveRunDeps;
   /** @throws `overloaded`, `shutting_down` */
-  admit: () => void;
+  admit: (tenant: string) => void;
   cancel: (tenant: string, id: string, reason: string) => Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export class Starter {
   async start(request: NewRun, listener?: RunListener): Promise<StartedRun> {
     const { known, replayed } = await this.recognize(request);
     if (replayed) return replayed;
-    this.deps.admit();
+    this.deps.admit(request.tenant);
     return await this.begin(request, { known, listener });
   }
 
@@ -84,7 +84,7 @@ export class Starter {
     const run = await reader.mustRun(tenant, id);
     const events = await reader.journal(tenant, id);
     const kept = keptEvents(id, events, request);
-    admit();
+    admit(tenant);
     const { pipeline, version, conversation_id, priority, budget, slot, tainted } = run;
     const concurrency = slot && { ...slot, on_busy: "enqueue" as const };
     return await this.begin({

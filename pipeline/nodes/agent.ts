@@ -39,6 +39,7 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
   // Tools may answer by who asks; a model does not know.
   personal: ({ agent }, agents) => agents[agent]?.tools.length !== 0,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     agent: z.string().describe("Name of a profile: agents/NAME.md."),
     ...common,

@@ -51,6 +51,7 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
   kind: "approval",
   personal: true,
   recorded: { outputOf: (outcome) => outcome },
+  loosens: false,
   schema: z.strictObject({
     approval: z.strictObject({
       title: z.string().min(1).describe("What is to be decided, in a few words."),

@@ -60,6 +60,7 @@ export const call: NodeKind<CallNode, CallEnv> = {
   // A request does not say who asks, and embedded services answer every user alike.
   personal: false,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     call: z.strictObject({
       service: z.string().describe("Name of a service of the configuration."),

@@ -17,6 +17,7 @@ export const choose: NodeKind<ChooseNode, unknown> = {
   kind: "choose",
   personal: false,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     choose: z.array(z.strictObject({
       when: z.string().regex(/\$\{/, "must be an expression, such as ${ nodes.review.ok }")

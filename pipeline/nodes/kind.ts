@@ -80,6 +80,11 @@ export interface NodeKind<Node, Env> {
    */
   readonly personal: boolean | ((node: Node, agents: Agents) => boolean);
   readonly recorded: Recorded;
+  /**
+   * The fields by which it does without an approval what takes one by default: whoever stores such a
+   * node needs a grant. Wrongly `false`, any author lets tools act on what strangers wrote.
+   */
+  readonly loosens: false | ((node: Node) => string[]);
   /** Its templates. */
   templates(node: Node): Placed<unknown>[];
   /** Where it leads; empty at the end. */

@@ -38,6 +38,7 @@ export const map: NodeKind<MapNode, GraphEnv> = {
   // The nodes inside say for themselves whether they are.
   personal: false,
   recorded: "group",
+  loosens: false,
   schema: z.strictObject({
     map: z.strictObject({
       items: z.unknown().refine((value) => value !== undefined)

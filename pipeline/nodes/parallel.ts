@@ -24,6 +24,7 @@ export const parallel: NodeKind<ParallelNode, GraphEnv> = {
   // The nodes inside say for themselves whether they are.
   personal: false,
   recorded: "group",
+  loosens: false,
   schema: z.strictObject({
     parallel: z.record(nodeName, graph).refine((value) => Object.keys(value).length > 0, {
       error: "has no branch: add one",

@@ -35,6 +35,7 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
   kind: "pipeline",
   personal: true,
   recorded: { outputOf: outputOfRun },
+  loosens: false,
   schema: z.strictObject({
     pipeline: z.string().describe(
       "Name of another pipeline, or an ${ expression } that gives it when the node runs.",

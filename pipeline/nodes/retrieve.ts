@@ -39,6 +39,7 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
   kind: "retrieve",
   personal: false,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     retrieve: z.strictObject({
       query: z.string().min(1).describe("What to look for; may hold ${ expressions }."),

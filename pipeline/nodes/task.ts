@@ -36,6 +36,7 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
   // A task learns who asks.
   personal: true,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     task: z.string().describe("Name of a built-in task."),
     ...common,

@@ -30,6 +30,7 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
   // A tool learns who asks.
   personal: true,
   recorded: "step",
+  loosens: ({ ask }) => ask === "never" ? ["ask"] : [],
   schema: z.strictObject({
     tool: z.string().regex(
       /^(?:[a-z][a-z0-9_]{0,63}|[\s\S]*\$\{[\s\S]*)$/,

@@ -13,6 +13,7 @@ export const transform: NodeKind<TransformNode, unknown> = {
   kind: "transform",
   personal: false,
   recorded: "step",
+  loosens: false,
   schema: z.strictObject({
     transform: z.unknown().refine((value) => value !== undefined)
       .describe("The node's output: any value with ${ expressions }."),

@@ -20,6 +20,7 @@ export const wait: NodeKind<WaitNode, unknown> = {
   // What was sent to a run was sent to that run.
   personal: true,
   recorded: { outputOf: payloadOf },
+  loosens: false,
   schema: z.strictObject({
     wait: z.strictObject({
       signal: z.string().min(1).optional()

@@ -53,6 +53,7 @@ export const plan: NodeKind<PlanNode, PlanEnv> = {
   kind: "plan",
   personal: true,
   recorded: "group",
+  loosens: false,
   schema: z.strictObject({
     plan: z.strictObject({
       goal: z.string().min(1).describe("What is to be reached."),

@@ -1,7 +1,7 @@
 import { expect } from "expect";
 import type { Caller } from "../../guard/mod.ts";
 import { createConversations, toMessages } from "../../knowledge/conversations.ts";
-import { openStore } from "../../store/mod.ts";
+import { type Mutation, openStore } from "../../store/mod.ts";
 import { callerOf, LOCAL } from "../_caller.ts";
 
 async function memory() {
@@ -12,6 +12,9 @@ async function memory() {
     lease_ms: 10_000,
   });
   const conversations = createConversations(opened.store);
+  const commit = async (mutations: Mutation[]) => {
+    expect(await opened.store.commit({ checks: [], mutations })).not.toBeNull();
+  };
   return {
     conversations,
     async exchange(
@@ -30,8 +33,9 @@ async function memory() {
         { user, assistant, at },
         before === undefined ? (await conversations.head(caller, id))?.last_run : undefined,
       );
-      expect(await opened.store.commit({ checks: [], mutations })).not.toBeNull();
+      await commit(mutations);
     },
+    commit,
     async window(caller: Caller, id: string, limit: number) {
       return toMessages(await conversations.exchanges(caller, id, { limit }));
     },
@@ -142,4 +146,79 @@ Deno.test("remove() leaves nothing of a conversation, however large, and nothing
   expect(await m.conversations.summary(LOCAL, "c1")).toBeNull();
   const { conversations } = await m.conversations.list(LOCAL, { limit: 9 });
   expect(conversations.map(({ id }) => id)).toEqual(["c2"]);
+});
+
+/** A conversation of Ann's with one exchange and a summary. */
+async function ofAnn() {
+  const m = await memory();
+  const ann = callerOf("acme", "ann");
+  const exchange = { user: "q", assistant: "a", owner: "ann" };
+  const mutations = m.conversations.exchangeMutation(ann, "c1", "run_1", exchange);
+  await m.commit(mutations);
+  await m.conversations.keepSummary(ann, "c1", { text: "So far.", upto: "run_1" });
+  return { ...m, ann };
+}
+
+Deno.test("a conversation is its owner's alone, in reading and in writing", async () => {
+  await using m = await ofAnn();
+  const { conversations, ann } = m;
+  const bob = callerOf("acme", "bob");
+  const refused = { code: "forbidden", message: expect.stringContaining("another user") };
+  for (
+    const use of [
+      () => conversations.head(bob, "c1"),
+      () => conversations.exchanges(bob, "c1", { limit: 9 }),
+      () => conversations.oldest(bob, "c1", { limit: 9 }),
+      () => conversations.summary(bob, "c1"),
+      () => conversations.keepSummary(bob, "c1", { text: "Mine.", upto: "run_9" }),
+      () => conversations.remove(bob, "c1"),
+    ]
+  ) await expect(use()).rejects.toMatchObject(refused);
+  expect((await conversations.list(bob, { limit: 9 })).conversations).toEqual([]);
+  expect(await conversations.head(ann, "c1")).toMatchObject({ id: "c1", owner: "ann" });
+  expect(await conversations.summary(ann, "c1"))
+    .toEqual({ text: "So far.", upto: "run_1", owner: "ann" });
+});
+
+Deno.test("of two users who begin one conversation at once neither sees the other's turns", async () => {
+  await using m = await ofAnn();
+  const bob = callerOf("acme", "bob");
+  const exchange = { user: "bob's", assistant: "a", owner: "bob" };
+  await m.commit(m.conversations.exchangeMutation(bob, "c1", "run_2", exchange));
+  expect(await m.window(m.ann, "c1", 9)).toMatchObject([{ content: "q" }, { content: "a" }]);
+  expect(await m.window(bob, "c1", 9)).toMatchObject([{ content: "bob's" }, { content: "a" }]);
+  await expect(m.conversations.head(bob, "c1")).rejects.toMatchObject({ code: "forbidden" });
+});
+
+Deno.test("a caller that may act for other users uses their conversations", async () => {
+  await using m = await ofAnn();
+  const service = callerOf("acme", "service", "users:*");
+  expect(await m.conversations.head(service, "c1")).toMatchObject({ owner: "ann" });
+  expect((await m.conversations.list(service, { limit: 9 })).conversations).toHaveLength(1);
+  expect(await m.conversations.remove(service, "c1")).toBe(1);
+});
+
+Deno.test("a conversation of an earlier version has no owner: only such a caller uses it", async () => {
+  await using m = await memory();
+  await m.exchange(callerOf("acme", "ann"), "old", "run_1", "q", "a", null);
+  await expect(m.conversations.head(callerOf("acme", "ann"), "old"))
+    .rejects.toMatchObject({ code: "forbidden" });
+  expect(await m.conversations.head(callerOf("acme", "ann", "users:*"), "old"))
+    .toMatchObject({ id: "old" });
+});
+
+Deno.test("list() pages over the conversations of the caller only", async () => {
+  await using m = await memory();
+  for (let n = 1; n <= 6; n++) {
+    const owner = n % 2 ? "ann" : "bob";
+    const exchange = { user: `q${n}`, assistant: "a", owner };
+    const caller = callerOf("acme", owner);
+    await m.commit(m.conversations.exchangeMutation(caller, `c${n}`, `run_${n}`, exchange));
+  }
+  const ann = callerOf("acme", "ann");
+  const first = await m.conversations.list(ann, { limit: 2 });
+  expect(first.conversations.map(({ id }) => id)).toEqual(["c5", "c3"]);
+  const second = await m.conversations.list(ann, { limit: 2, cursor: first.next_cursor });
+  expect(second.conversations.map(({ id }) => id)).toEqual(["c1"]);
+  expect(second.next_cursor).toBeUndefined();
 });

@@ -3,7 +3,7 @@ import { Indexes } from "../../knowledge/indexes.ts";
 import { createKnowledge } from "../../knowledge/mod.ts";
 import { Shelves } from "../../knowledge/shelves.ts";
 import { library, LIMITS, NEVER } from "./_setup.ts";
-import { LOCAL } from "../_caller.ts";
+import { callerOf, LOCAL } from "../_caller.ts";
 
 /** Shelves that count how often passages are read. */
 function counting(shelves: Shelves) {
@@ -15,7 +15,7 @@ function counting(shelves: Shelves) {
   return { state, shelves: Object.create(shelves, { passagesFrom: { value: passagesFrom } }) };
 }
 
-const place = (collection: string) => ({ tenant: "default", collection });
+const place = (collection: string, tenant = "default") => ({ tenant, collection });
 
 Deno.test("the collections searched last stay in memory, the others are read again", async () => {
   await using docs = await library();
@@ -31,6 +31,22 @@ Deno.test("the collections searched last stay in memory, the others are read aga
   expect(state.reads).toBe(3);
   await indexes.current(place("b"));
   expect(state.reads).toBe(4);
+});
+
+Deno.test("a tenant that searches a lot does not take the memory of another", async () => {
+  await using docs = await library();
+  const bytes = new TextEncoder().encode("# x\n\none\n\n# y\n\ntwo");
+  const add = (tenant: string, collection: string) =>
+    docs.knowledge.add(callerOf(tenant), { bytes, type: "text/markdown", collection }, NEVER);
+  await add("small", "a");
+  for (const collection of ["a", "b", "c"]) await add("big", collection);
+  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  const indexes = new Indexes({ shelves, max_passages: 6 });
+  await indexes.current(place("a", "small"));
+  for (const name of ["a", "b", "c", "a", "b", "c"]) await indexes.current(place(name, "big"));
+  const { reads } = state;
+  await indexes.current(place("a", "small"));
+  expect(state.reads).toBe(reads);
 });
 
 Deno.test("a collection that alone is too large can be searched all the same", async () => {

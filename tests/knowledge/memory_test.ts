@@ -1,7 +1,8 @@
 import { expect } from "expect";
+import type { Caller } from "../../guard/mod.ts";
 import { createConversations } from "../../knowledge/conversations.ts";
 import { createMemory, MAX_FACTS } from "../../knowledge/memory.ts";
-import { createRecollection } from "../../knowledge/recollection.ts";
+import { createRecollection, type Recollection } from "../../knowledge/recollection.ts";
 import { keys, openStore, setJson } from "../../store/mod.ts";
 import { callerOf } from "../_caller.ts";
 
@@ -146,4 +147,41 @@ Deno.test("stats() counts and forget() clears what it is told to", async () => {
     cached: 1,
   });
   expect(Object.values(await m.recollection.stats(T))).toEqual([0, 0, 0, 0, 0, false]);
+});
+
+Deno.test("what is known of a user is that user's, and of those who may act for others", async () => {
+  await using m = await open();
+  const ada = callerOf("t", "ada");
+  const bob = callerOf("t", "bob");
+  const { id } = await m.memory.remember(ada, "ada", { text: "A.", ...from("") });
+  const refused = { code: "forbidden", message: expect.stringContaining('the user "ada"') };
+  const fact = { text: "Is a thief.", source: {} };
+  await expect(m.memory.list(bob, "ada")).rejects.toMatchObject(refused);
+  await expect(m.memory.remember(bob, "ada", fact)).rejects.toMatchObject(refused);
+  await expect(m.memory.clear(bob, "ada")).rejects.toMatchObject(refused);
+  expect(await m.memory.remove(bob, id)).toBe(false);
+  expect((await m.memory.list(T, "ada")).map(({ text }) => text)).toEqual(["A."]);
+  expect(await m.memory.remove(ada, id)).toBe(true);
+});
+
+Deno.test("stats() and forget() of a caller without that grant are about its own user", async () => {
+  await using m = await open();
+  for (const [n, owner] of ["ada", "bob", "bob"].entries()) {
+    const caller = callerOf("t", owner);
+    const exchange = { user: "q", assistant: "a", owner };
+    const mutations = m.conversations.exchangeMutation(caller, `c${n}`, `run_${n}`, exchange);
+    await m.store.commit({ checks: [], mutations });
+    await m.conversations.keepSummary(caller, `c${n}`, { text: "s", upto: `run_${n}` });
+    await m.memory.remember(caller, owner, { text: `Fact ${n}.`, ...from("") });
+  }
+  const stats = (caller: Caller) => m.recollection.stats(caller);
+  const forget: Recollection["forget"] = (...what) => m.recollection.forget(...what);
+  const ada = callerOf("t", "ada");
+  const own = { conversations: 1, exchanges: 1, summaries: 1, memories: 1, cached: 0 };
+  expect(await stats(ada)).toEqual({ ...own, capped: false });
+  await expect(forget(ada, { user_id: "bob" })).rejects.toMatchObject({ code: "forbidden" });
+  await expect(forget(ada, { conversation_id: "c1" })).rejects.toMatchObject({ code: "forbidden" });
+  expect(await forget(ada, { all: true })).toEqual({ exchanges: 1, memories: 1, cached: 0 });
+  expect(await stats(T))
+    .toMatchObject({ conversations: 2, exchanges: 2, summaries: 2, memories: 2 });
 });

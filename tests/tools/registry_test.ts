@@ -248,7 +248,10 @@ Deno.test("enable asks the tool's set to accept it; problems and close reach eve
   };
   await bench([set], async (registry) => {
     await registry.setEnabled(LOCAL, "x_do", true);
-    expect(registry.problems(LOCAL)).toEqual([{ set: "mcp:x", message: "the server is away" }]);
+    expect(await registry.problems(LOCAL)).toEqual([{
+      set: "mcp:x",
+      message: "the server is away",
+    }]);
     await registry.close();
   });
   expect(seen).toEqual(["default x_do", "closed"]);

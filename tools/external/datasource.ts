@@ -1,18 +1,18 @@
 /** The tool `datasource`: queries to a service of the operator. @module */
 import type { DataSource } from "../../config/external.ts";
 import type { Egress } from "../../guard/mod.ts";
-import { type Breaker, createBreaker } from "../breaker.ts";
+import { type Breakers, createBreakers } from "../breaker.ts";
 import type { Tool } from "../tool.ts";
 import { post } from "./json_service.ts";
 
 const NAME = "datasource";
 
-/** Makes the tool, and the breaker in front of the service. */
+/** Makes the tool, and the breakers in front of the service. */
 export function createDatasource(
   source: DataSource,
   egress: Egress,
-): { tool: Tool; breaker: Breaker } {
-  const breaker = createBreaker({ name: NAME });
+): { tool: Tool; breakers: Breakers } {
+  const breakers = createBreakers({ name: NAME });
   const tool: Tool = {
     name: NAME,
     description: "Answers a query from the data of this organization, as JSON.",
@@ -33,8 +33,10 @@ export function createDatasource(
     secrets: () => source.auth_token ? [source.auth_token.reveal()] : [],
     run: ({ query = null, parameters = {} }, scope) => {
       const body = { query, parameters, user_id: scope.caller.actor };
-      return breaker.run(() => post(egress, { ...source, name: NAME }, body, scope));
+      return breakers.of(scope.caller).run(() =>
+        post(egress, { ...source, name: NAME }, body, scope)
+      );
     },
   };
-  return { tool, breaker };
+  return { tool, breakers };
 }

@@ -1,7 +1,8 @@
 /** Agents and data that others run, as tools. @module */
 import type { ExternalAgent, ExternalConfig } from "../../config/external.ts";
+import type { Caller } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
-import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
+import { type Breakers, createBreakers, type ServiceHealth } from "../breaker.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { A2A_AGENT_INPUT, type A2aDeps, askA2aAgent } from "./a2a_agent.ts";
 import { createDatasource } from "./datasource.ts";
@@ -13,7 +14,7 @@ export type { A2aDeps } from "./a2a_agent.ts";
 export interface ExternalTools {
   readonly name: string;
   tools(): Promise<Tool[]>;
-  health(): ServiceHealth[];
+  health(caller: Caller): ServiceHealth[];
 }
 
 /** Makes `agent_NAME` for each agent, `external_agent` for the first one, and `datasource`. */
@@ -29,14 +30,14 @@ export function createExternalTools(
   return {
     name: "external",
     tools: () => Promise.resolve(tools),
-    health: () => all.map(({ breaker }) => breaker.health()),
+    health: (caller) => all.map(({ breakers }) => breakers.of(caller).health()),
   };
 }
 
-function createAgent(agent: ExternalAgent, deps: A2aDeps): { tool: Tool; breaker: Breaker } {
+function createAgent(agent: ExternalAgent, deps: A2aDeps): { tool: Tool; breakers: Breakers } {
   const { name, description, timeout_ms } = agent;
   const isA2a = agent.protocol === "a2a";
-  const breaker = createBreaker({ name: `agent:${name}` });
+  const breakers = createBreakers({ name: `agent:${name}` });
   const ask = (args: Record<string, Json>, scope: ToolScope) =>
     isA2a ? askA2aAgent(deps, agent, args, scope) : askHttpAgent(deps.egress, agent, args, scope);
   const tool: Tool = {
@@ -49,7 +50,7 @@ function createAgent(agent: ExternalAgent, deps: A2aDeps): { tool: Tool; breaker
     timeout_ms,
     untrusted: true,
     secrets: () => agent.auth_token ? [agent.auth_token.reveal()] : [],
-    run: (args, scope) => breaker.run(() => ask(args, scope)),
+    run: (args, scope) => breakers.of(scope.caller).run(() => ask(args, scope)),
   };
-  return { tool, breaker };
+  return { tool, breakers };
 }

@@ -1,31 +1,43 @@
 /**
- * What MCP servers said about their tools when somebody agreed to it: first sight, or an operator's
- * word after a change. For all tenants: servers are the operator's.
+ * What MCP servers said about their tools, as hashes: at first sight, which counts for everyone, and
+ * what a tenant accepted after a change, which counts for that tenant alone.
  *
  * @module
  */
-import { keys, setJson, type Store } from "../../store/mod.ts";
+import type { Caller } from "../../guard/mod.ts";
+import { type Key, keys, setJson, type Store } from "../../store/mod.ts";
+
+/** Hashes of descriptions by the server's own names of its tools. */
+export type Hashes = ReadonlyMap<string, string>;
 
 /** Remembers hashes of descriptions. */
 export interface Pins {
-  /** The hashes of a server's tools, by the server's own names. */
+  /** As the tools of a server were first seen. */
   of(server: string): Promise<Map<string, string>>;
-  /** Remembers a hash in place of any other. */
+  /** Remembers how a tool was first seen. */
   put(server: string, tool: string, hash: string): Promise<void>;
+  /** What the caller's tenant accepted. */
+  acceptedBy(caller: Caller, server: string): Promise<Map<string, string>>;
+  /** Accepts a description for the caller's tenant, in place of any other. */
+  accept(caller: Caller, server: string, tool: string, hash: string): Promise<void>;
 }
 
 /** Pins in the store. */
 export function createPins(store: Pick<Store, "list" | "commit">): Pins {
+  const read = async (prefix: Key) => {
+    const found = new Map<string, string>();
+    for await (const { key, value } of store.list<string>({ prefix })) {
+      found.set(key.at(-1) as string, value);
+    }
+    return found;
+  };
+  const write = async (key: Key, hash: string) => {
+    await store.commit({ checks: [], mutations: setJson(key, hash) });
+  };
   return {
-    async of(server) {
-      const found = new Map<string, string>();
-      for await (const { key, value } of store.list<string>({ prefix: keys.mcpPins(server) })) {
-        found.set(key.at(-1) as string, value);
-      }
-      return found;
-    },
-    async put(server, tool, hash) {
-      await store.commit({ checks: [], mutations: setJson(keys.mcpPin(server, tool), hash) });
-    },
+    of: (server) => read(keys.mcpPins(server)),
+    put: (server, tool, hash) => write(keys.mcpPin(server, tool), hash),
+    acceptedBy: ({ tenant }, server) => read(keys.mcpAcceptedOf(tenant, server)),
+    accept: ({ tenant }, server, tool, hash) => write(keys.mcpAccepted(tenant, server, tool), hash),
   };
 }

@@ -3,19 +3,20 @@
  *
  * 1. Asking for the tools never waits for a server, but for the first connection, and then two
  *    seconds at most: the last known list counts.
- * 2. A tool whose description is not the pinned one cannot be called.
- * 3. While the breaker is open the server is left alone.
+ * 2. A tool whose description is neither the pinned one nor one that the tenant accepted cannot be
+ *    called by it.
+ * 3. While the breaker of a tenant is open, the server is left alone as far as that tenant goes.
  *
  * @module
  */
 import type { McpServer } from "../../config/external.ts";
-import { OrchestratorError } from "../../errors.ts";
+import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { Caller } from "../../guard/mod.ts";
 import type { Json } from "../../json/mod.ts";
-import { type Breaker, createBreaker, type ServiceHealth } from "../breaker.ts";
+import { type Breaker, type Breakers, createBreakers, type ServiceHealth } from "../breaker.ts";
 import type { Tool, ToolScope } from "../tool.ts";
 import { Connection } from "./connection.ts";
-import type { Pins } from "./pins.ts";
+import type { Hashes, Pins } from "./pins.ts";
 import { readTools, type RemoteTool } from "./remote_tool.ts";
 import { readResult } from "./result.ts";
 import type { TransportDeps } from "./transport.ts";
@@ -43,10 +44,12 @@ const MIN_SECRET = 8;
 export class McpToolSet {
   readonly name: string;
   private readonly connection: Connection;
-  private readonly breaker: Breaker;
+  private readonly breakers: Breakers;
   private known: RemoteTool[] = [];
   private skipped: string[] = [];
-  private pinned = new Map<string, string>();
+  private pinned: Hashes = new Map();
+  /** What tenants accepted, as far as it was asked for since the last list. */
+  private readonly accepted = new Map<string, Promise<Hashes>>();
   private failure?: string;
   private listing?: Promise<void>;
   private first?: Promise<void>;
@@ -55,7 +58,7 @@ export class McpToolSet {
 
   constructor(private readonly server: McpServer, private readonly deps: McpDeps) {
     this.name = `mcp:${server.name}`;
-    this.breaker = createBreaker({ name: this.name, failures: FAILURES });
+    this.breakers = createBreakers({ name: this.name, failures: FAILURES });
     this.connection = new Connection({
       ...deps,
       server,
@@ -67,33 +70,36 @@ export class McpToolSet {
   }
 
   /** Those that are known; looks for newer ones in the background. */
-  async tools(): Promise<Tool[]> {
-    if (this.isListDue()) this.refresh();
+  async tools(caller: Caller): Promise<Tool[]> {
+    const breaker = this.breakers.of(caller);
+    if (this.isListDue(breaker)) this.refresh(breaker);
     this.first ??= atMost(FIRST_LIST_MS, this.listing);
     await this.first;
-    return this.known.map((tool) => this.toolOf(tool));
+    const accepted = await this.acceptedBy(caller);
+    return this.known.map((tool) => this.toolOf(tool, accepted));
   }
 
   /** Why the server cannot be reached, which of its tools are left out or held back. */
-  problem(): string | undefined {
+  async problem(caller: Caller): Promise<string | undefined> {
+    const accepted = await this.acceptedBy(caller);
     const held = this.known.flatMap((tool) => {
-      const why = this.heldBecause(tool);
+      const why = this.heldBecause(tool, accepted);
       return why === undefined ? [] : [why];
     });
     const problems = [...(this.failure ? [this.failure] : []), ...this.skipped, ...held];
     return problems.length > 0 ? problems.join("; ") : undefined;
   }
 
-  /** Agrees to what the server says about a tool now. */
-  async accept(_caller: Caller, name: string): Promise<void> {
+  /** Agrees to what the server says about a tool now, for the caller's tenant. */
+  async accept(caller: Caller, name: string): Promise<void> {
     const tool = this.known.find(({ info }) => info.name === name);
     if (!tool) return;
-    await this.deps.pins.put(this.server.name, tool.remote, tool.hash);
-    this.pinned.set(tool.remote, tool.hash);
+    await this.deps.pins.accept(caller, this.server.name, tool.remote, tool.hash);
+    this.accepted.delete(caller.tenant);
   }
 
-  health(): ServiceHealth[] {
-    return [this.breaker.health()];
+  health(caller: Caller): ServiceHealth[] {
+    return [this.breakers.of(caller).health()];
   }
 
   async close(): Promise<void> {
@@ -101,20 +107,36 @@ export class McpToolSet {
     await this.listing;
   }
 
-  private isListDue(): boolean {
-    if (this.breaker.isOpen) return false;
+  private acceptedBy(caller: Caller): Promise<Hashes> {
+    const { tenant } = caller;
+    let accepted = this.accepted.get(tenant);
+    if (!accepted) {
+      accepted = this.deps.pins.acceptedBy(caller, this.server.name);
+      accepted.catch(() => this.accepted.delete(tenant));
+      this.accepted.set(tenant, accepted);
+    }
+    return accepted;
+  }
+
+  private isListDue(breaker: Breaker): boolean {
+    if (breaker.isOpen) return false;
     const age = this.deps.now() - this.listed_at;
     if (!this.connection.isConnected) return age >= ATTEMPT_GAP_MS;
     return this.isStale || age >= LIST_AGE_MS;
   }
 
-  /** One at a time; what becomes stale during one is listed once more after it. */
-  private refresh(): void {
+  /**
+   * One at a time; what becomes stale during one is listed once more after it.
+   *
+   * @param breaker of the tenant that asks; none: the server itself said that there is something new
+   */
+  private refresh(breaker?: Breaker): void {
     if (this.listing) return;
     this.isStale = false;
     this.listed_at = this.deps.now();
-    this.listing = this.list().catch((error: Error) => {
-      this.failure = error.message;
+    this.listing = this.list(breaker).catch((error: Error) => {
+      // What a breaker says is about the calls of one tenant.
+      if (toOrchestratorError(error).code !== "circuit_open") this.failure = error.message;
       this.deps.log.warn("the tools of an MCP server cannot be listed", {
         server: this.server.name,
         error,
@@ -125,8 +147,9 @@ export class McpToolSet {
     });
   }
 
-  private async list(): Promise<void> {
-    const listed = await this.breaker.run(() => this.connection.tools());
+  private async list(breaker?: Breaker): Promise<void> {
+    const ask = () => this.connection.tools();
+    const listed = await (breaker ? breaker.run(ask) : ask());
     const { tools, problems } = await readTools(this.server, listed);
     const pinned = await this.deps.pins.of(this.server.name);
     for (const { remote, hash } of tools) {
@@ -135,18 +158,19 @@ export class McpToolSet {
       pinned.set(remote, hash);
     }
     this.pinned = pinned;
+    this.accepted.clear();
     this.known = tools;
     this.skipped = problems;
     this.failure = undefined;
   }
 
-  private heldBecause({ remote, info, hash }: RemoteTool): string | undefined {
-    if (this.pinned.get(remote) === hash) return undefined;
+  private heldBecause({ remote, info, hash }: RemoteTool, accepted: Hashes): string | undefined {
+    if (this.pinned.get(remote) === hash || accepted.get(remote) === hash) return undefined;
     return `${info.name} is held back: the server describes it in another way than before`;
   }
 
-  private toolOf(tool: RemoteTool): Tool {
-    const held = this.heldBecause(tool);
+  private toolOf(tool: RemoteTool, accepted: Hashes): Tool {
+    const held = this.heldBecause(tool, accepted);
     return {
       ...tool.info,
       ...(held === undefined ? {} : { held }),
@@ -158,17 +182,19 @@ export class McpToolSet {
   private async call(
     tool: RemoteTool,
     args: Record<string, Json>,
-    { signal, keep }: ToolScope,
+    { caller, signal, keep }: ToolScope,
   ): Promise<Json> {
     // Who has held on to a tool calls what the server describes now.
-    const held = this.heldBecause(this.known.find(({ remote }) => remote === tool.remote) ?? tool);
+    const current = this.known.find(({ remote }) => remote === tool.remote) ?? tool;
+    const held = this.heldBecause(current, await this.acceptedBy(caller));
     if (held !== undefined) {
       throw new OrchestratorError(
         "tool_disabled",
         `Cannot call ${tool.info.name}: ${held}. Look at it, then POST /v1/tools/${tool.info.name}/enable.`,
       );
     }
-    const result = await this.breaker.run(() => this.connection.call(tool.remote, args, signal));
+    const breaker = this.breakers.of(caller);
+    const result = await breaker.run(() => this.connection.call(tool.remote, args, signal));
     return await readResult(tool.info, result, keep);
   }
 }

@@ -173,3 +173,45 @@ Deno.test("tenants do not see each other's pipelines", async () => {
     expect((await catalog.resolve(acme, "new")).definition.pipeline.name).toBe("new");
   });
 });
+
+const UNASKED = `name: auto
+version: 1
+start: fan
+nodes:
+  fan:
+    map:
+      items: [1]
+      body: { start: a, nodes: { a: { tool: send, ask: never } } }
+`;
+
+Deno.test("a pipeline that calls a tool without asking takes a grant to store", async () => {
+  await desk(async ({ authoring, catalog }) => {
+    const ann = callerOf("acme", "ann");
+    const issue = {
+      location: "line 8, nodes.fan.map.body.nodes.a.ask",
+      message: expect.stringContaining("without an approval"),
+    };
+    expect(await authoring.check(ann, UNASKED)).toEqual([issue]);
+    await expect(authoring.put(ann, "auto", UNASKED))
+      .rejects.toMatchObject({ code: "forbidden", issues: [issue] });
+    await expect(catalog.resolve(ann, "auto")).rejects.toMatchObject({ code: "not_found" });
+    const asking = UNASKED.replace("never", "always");
+    expect(await authoring.put(ann, "auto", asking)).toMatchObject({ outcome: "created" });
+
+    const operator = callerOf("acme", "operator", "tools:unasked");
+    expect(await authoring.check(operator, UNASKED)).toEqual([]);
+    expect(await authoring.put(operator, "auto", UNASKED)).toMatchObject({ outcome: "changed" });
+    await expect(authoring.put(ann, "auto", `${UNASKED}# mine\n`))
+      .rejects.toMatchObject({ code: "forbidden" });
+  });
+});
+
+Deno.test("a stored pipeline keeps what its author might do, and shows it to nobody", async () => {
+  await desk(async ({ authoring, catalog }) => {
+    const ann = callerOf("acme", "ann", "users:*");
+    await authoring.put(ann, "new", document("new", "New."));
+    expect((await catalog.document(ann, "new"))!.stored).toMatchObject({ grants: ["users:*"] });
+    const shown = [await authoring.read(ann, "new"), ...await authoring.versions(ann, "new")];
+    for (const one of shown) expect(one).not.toHaveProperty("grants");
+  });
+});

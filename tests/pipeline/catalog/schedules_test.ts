@@ -1,12 +1,14 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../../errors.ts";
+import type { Grant } from "../../../guard/mod.ts";
 import type { Schedule } from "../../../pipeline/document/document.ts";
+import type { StoredPipeline } from "../../../pipeline/catalog/stored_pipelines.ts";
 import { createSchedules, type Schedules } from "../../../pipeline/catalog/schedules.ts";
 import { Store } from "../../../store/mod.ts";
 import type { NewRun } from "../../../pipeline/kernel/runs.ts";
 import { NO_FAULTS, SimDatabase, SimKv } from "../../_sim/kv.ts";
 import { SimProcess, SimWorld } from "../../_sim/world.ts";
-import { LOCAL } from "../../_caller.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -20,6 +22,8 @@ class Desk {
   readonly asked: string[] = [];
   readonly schedules: Record<string, Schedule[]> = {};
   readonly lines: string[] = [];
+  /** Pipelines that tenants have put, with what those who did it were granted. */
+  readonly stored: Record<string, Record<string, { schedule: Schedule[]; grants?: Grant[] }>> = {};
   private readonly keys = new Map<string, string>();
   private processes = 0;
   /** Added to each process's clock. */
@@ -44,15 +48,22 @@ class Desk {
     const log = (message: string) => void this.lines.push(message);
     const schedules = createSchedules({
       catalog: {
-        pipelines: () =>
-          Promise.resolve(
-            Object.entries(this.schedules).map(([name, schedule]) => {
-              return { name, source: "home" as const, ...(schedule.length ? { schedule } : {}) };
-            }),
-          ),
-        document: () => Promise.resolve(null),
+        pipelines: ({ tenant }) => {
+          const files = Object.entries(this.schedules).map(([name, schedule]) => {
+            return { name, source: "home" as const, ...(schedule.length ? { schedule } : {}) };
+          });
+          const stored = Object.entries(this.stored[tenant] ?? {}).map(([name, { schedule }]) => {
+            if (name === "broken") throw new Error("cannot be read");
+            return { name, source: "stored" as const, schedule };
+          });
+          return Promise.resolve([...files, ...stored]);
+        },
+        document: ({ tenant }, name) => {
+          const stored = this.stored[tenant]?.[name] as StoredPipeline | undefined;
+          return Promise.resolve(stored ? { source: "stored", text: "", stored } : null);
+        },
       },
-      stored: { tenants: () => Promise.resolve([]) },
+      stored: { tenants: () => Promise.resolve(Object.keys(this.stored)) },
       engine: { start: (caller, request) => this.start({ ...request, ...caller.toRecord() }) },
       prepare: () => Promise.resolve({ version: "v", priority: 3 }),
       store,
@@ -92,7 +103,7 @@ class Desk {
   private start(request: NewRun) {
     const error = this.fail?.();
     if (error) return Promise.reject(error);
-    const { key } = request.idempotency!;
+    const key = `${request.tenant} ${request.idempotency!.key}`;
     this.asked.push(key);
     if (this.keys.has(key)) {
       const details = { run_id: this.keys.get(key) };
@@ -300,4 +311,46 @@ Deno.test("stop() ends the looking", async () => {
   await desk.wait(schedules.stop());
   await desk.pass(HOUR);
   expect(desk.ticks()).toEqual([]);
+});
+
+Deno.test("schedules of every tenant start, and act for it with the grants of whoever stored them", async () => {
+  const desk = new Desk("2026-11-21T08:59:00Z", {});
+  const schedule = [{ cron: "0 * * * *" }];
+  desk.stored.acme = { report: { schedule, grants: ["tools:unasked"] } };
+  desk.stored.globex = { report: { schedule, grants: [] }, other: { schedule } };
+  const schedules = await desk.boot();
+  await desk.pass(2 * MINUTE);
+  const callers = desk.started.map(({ tenant, started_by, grants, pipeline }) => {
+    return [tenant, pipeline, started_by, grants];
+  });
+  expect(callers.sort()).toEqual([
+    ["acme", "report", "schedule", ["tools:unasked"]],
+    // From before there were grants.
+    ["globex", "other", "schedule", ["*"]],
+    ["globex", "report", "schedule", []],
+  ]);
+  const seen = await desk.wait(schedules.list(callerOf("acme")));
+  expect(seen.map(({ pipeline }) => pipeline)).toEqual(["report"]);
+  expect(await desk.wait(schedules.list(LOCAL))).toEqual([]);
+});
+
+Deno.test("schedules in files are the operator's: they start once, not for every tenant", async () => {
+  const desk = new Desk("2026-11-21T08:59:00Z", { nightly: [{ cron: "0 * * * *" }] });
+  desk.stored.acme = {};
+  const schedules = await desk.boot();
+  await desk.pass(2 * MINUTE);
+  expect(desk.started.map(({ tenant, pipeline }) => [tenant, pipeline]))
+    .toEqual([["default", "nightly"]]);
+  expect(await desk.wait(schedules.list(callerOf("acme")))).toEqual([]);
+});
+
+Deno.test("a tenant whose pipelines cannot be read does not stop the schedules of others", async () => {
+  const schedule = [{ cron: "0 * * * *" }];
+  const desk = new Desk("2026-11-21T08:59:00Z", {});
+  desk.stored.acme = { broken: { schedule } };
+  desk.stored.globex = { report: { schedule, grants: [] } };
+  await desk.boot();
+  await desk.pass(2 * MINUTE);
+  expect(desk.started.map(({ tenant }) => tenant)).toEqual(["globex"]);
+  expect(desk.lines).toContain("schedules of a tenant failed");
 });

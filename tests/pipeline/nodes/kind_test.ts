@@ -12,13 +12,18 @@ const vote = {
   compile: () => ({ run: () => Promise.resolve(null), next: () => undefined }),
 };
 
-Deno.test("a kind says for whom its output is, and how a visit is recorded: the compiler asks", () => {
-  const complete: NodeKind<unknown, unknown> = { ...vote, personal: true, recorded: "group" };
+Deno.test("a kind says for whom its output is, how a visit is recorded and whether it asks: the compiler asks", () => {
+  const rest = { personal: true, recorded: "group", loosens: false } as const;
+  const complete: NodeKind<unknown, unknown> = { ...vote, ...rest };
+  const { personal, recorded, loosens } = rest;
   // @ts-expect-error -- `personal` is missing
-  const shared: NodeKind<unknown, unknown> = { ...vote, recorded: "group" };
+  const shared: NodeKind<unknown, unknown> = { ...vote, recorded, loosens };
   // @ts-expect-error -- `recorded` is missing
-  const unrecorded: NodeKind<unknown, unknown> = { ...vote, personal: true };
-  expect([complete, shared, unrecorded].map(({ kind }) => kind)).toEqual(["vote", "vote", "vote"]);
+  const unrecorded: NodeKind<unknown, unknown> = { ...vote, personal, loosens };
+  // @ts-expect-error -- `loosens` is missing
+  const unasked: NodeKind<unknown, unknown> = { ...vote, personal, recorded };
+  expect([complete, shared, unrecorded, unasked].map(({ kind }) => kind))
+    .toEqual(["vote", "vote", "vote", "vote"]);
 });
 
 Deno.test("every kind is known by a field of its own", () => {

@@ -5,7 +5,8 @@ import type { Json } from "../../../pipeline/kernel/mod.ts";
 import { remembering, type SummaryRequest } from "../../../pipeline/recall/remember.ts";
 import { openStore } from "../../../store/mod.ts";
 import { FakeContext } from "../_fake_context.ts";
-import { LOCAL } from "../../_caller.ts";
+import { type Grant, localCaller } from "../../../guard/mod.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
@@ -129,4 +130,40 @@ Deno.test("a pipeline that wants it knows what is known of the user, also withou
   assert.deepEqual(c.inputs.at(-1)!.memory, { facts: ["Likes tea."] });
   await c.turn([user("two")], "c", { user_id: "bob" });
   assert.deepEqual(c.inputs.at(-1)!.memory, { facts: [] });
+});
+
+Deno.test("a conversation is of the user whom its first turn is for, or else of the caller", async () => {
+  await using c = await conversation(8, true);
+  await c.turn([user("one")], "ours", { user_id: "ada" });
+  await c.turn([user("two")], "ours");
+  await c.turn([user("one")], "mine", { caller: localCaller("bob") });
+  const ownerOf = async (id: string) => (await c.conversations.head(LOCAL, id))?.owner;
+  assert.deepEqual(await Promise.all(["ours", "mine"].map(ownerOf)), ["ada", "bob"]);
+});
+
+Deno.test("a run neither reads nor continues the conversation of another user", async () => {
+  await using c = await conversation(8);
+  await c.turn([user("my secret")], "c", { caller: callerOf("acme", "ada") });
+  await assert.rejects(c.turn([user("what?")], "c", { caller: callerOf("acme", "bob") }), {
+    code: "forbidden",
+  });
+  assert.equal(c.inputs.length, 1);
+  assert.deepEqual(await c.turn([user("what?")], "c", { caller: callerOf("other", "ada") }), [
+    user("what?"),
+  ]);
+});
+
+Deno.test("a run does not see what is known of another user", async () => {
+  await using c = await conversation(8, true);
+  const ada = callerOf("acme", "ada");
+  await c.memory.remember(ada, "ada", { text: "Likes tea.", source: {} });
+  const as = (actor: string, ...grants: Grant[]) => {
+    const caller = callerOf("acme", actor, ...grants);
+    return c.turn([user("one")], undefined, { user_id: "ada", caller });
+  };
+  await assert.rejects(as("bob"), { code: "forbidden" });
+  await as("ada");
+  assert.deepEqual(c.inputs.at(-1)!.memory, { facts: ["Likes tea."] });
+  await as("service", "users:*");
+  assert.deepEqual(c.inputs.at(-1)!.memory, { facts: ["Likes tea."] });
 });

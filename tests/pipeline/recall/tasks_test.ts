@@ -52,6 +52,26 @@ Deno.test("remember keeps ten facts at most, of a user only, and nothing that is
   });
 });
 
+Deno.test("remember and read_conversation act for who started the run, and for no other user", async () => {
+  await using s = await open();
+  const memory = createMemory(s.store, Date.now);
+  const conversations = createConversations(s.store);
+  const [ada, bob] = [callerOf("acme", "ada"), callerOf("acme", "bob")];
+  const exchange = { user: "q", assistant: "a", owner: "ada" };
+  const mutations = conversations.exchangeMutation(ada, "c", "run_1", exchange);
+  await s.store.commit({ checks: [], mutations });
+  const as = (caller: Caller, task: Task, input: Json) =>
+    task.run(input, undefined as never, { ...RUN, caller });
+  const facts = { user_id: "ada", facts: [{ text: "Is a thief." }] };
+  await expect(as(bob, rememberTask(memory), facts)).rejects.toMatchObject({ code: "forbidden" });
+  const wanted = { conversation_id: "c", upto: "run_1" };
+  await expect(as(bob, readConversationTask(conversations), wanted))
+    .rejects.toMatchObject({ code: "forbidden" });
+  expect(await memory.list(ada, "ada")).toEqual([]);
+  expect(await as(ada, readConversationTask(conversations), wanted))
+    .toMatchObject({ exchanges: [{ user: "q" }] });
+});
+
 Deno.test("read_conversation gives what the summary lacks, keep_summary keeps it", async () => {
   await using s = await open();
   const conversations = createConversations(s.store);
@@ -101,8 +121,12 @@ Deno.test("a summary is started once, and a turn does not fail with it", async (
   const started: [Caller, StartRequest][] = [];
   const warned: unknown[] = [];
   let fail: OrchestratorError | undefined;
+  const prepared: Caller[] = [];
   const summarize = createSummaries({
-    prepare: () => Promise.resolve({ version: "v", priority: -10 }),
+    prepare: (caller) => {
+      prepared.push(caller);
+      return Promise.resolve({ version: "v", priority: -10 });
+    },
     engine: () => ({
       start(caller, request) {
         if (fail) return Promise.reject(fail);
@@ -122,6 +146,7 @@ Deno.test("a summary is started once, and a turn does not fail with it", async (
     input: request,
     idempotency: { key: "summarize/c/run_9", fingerprint: "run_9" },
   }]]);
+  expect(prepared).toEqual([ADA]);
   fail = new OrchestratorError("idempotency_in_flight", "Cannot answer yet.");
   await summarize(RUN, request);
   expect(warned).toEqual([]);

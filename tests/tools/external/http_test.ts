@@ -3,6 +3,7 @@ import { expect } from "expect";
 import { serve } from "../../guard/_setup.ts";
 import { agent, test } from "./_setup.ts";
 import { Secret } from "../../../config/secret.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
 test("an agent over HTTP gets the prompt, the user, the run and the context", async (bench) => {
   const bodies: unknown[] = [];
@@ -43,7 +44,7 @@ test("an agent over HTTP gets the prompt, the user, the run and the context", as
   const { headers } = server.requests[0]!;
   expect(headers.get("authorization")).toBe("Bearer t0ken");
   expect(headers.get("idempotency-key")).toBe("key-1");
-  expect(tools.health()).toMatchObject([{ name: "agent:partner", status: "ok" }]);
+  expect(tools.health(LOCAL)).toMatchObject([{ name: "agent:partner", status: "ok" }]);
   await server.stop();
 });
 
@@ -96,6 +97,24 @@ for (
   });
 }
 
+test("an agent that fails for one tenant is asked for another", async (bench) => {
+  let status = 500;
+  const server = serve(() => Response.json({ answer: "fine" }, { status }));
+  const tools = bench.open({ agents: [agent({ url: server.url })] });
+  const ask = (tenant: string) =>
+    bench.call(tools, "agent_partner", { prompt: "?" }, { caller: callerOf(tenant) })
+      .catch(({ code }) => code);
+  for (let call = 0; call < 5; call++) await ask("acme");
+  status = 200;
+  expect(await ask("acme")).toBe("circuit_open");
+  expect(await ask("globex")).toEqual({ answer: "fine" });
+  expect(tools.health(callerOf("acme"))).toMatchObject([{ status: "open" }]);
+  expect(tools.health(callerOf("globex"))).toEqual([
+    { name: "agent:partner", status: "ok", latency_ms: expect.any(Number) },
+  ]);
+  await server.stop();
+});
+
 test("an agent that keeps failing is left alone, then tried once, then used again", async (bench) => {
   const clock = FakeTimers.install({ toFake: ["Date"], now: 1_000_000 });
   let status = 500;
@@ -110,14 +129,14 @@ test("an agent that keeps failing is left alone, then tried once, then used agai
     for (let call = 0; call < 5; call++) expect(await ask()).toMatchObject({ code: "tool_failed" });
     expect(await ask()).toEqual({ code: "circuit_open", retry_after_ms: 30_000 });
     expect(server.requests).toHaveLength(5);
-    expect(tools.health()).toMatchObject([{ status: "open" }]);
+    expect(tools.health(LOCAL)).toMatchObject([{ status: "open" }]);
     clock.setSystemTime(1_030_000);
     expect(await ask()).toMatchObject({ code: "tool_failed" });
     expect(await ask()).toMatchObject({ code: "circuit_open" });
     clock.setSystemTime(1_060_000);
     status = 200;
     expect(await ask()).toEqual({ answer: "back" });
-    expect(tools.health()).toMatchObject([{ status: "ok" }]);
+    expect(tools.health(LOCAL)).toMatchObject([{ status: "ok" }]);
   } finally {
     clock.uninstall();
     await server.stop();
@@ -186,6 +205,6 @@ test("the data source answers queries with JSON", async (bench) => {
   ]);
   expect(bodies).toEqual([{ query: "orders", parameters, user_id: "u1" }]);
   expect(server.requests[0]?.headers.get("authorization")).toBe("Bearer d");
-  expect(tools.health()).toMatchObject([{ name: "datasource", status: "ok" }]);
+  expect(tools.health(LOCAL)).toMatchObject([{ name: "datasource", status: "ok" }]);
   await server.stop();
 });

@@ -87,7 +87,7 @@ function createBench(sets: McpToolSet[], create: (server: McpServer) => McpToolS
       return set;
     },
     async tool(set, name) {
-      const tools = await set.tools();
+      const tools = await set.tools(LOCAL);
       const found = tools.find((tool) => tool.name === name);
       if (!found) throw new Error(`no ${name} among ${tools.map(({ name }) => name)}`);
       return found;

@@ -1,8 +1,10 @@
 import { expect } from "expect";
+import type { Caller } from "../../../guard/mod.ts";
 import { startMcp } from "../../_mock/mcp.ts";
 import { takesQ, text } from "../../_mock/mcp_server.ts";
 import { test } from "./_setup.ts";
 import { within } from "../../_yardstick.ts";
+import { callerOf, LOCAL } from "../../_caller.ts";
 
 test("a server that forgot its sessions is connected to again, without a failed call", async (bench) => {
   const server = startMcp([takesQ("echo")], { echo: ({ q }) => text(String(q)) });
@@ -23,9 +25,29 @@ test("a server that is down delays nobody: its breaker opens, its last list stay
     codes.push(await tool.run({}, bench.scope()).then(() => "ok", ({ code }) => code));
   }
   expect(codes).toEqual(["egress_failed", "egress_failed", "egress_failed", "circuit_open"]);
-  const tools = await within(1_000, () => set.tools());
+  const tools = await within(1_000, () => set.tools(LOCAL));
   expect(tools.map(({ name }) => name)).toEqual(["mock_echo"]);
-  expect(set.health()).toMatchObject([{ status: "open", last_error: expect.any(String) }]);
+  expect(set.health(LOCAL)).toMatchObject([{ status: "open", last_error: expect.any(String) }]);
+});
+
+test("a server whose calls fail for one tenant is called for another", async (bench) => {
+  const server = startMcp([takesQ("echo")], { echo: () => text("ok") });
+  const set = bench.open({ url: server.url });
+  const [acme, globex] = [callerOf("acme"), callerOf("globex")];
+  const tool = await bench.tool(set, "mock_echo");
+  server.intercept = async (request) => {
+    const { method } = await request.clone().json().catch(() => ({}));
+    return method === "tools/call" ? new Response("no", { status: 503 }) : undefined;
+  };
+  const call = (caller: Caller) =>
+    tool.run({}, { ...bench.scope(), caller }).then(() => "ok", ({ code }) => code);
+  for (let n = 0; n < 3; n++) await call(acme);
+  server.intercept = undefined;
+  expect(await call(acme)).toBe("circuit_open");
+  expect(await call(globex)).toBe("ok");
+  expect([set.health(acme)[0]!.status, set.health(globex)[0]!.status]).toEqual(["open", "ok"]);
+  expect(await set.problem(globex)).toBeUndefined();
+  await server.stop();
 });
 
 test("a server that never answers is waited for once, and not to the end", async (bench) => {
@@ -33,9 +55,9 @@ test("a server that never answers is waited for once, and not to the end", async
   const { promise: never, resolve } = Promise.withResolvers<Response>();
   server.intercept = () => never;
   const set = bench.open({ url: server.url });
-  const both = await within(8_000, () => Promise.all([set.tools(), set.tools()]));
+  const both = await within(8_000, () => Promise.all([set.tools(LOCAL), set.tools(LOCAL)]));
   expect(both).toEqual([[], []]);
-  expect(await within(1_000, () => set.tools())).toEqual([]);
+  expect(await within(1_000, () => set.tools(LOCAL))).toEqual([]);
   await set.close();
   resolve(new Response());
   await server.stop();
@@ -108,9 +130,9 @@ test("no address but the configured one may be private", async (bench) => {
   const server = startMcp([takesQ("echo")], {});
   server.intercept = () => Response.redirect(inside.url, 307);
   const set = bench.open({ url: server.url });
-  expect(await set.tools()).toEqual([]);
+  expect(await set.tools(LOCAL)).toEqual([]);
   expect(inside.requests).toEqual([]);
-  expect(set.problem()).toContain("Cannot");
+  expect(await set.problem(LOCAL)).toContain("Cannot");
   expect(bench.warnings).toEqual(["the tools of an MCP server cannot be listed"]);
   await inside.stop();
   await server.stop();

@@ -2,6 +2,7 @@ import { expect } from "expect";
 import { startMcp } from "../../_mock/mcp.ts";
 import { takesQ, text } from "../../_mock/mcp_server.ts";
 import { Secret, test } from "./_setup.ts";
+import { LOCAL } from "../../_caller.ts";
 
 for (const json of [false, true]) {
   const how = json ? "plain JSON" : "event streams";
@@ -28,7 +29,7 @@ for (const json of [false, true]) {
     expect(server.requests.every((headers) => headers.get("authorization") === "Bearer t"))
       .toBe(true);
     expect(server.sessions()).toBe(1);
-    expect(set.health()).toMatchObject([{ name: "mcp:mock", status: "ok" }]);
+    expect(set.health(LOCAL)).toMatchObject([{ name: "mcp:mock", status: "ok" }]);
     await set.close();
     expect(server.sessions()).toBe(0);
     await server.stop();
@@ -91,7 +92,7 @@ test("a tool that fails says why, and trying again does not help", async (bench)
     message: expect.stringContaining("no such issue"),
   });
   await expect(run("mock_throw")).rejects.toMatchObject({ code: "tool_failed", kind: "terminal" });
-  expect(set.health()).toMatchObject([{ status: "ok" }]);
+  expect(set.health(LOCAL)).toMatchObject([{ status: "ok" }]);
   await server.stop();
 });
 
@@ -101,7 +102,7 @@ test("trusted annotations lower what a tool can do; others and settings do not r
     takesQ("set", { annotations: { idempotentHint: true } }),
   ], {});
   const shown = async (fields: Parameters<typeof bench.open>[0]) =>
-    (await bench.open({ url: server.url, ...fields }).tools())
+    (await bench.open({ url: server.url, ...fields }).tools(LOCAL))
       .map(({ capability, effect }) => [capability, effect]);
   expect(await shown({})).toEqual([["write", "at_most_once"], ["write", "at_most_once"]]);
   expect(await shown({ trust_annotations: true })).toEqual([

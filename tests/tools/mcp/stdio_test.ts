@@ -1,6 +1,7 @@
 import { expect } from "expect";
 import { fileURLToPath } from "node:url";
 import { Secret, test } from "./_setup.ts";
+import { LOCAL } from "../../_caller.ts";
 
 const program = {
   command: Deno.execPath(),
@@ -52,13 +53,13 @@ test("a program that answers too much is ended, and started again", async (bench
 
 test("a program that is not allowed to the word is not started", async (bench) => {
   const set = bench.open({ ...program, args: [...program.args, "--evil"] });
-  expect(await set.tools()).toEqual([]);
-  expect(set.problem()).toContain("not allowed");
-  expect(set.problem()).toContain("MCP_ALLOWED_COMMANDS");
+  expect(await set.tools(LOCAL)).toEqual([]);
+  expect(await set.problem(LOCAL)).toContain("not allowed");
+  expect(await set.problem(LOCAL)).toContain("MCP_ALLOWED_COMMANDS");
 }, { allowed_commands, program: true });
 
 test("a program that is not there is told", async (bench) => {
   const set = bench.open({ command: "no-such-program-here" });
-  expect(await set.tools()).toEqual([]);
-  expect(set.problem()).toContain("no-such-program-here");
+  expect(await set.tools(LOCAL)).toEqual([]);
+  expect(await set.problem(LOCAL)).toContain("no-such-program-here");
 }, { allowed_commands: ["no-such-program-here"] });
