@@ -1,12 +1,6 @@
 /** Agents: profiles, prompts and the loop between model and tools. @module */
-export {
-  type Agent,
-  type AgentCall,
-  type AgentDeps,
-  type ConversationMessage,
-  createAgent,
-  runAgent,
-} from "./loop.ts";
+export { type Agent, type ConversationMessage, createAgent } from "./agent.ts";
+export { type AgentCall, type AgentDeps, runAgent } from "./loop.ts";
 export {
   type AgentProfile,
   modelIssues,

@@ -16,7 +16,8 @@ import { NO_USAGE } from "../../telemetry/mod.ts";
 import type { Artifact, NewArtifact, ToolInfo, ToolScope } from "../../tools/mod.ts";
 import { type ApprovalDeps, requestApproval } from "./approvals/mod.ts";
 import type { RunContext, RunInfo, StepOptions } from "../kernel/mod.ts";
-import { isNamed, isTainted, nameUrls, taint } from "./taint.ts";
+import { decide, type GatedCall, type Verdict } from "./gate.ts";
+import { nameUrls, taint } from "./taint.ts";
 
 /** The port to the tools; see `tools/registry.ts`. */
 export interface Tools {
@@ -34,17 +35,10 @@ export interface ToolCallDeps {
   keep(run: RunInfo, step: string, file: NewArtifact): Promise<Artifact>;
 }
 
-/** When a person is asked before a call. */
-export type AskPolicy = "tainted" | "always" | "never";
-
 /** One call. */
-export interface ToolRequest {
-  tool: ToolInfo;
-  args: Record<string, Json>;
+export interface ToolRequest extends GatedCall {
   /** Who calls, for people: an agent or a node. */
   by: string;
-  /** Default `tainted`: before a call that sends or changes something, once the run is tainted. */
-  ask?: AskPolicy;
   /** Policies of the step; the tool's own time-out and effect where it names none. */
   options?: Pick<StepOptions, "retry" | "timeout_ms" | "effect">;
 }
@@ -53,8 +47,6 @@ export interface ToolRequest {
 export type ToolOutcome =
   | { output: Json; duration_ms: number }
   | { error: { code: string; message: string }; duration_ms: number };
-
-type Verdict = { decision: "allow" } | { decision: "ask"; reason: string };
 
 /**
  * What is known of a tool, recorded under step `step`.
@@ -162,50 +154,6 @@ export function denied(tool: string, reason: string): OrchestratorError {
     `Cannot call ${tool}: ${reason}.`,
     { details: { tool, reason } },
   );
-}
-
-function decide(run: RunInfo, { tool, args, ask = "tainted" }: ToolRequest): Verdict {
-  if (ask === "always") {
-    return { decision: "ask", reason: "Each call of this tool is to be agreed to." };
-  }
-  const goesOut = tool.capability === "egress" || tool.capability === "read" && namesAddress(args);
-  if (ask === "never" || !isTainted(run)) return { decision: "allow" };
-  if (
-    tool.capability !== "write" &&
-    (!goesOut || Object.values(args).every((part) => tellsNothing(run, tool, part)))
-  ) {
-    return { decision: "allow" };
-  }
-  const does = tool.capability === "write" ? "changes things outside" : "sends data outside";
-  return {
-    decision: "ask",
-    reason: `The run has read text that others wrote, and this call ${does}.`,
-  };
-}
-
-/** A tool that reads what is here reads from outside when it is given an address. */
-function namesAddress(value: Json): boolean {
-  if (typeof value === "string") return isAddress(value);
-  return typeof value === "object" && value !== null &&
-    Object.values(value).some((part) => namesAddress(part ?? null));
-}
-
-/** True when everything that could carry something outside was named before. */
-function tellsNothing(run: RunInfo, tool: ToolInfo, value: Json): boolean {
-  if (typeof value === "string") {
-    return isNamed(run, value) || tool.capability === "read" && !isAddress(value);
-  }
-  if (typeof value !== "object" || value === null) {
-    // A number may be what the run has read. Built-in tools keep theirs to themselves.
-    return value === null || tool.capability === "read" || tool.source === "built_in";
-  }
-  const isRead = tool.capability === "read";
-  return isRead && Object.values(value).every((part) => tellsNothing(run, tool, part ?? null));
-}
-
-/** Read as the guard reads it: `https:host`, blanks and backslashes make an address, too. */
-function isAddress(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 function makeCall<T extends Json>(
