@@ -5,7 +5,6 @@
  */
 import type { Caller } from "../guard/mod.ts";
 import { keys, type Store } from "../store/mod.ts";
-import { chunk } from "./chunk.ts";
 import {
   type Collection,
   DEFAULT_COLLECTION,
@@ -17,18 +16,15 @@ import {
   type SearchRequest,
 } from "./document.ts";
 import {
-  empty,
   lostCursor,
   noModel,
   notEmbedded,
-  tooLarge,
   unknownCollection,
   unknownDocument,
 } from "./failures.ts";
-import { sha256 } from "./hash.ts";
 import { Indexes } from "./indexes.ts";
-import { type MeaningOptions, problemOf, vectorsOf } from "./meaning.ts";
-import { readDocument, typeOf } from "./read/mod.ts";
+import { type Added, Intake, NEVER } from "./intake.ts";
+import { type MeaningOptions, vectorsOf } from "./meaning.ts";
 import { search } from "./search.ts";
 import { type ShelfLimits, Shelves } from "./shelves.ts";
 import { toBytes } from "./vectors.ts";
@@ -48,15 +44,6 @@ export interface KnowledgeOptions {
   };
   /** Without it documents are searched by words only. */
   meaning?: MeaningOptions;
-}
-
-/** What became of a document that was added. */
-export interface Added {
-  document: DocumentRecord;
-  /** `replaced`: one from the same address gave way. `unchanged`: it was there already. */
-  outcome: "created" | "replaced" | "unchanged";
-  /** Why it is found by words only although a model is configured. */
-  degraded?: { code: string; message: string };
 }
 
 /** A page of documents. */
@@ -108,6 +95,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
 class StoredKnowledge implements Knowledge {
   private readonly shelves: Shelves;
   private readonly indexes: Indexes;
+  private readonly intake: Intake;
 
   constructor(private readonly options: KnowledgeOptions) {
     const { store, limits, meaning } = options;
@@ -118,20 +106,13 @@ class StoredKnowledge implements Knowledge {
       max_passages: limits.max_indexed,
       ...(model === undefined ? {} : { model }),
     });
+    const { shelves, indexes } = this;
+    const { max_bytes } = limits;
+    this.intake = new Intake({ ...options, shelves, indexes, max_bytes });
   }
 
-  async add({ tenant }: Caller, document: NewDocument, signal: AbortSignal): Promise<Added> {
-    const place = { tenant, collection: document.collection ?? DEFAULT_COLLECTION };
-    const { bytes } = document;
-    const { max_bytes } = this.options.limits;
-    if (bytes.length > max_bytes) throw tooLarge(max_bytes);
-    const hash = sha256(bytes);
-    const same = await this.shelves.findSame(place, hash);
-    if (same) return { document: same, outcome: "unchanged" };
-    const { record, passages } = await this.read(document, place, hash);
-    const { meaning } = this.options;
-    const embedded = meaning && await vectorsOf(meaning, passages, signal);
-    return await this.keep(place, record, passages, embedded, signal);
+  add(caller: Caller, document: NewDocument, signal: AbortSignal): Promise<Added> {
+    return this.intake.add(caller, document, signal);
   }
 
   async get({ tenant }: Caller, id: string): Promise<DocumentRecord> {
@@ -231,83 +212,6 @@ class StoredKnowledge implements Knowledge {
     }
   }
 
-  private async read(
-    { bytes, type: declared, name, title, url, metadata = {} }: NewDocument,
-    { collection }: Place,
-    hash: string,
-  ): Promise<{ record: DocumentRecord; passages: Passage[] }> {
-    const type = typeOf(declared, name);
-    const read = await readDocument(bytes, type, declared);
-    const passages = chunk(read.blocks);
-    if (passages.length === 0) throw empty();
-    const called = title ?? read.title ?? name ?? url ?? passages[0]!.text.slice(0, 80);
-    const record: DocumentRecord = {
-      id: `doc_${this.options.newId()}`,
-      collection,
-      title: called.slice(0, 500),
-      ...(url === undefined ? {} : { url }),
-      type,
-      metadata,
-      hash,
-      size: bytes.length,
-      passages: passages.length,
-      created_at: new Date(this.options.now()).toISOString(),
-    };
-    return { record, passages };
-  }
-
-  private async keep(
-    place: Place,
-    bare: DocumentRecord,
-    passages: Passage[],
-    embedded: Awaited<ReturnType<typeof vectorsOf>> | undefined,
-    signal: AbortSignal,
-  ): Promise<Added> {
-    const { meaning } = this.options;
-    const made = embedded && meaning?.db && "vectors" in embedded
-      ? await this.putVectors(place, bare.id, embedded.vectors, signal)
-      : embedded;
-    const vectors = made && "vectors" in made ? made.vectors : undefined;
-    const record = vectors && meaning ? { ...bare, embedding: meaning.embedder.model } : bare;
-    const kept = meaning?.db ? undefined : vectors;
-    const put = await this.shelves.put(place.tenant, {
-      record,
-      passages,
-      ...(kept ? { vectors: kept } : {}),
-    });
-    if (put.outcome === "unchanged") {
-      if (vectors) await this.forget(place, bare.id);
-      return { document: put.record, outcome: "unchanged" };
-    }
-    await this.indexes.note(place, put.change, passages, kept?.map(toBytes));
-    // Vectors that stay behind are found by nobody: their document has no record.
-    const problem = made && "problem" in made
-      ? made.problem
-      : await this.forget(place, put.change.removed?.id);
-    return { document: record, outcome: put.outcome, ...(problem ? { degraded: problem } : {}) };
-  }
-
-  /** Removes the vectors of a document that is gone; tells what went wrong. */
-  private async forget(place: Place, id: string | undefined) {
-    if (id === undefined) return undefined;
-    return await this.options.meaning?.db?.remove(place, id, NEVER).catch(problemOf);
-  }
-
-  private async putVectors(
-    place: Place,
-    id: string,
-    vectors: Float32Array[],
-    signal: AbortSignal,
-  ): ReturnType<typeof vectorsOf> {
-    try {
-      await this.options.meaning!.db!.put(place, id, vectors, signal);
-      return { vectors };
-    } catch (error) {
-      signal.throwIfAborted();
-      return { problem: problemOf(error) };
-    }
-  }
-
   private model(): MeaningOptions {
     if (this.options.meaning) return this.options.meaning;
     throw noModel();
@@ -328,6 +232,3 @@ class StoredKnowledge implements Knowledge {
     throw lostCursor();
   }
 }
-
-/** For what must be finished once it has begun. */
-const NEVER = new AbortController().signal;

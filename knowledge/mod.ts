@@ -24,8 +24,8 @@ export {
   type SearchResult,
   type VectorDb,
 } from "./document.ts";
+export type { Added } from "./intake.ts";
 export {
-  type Added,
   createKnowledge,
   type DocumentPage,
   type Knowledge,

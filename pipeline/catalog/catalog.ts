@@ -18,36 +18,27 @@ import { canonicalJson } from "../../json/mod.ts";
 import type { Definition } from "../document/mod.ts";
 import type { RunFunction } from "../kernel/mod.ts";
 import { memo } from "./memo.ts";
+import { Programs, type ProgramsOptions } from "./programs.ts";
 import { type CatalogEntry, type Document, type Resolved, Shelf } from "./resolver.ts";
 import type { Snapshot, StoredPipelines } from "./stored_pipelines.ts";
 
 export type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
 
-const MAX_PROGRAMS = 100;
 /** How long stored pipelines are taken for current without a look, in milliseconds. */
 const FRESH_MS = 1_000;
 const NOTHING: Snapshot = { stamp: null, pipelines: new Map() };
 
-/** Where definitions are kept for the runs that were started with them. */
-export interface DefinitionStore {
-  get(version: string): Promise<string | null>;
-  put(version: string, json: string): Promise<void>;
-}
-
 /** What a catalog needs. */
-export interface CatalogOptions {
+export interface CatalogOptions extends ProgramsOptions {
   roots: DefinitionRoots;
   /** Names of the tasks there are. */
   tasks: string[];
   /** Names of the services there are; without them references are not checked. */
   services?: string[];
-  definitions: DefinitionStore;
   /** Pipelines besides the files. */
   stored?: Pick<StoredPipelines, "snapshot">;
   /** Milliseconds from any fixed point. */
   now?: () => number;
-  /** Makes a run function, as `createProgram` does. */
-  compile(definition: Definition): RunFunction;
 }
 
 /** Everything on offer, by name. */
@@ -99,7 +90,7 @@ interface View {
 }
 
 class FileCatalog implements Catalog {
-  private readonly programs = new Map<string, RunFunction>();
+  private readonly programs: Programs;
   private readonly written = new Set<string>();
   private readonly now: () => number;
   private files: DefinitionFiles;
@@ -111,6 +102,7 @@ class FileCatalog implements Catalog {
   constructor(private readonly options: CatalogOptions) {
     this.now = options.now ?? (() => performance.now());
     this.files = new DefinitionFiles(options.roots);
+    this.programs = new Programs(options);
   }
 
   resolve({ tenant }: Caller, name: string): Promise<Resolved> {
@@ -140,21 +132,12 @@ class FileCatalog implements Catalog {
     return { source: this.sourceOf("pipelines", file), text };
   }
 
-  async load(version: string): Promise<Definition> {
-    const json = await this.options.definitions.get(version);
-    if (json !== null) return JSON.parse(json);
-    throw new OrchestratorError(
-      "not_found",
-      `Cannot load definition ${version}: it is not in the store. Restore the store's backup.`,
-    );
+  load(version: string): Promise<Definition> {
+    return this.programs.load(version);
   }
 
   program(version: string): RunFunction | Promise<RunFunction> {
-    const known = this.programs.get(version);
-    if (known) return this.remember(version, known);
-    return this.load(version).then((definition) =>
-      this.remember(version, this.options.compile(definition))
-    );
+    return this.programs.get(version);
   }
 
   pipelines({ tenant }: Caller, mentioning = ""): Promise<CatalogEntry[]> {
@@ -282,15 +265,6 @@ class FileCatalog implements Catalog {
 
   private sourceOf(kind: keyof DefinitionRoots, file: string): "builtin" | "home" {
     return this.files.isBuiltIn(kind, file) ? "builtin" : "home";
-  }
-
-  /** Keeps the {@linkcode MAX_PROGRAMS} programs that were used last. */
-  private remember(version: string, program: RunFunction): RunFunction {
-    const { programs } = this;
-    programs.delete(version);
-    programs.set(version, program);
-    if (programs.size > MAX_PROGRAMS) programs.delete(programs.keys().next().value!);
-    return program;
   }
 }
 
