@@ -50,7 +50,7 @@ export class ActiveRun {
       feed,
       gate,
       ring,
-      branch: (execution, controller) => new Branch(execution, controller),
+      branch: (execution) => new Branch(execution),
     });
   }
 

@@ -23,7 +23,6 @@ import {
   toOrchestratorError,
 } from "../../errors.ts";
 import type { Commit } from "../../store/mod.ts";
-import { attempt, timedOut } from "./attempt.ts";
 import { childRecord, childSignal, makeChild } from "./child.ts";
 import { timestamp } from "./clock.ts";
 import type {
@@ -39,22 +38,47 @@ import type {
   WaitOutcome,
 } from "./context.ts";
 import type { EventBody, Json } from "./events.ts";
-import type { Execution } from "./execution.ts";
+import type { Execution, Stoppable } from "./execution.ts";
 import type { StepRecord } from "./history.ts";
-import { type Retry, retryDelay } from "./retry.ts";
+import { retryDelay } from "./retry.ts";
 import type { RunResult } from "./runs.ts";
 import type { Usage } from "../../telemetry/mod.ts";
 
 /** One branch. */
-export class Branch implements RunContext {
-  readonly signal: AbortSignal;
+export class Branch implements RunContext, Stoppable {
+  /** Why it was stopped. */
+  reason?: OrchestratorError;
+  /** Made when a signal is asked for: most branches are never stopped. */
+  private controller?: AbortController;
+  private stops?: Set<() => void>;
 
-  constructor(private readonly execution: Execution, controller: AbortController) {
-    this.signal = controller.signal;
-  }
+  constructor(private readonly execution: Execution) {}
 
   get run(): RunInfo {
     return this.execution.run;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.reason) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  stop(reason: OrchestratorError): void {
+    if (this.reason) return;
+    this.reason = reason;
+    this.controller?.abort(reason);
+    for (const stop of this.stops ?? []) stop();
+  }
+
+  onStop(fn: () => void): void {
+    (this.stops ??= new Set()).add(fn);
+  }
+
+  offStop(fn: () => void): void {
+    this.stops?.delete(fn);
   }
 
   async step<T extends Json>(
@@ -69,10 +93,34 @@ export class Branch implements RunContext {
     if (known?.failed) await this.rest(key, Date.parse(known.failed.retry_at!));
     for (let n = (known?.attempts ?? 0) + 1;; n++) {
       if (execution.isGated) await execution.pass(this, key, options.effect !== "none");
-      const result = await this.tryStep(key, n, fn, options);
-      if ("output" in result) return result.output;
+      this.check();
+      if (options.effect !== "none") {
+        await this.barrier(key, n, options);
+        this.check();
+      }
+      if (execution.beforeControl) await execution.beforeControl();
+      const began = execution.world.clock.now();
+      execution.running++;
+      let retry_at: number;
+      try {
+        const result = this.attempt(key, n, fn, options);
+        const output = result instanceof Promise ? await result : result;
+        this.finish(key, n, output, began, options);
+        if (execution.beforeControl) await execution.beforeControl();
+        return output;
+      } catch (thrown) {
+        const error = toOrchestratorError(thrown);
+        const at = this.failed(key, n, error, options);
+        if (at === undefined) {
+          if (execution.beforeControl) await execution.beforeControl();
+          throw error;
+        }
+        retry_at = at;
+      } finally {
+        execution.running--;
+      }
       await execution.journal.flush();
-      await this.rest(key, result.retry_at);
+      await this.rest(key, retry_at);
     }
   }
 
@@ -94,13 +142,12 @@ export class Branch implements RunContext {
     const disarm = this.arm(key, inner, began, options.timeout_ms);
     try {
       const output = await fn(inner.branch);
-      this.signal.throwIfAborted();
+      this.check();
       this.complete(key, output ?? null, { began, kind: options.kind });
       return output;
     } catch (thrown) {
-      this.signal.throwIfAborted();
-      const { signal } = inner.branch;
-      const error = toOrchestratorError(signal.aborted ? signal.reason : thrown);
+      this.check();
+      const error = inner.branch.reason ?? toOrchestratorError(thrown);
       if (error.kind === "cancelled" || error.code === "store_unavailable") throw error;
       this.fail(key, 1, error);
       throw error;
@@ -119,22 +166,21 @@ export class Branch implements RunContext {
     const { execution } = this;
     const inner = this.fork();
     const results: PromiseSettledResult<T>[] = [];
-    const { signal } = inner.branch;
     // Stopped already: a replay, in which branches get as far as they did before.
-    const isReplay = signal.aborted;
+    const isReplay = inner.branch.reason !== undefined;
     let next = 0, failures = 0, finished = 0, fatal: unknown;
     const work = async () => {
-      while (next < branches.length && (isReplay ? fatal === undefined : !signal.aborted)) {
+      while (next < branches.length && (isReplay ? fatal === undefined : !inner.branch.reason)) {
         const at = next++;
         try {
           results[at] = { status: "fulfilled", value: await branches[at]!(inner.branch) };
         } catch (reason) {
           results[at] = { status: "rejected", reason };
-          const stopped = reason === signal.reason ||
+          const stopped = reason === inner.branch.reason ||
             toOrchestratorError(reason).kind === "cancelled";
           if (!stopped && ++failures <= tolerate) continue;
           fatal ??= reason;
-          inner.stop(branchStopped());
+          inner.branch.stop(branchStopped());
         }
       }
     };
@@ -148,7 +194,7 @@ export class Branch implements RunContext {
       execution.look();
     }));
     inner.close();
-    this.signal.throwIfAborted();
+    this.check();
     if (fatal !== undefined) throw fatal;
     return results;
   }
@@ -198,7 +244,7 @@ export class Branch implements RunContext {
     if (known?.done) return known;
     if (known?.failed && !known.failed.retry_at) throw fromErrorJson(known.failed.error);
     // What began in a group is known again only by going inside.
-    if (!isGroup || !known?.open) this.signal.throwIfAborted();
+    if (!isGroup || !known?.open) this.check();
     return known;
   }
 
@@ -234,7 +280,7 @@ export class Branch implements RunContext {
       if (signal || over) {
         const outcome: WaitOutcome = signal ? { signal: signal.payload } : { timed_out: true };
         const change = await options.settle?.(outcome);
-        this.signal.throwIfAborted();
+        this.check();
         if (change) execution.change(change);
         const end = options.end?.(outcome as Json);
         const binding = end ? end.binding : options.binding ?? name !== undefined;
@@ -246,88 +292,97 @@ export class Branch implements RunContext {
     }
   }
 
-  private async tryStep<T extends Json>(
-    key: string,
-    n: number,
-    fn: (scope: StepScope) => T | Promise<T>,
-    options: StepOptions,
-  ): Promise<{ output: T } | { retry_at: number }> {
-    const { execution } = this;
-    const { clock, random } = execution.world;
-    this.signal.throwIfAborted();
-    if (options.effect !== "none") await this.barrier(key, n, options);
-    if (execution.beforeControl) await execution.beforeControl();
-    const began = clock.now();
-    execution.running++;
-    try {
-      const output = await this.attempt(key, n, fn, options);
-      execution.feed.settle(key);
-      const usage = options.usage?.(output ?? null);
-      this.complete(key, output ?? null, { began, kind: options.kind, attempt: n, usage });
-      if (execution.beforeControl) await execution.beforeControl();
-      return { output };
-    } catch (thrown) {
-      this.interrupted(key);
-      execution.feed.settle(key);
-      const error = toOrchestratorError(thrown);
-      const retry: Retry | undefined = options.effect === "at_most_once" ? [] : options.retry;
-      const delay = retryDelay(retry, n, error, random);
-      const at = delay === undefined ? undefined : clock.now() + delay;
-      this.fail(key, n, error, at);
-      if (at !== undefined) return { retry_at: at };
-      if (execution.beforeControl) await execution.beforeControl();
-      throw error;
-    } finally {
-      execution.running--;
-    }
-  }
-
   /** Invariant 1. */
-  private async barrier(
-    key: string,
-    n: number,
-    { kind, reusable }: StepOptions,
-  ): Promise<void> {
+  private barrier(key: string, n: number, { kind, reusable }: StepOptions): Promise<unknown> {
     const { execution } = this;
-    const more = reusable ? { reusable: true as const } : {};
-    execution.append({ type: "step.started", step: key, attempt: n, kind, ...more });
+    const reuse = reusable ? true as const : undefined;
+    execution.append({ type: "step.started", step: key, attempt: n, kind, reusable: reuse });
     execution.spending.call();
-    await execution.journal.flush();
-    this.signal.throwIfAborted();
+    return execution.journal.flush();
   }
 
+  /** Runs `fn` until it settles, the branch is stopped or the time is over, whichever is first. */
   private attempt<T>(
     key: string,
     n: number,
     fn: (scope: StepScope) => T | Promise<T>,
-    options: StepOptions,
+    { timeout_ms }: StepOptions,
+  ): T | Promise<T> {
+    if (timeout_ms !== undefined) return this.timed(key, n, fn, timeout_ms);
+    const result = fn(new Attempt(this.execution, key, n, this));
+    return result instanceof Promise ? this.unlessStopped(result) : result;
+  }
+
+  private async timed<T>(
+    key: string,
+    n: number,
+    fn: (scope: StepScope) => T | Promise<T>,
+    timeout_ms: number,
   ): Promise<T> {
-    const { feed, world, run } = this.execution;
-    const idempotency_key = `${run.id}/${key}`;
-    const tryOnce = (signal: AbortSignal) =>
-      fn({
-        key,
-        attempt: n,
-        idempotency_key,
-        signal,
-        delta: (text) => feed.delta(key, text),
-        reset: () => feed.reset(key),
-      });
-    const { timeout_ms } = options;
-    const { signal } = this;
-    return attempt(tryOnce, { signal, clock: world.clock, what: `step ${key}`, timeout_ms });
+    const inner = this.fork();
+    const over = new AbortController();
+    this.execution.world.clock.sleep(timeout_ms, over.signal).then(
+      () => inner.branch.stop(timedOut(`step ${key}`, timeout_ms)),
+      () => {},
+    );
+    try {
+      const result = fn(new Attempt(this.execution, key, n, inner.branch));
+      return await (result instanceof Promise ? inner.branch.unlessStopped(result) : result);
+    } finally {
+      inner.close();
+      over.abort(SETTLED);
+    }
+  }
+
+  /** Settles as `result` does, or rejects when the branch is stopped first. */
+  private unlessStopped<T>(result: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(this.reason);
+      this.onStop(stop);
+      result.then(
+        (value) => (this.offStop(stop), resolve(value)),
+        (error) => (this.offStop(stop), reject(error)),
+      );
+    });
+  }
+
+  /** @throws why the branch was stopped */
+  private check(): void {
+    if (this.reason) throw this.reason;
+  }
+
+  private finish(key: string, n: number, output: Json, began: number, options: StepOptions): void {
+    this.execution.feed.settle(key);
+    const usage = options.usage?.(output ?? null);
+    this.complete(key, output ?? null, { began, kind: options.kind, attempt: n, usage });
+  }
+
+  /** Journals a failure. @returns when the next attempt begins, if there is one */
+  private failed(
+    key: string,
+    n: number,
+    error: OrchestratorError,
+    { effect, retry }: StepOptions,
+  ): number | undefined {
+    const { feed, world } = this.execution;
+    this.interrupted(key);
+    feed.settle(key);
+    const delay = retryDelay(effect === "at_most_once" ? [] : retry, n, error, world.random);
+    const at = delay === undefined ? undefined : world.clock.now() + delay;
+    this.fail(key, n, error, at);
+    return at;
   }
 
   /** Invariant 4: a step that its branch's stop interrupted says so, if the run itself goes on. */
   private interrupted(key: string): void {
-    if (!this.signal.aborted) return;
-    const { code } = toOrchestratorError(this.signal.reason);
+    if (!this.reason) return;
+    const { code } = this.reason;
     const { execution } = this;
     if ((code === "branch_stopped" || code === "step_timeout") && !execution.isOver) {
       execution.feed.settle(key);
       execution.append({ type: "step.skipped", step: key, reason: code });
     }
-    throw this.signal.reason;
+    throw this.reason;
   }
 
   private complete(
@@ -343,11 +398,18 @@ export class Branch implements RunContext {
     },
   ): void {
     const { execution } = this;
-    const duration_ms = execution.world.clock.now() - began;
-    const bound = binding ? true as const : undefined;
-    const event = { step, attempt, kind, output, duration_ms, usage, signal, binding: bound };
-    execution.append({ type: "step.completed", ...event });
-    execution.history.bound ||= bound ?? false;
+    execution.append({
+      type: "step.completed",
+      step,
+      attempt,
+      kind,
+      output,
+      duration_ms: execution.world.clock.now() - began,
+      usage,
+      signal,
+      binding: binding ? true : undefined,
+    });
+    if (binding) execution.history.bound = true;
     if (usage) execution.spending.add(usage);
   }
 
@@ -381,15 +443,11 @@ export class Branch implements RunContext {
 
   /** A branch inside this one that can be stopped by itself. */
   private fork(): Fork {
-    const controller = new AbortController();
-    const stop = () => controller.abort(this.signal.reason);
-    if (this.signal.aborted) stop();
-    this.signal.addEventListener("abort", stop, { once: true });
-    return {
-      branch: new Branch(this.execution, controller),
-      stop: (reason) => controller.abort(reason),
-      close: () => this.signal.removeEventListener("abort", stop),
-    };
+    const branch = new Branch(this.execution);
+    if (this.reason) branch.stop(this.reason);
+    const stop = () => branch.stop(this.reason!);
+    this.onStop(stop);
+    return { branch, close: () => this.offStop(stop) };
   }
 
   /** Stops a group when its time is over. @returns what calls that off */
@@ -401,10 +459,10 @@ export class Branch implements RunContext {
     const at = began + timeout_ms;
     const wake = async () => {
       while (clock.now() < at) await execution.nap(at - clock.now(), over);
-      inner.stop(timedOut(`step ${key}`, timeout_ms));
+      inner.branch.stop(timedOut(`step ${key}`, timeout_ms));
     };
     execution.setDeadline(key, at);
-    if (clock.now() >= at) inner.stop(timedOut(`step ${key}`, timeout_ms));
+    if (clock.now() >= at) inner.branch.stop(timedOut(`step ${key}`, timeout_ms));
     else wake().catch(() => {});
     return () => {
       over.abort();
@@ -413,10 +471,49 @@ export class Branch implements RunContext {
   }
 }
 
+/** What a step's function gets. Its parts are made when they are asked for. */
+class Attempt implements StepScope {
+  constructor(
+    private readonly execution: Execution,
+    readonly key: string,
+    readonly attempt: number,
+    private readonly branch: Branch,
+  ) {}
+
+  get idempotency_key(): string {
+    return `${this.execution.run.id}/${this.key}`;
+  }
+
+  get signal(): AbortSignal {
+    return this.branch.signal;
+  }
+
+  get delta(): (text: string) => void {
+    return (text) => this.execution.feed.delta(this.key, text);
+  }
+
+  get reset(): () => void {
+    return () => this.execution.feed.reset(this.key);
+  }
+}
+
+/** Ends a sleep that nobody waits for. Without a reason the platform makes an error with a stack. */
+const SETTLED = "settled";
+
+/** The error of something that took too long. */
+function timedOut(what: string, ms: number): OrchestratorError {
+  return new OrchestratorError(
+    "step_timeout",
+    `Cannot finish ${what}: it took longer than ${
+      ms / 1000
+    } s. Raise timeout_seconds or give it less to do.`,
+    { kind: "retryable" },
+  );
+}
+
 /** A branch with what stops it. */
 interface Fork {
   branch: Branch;
-  stop: (reason: OrchestratorError) => void;
   close: () => void;
 }
 

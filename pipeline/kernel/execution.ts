@@ -39,10 +39,20 @@ export interface ExecutionDeps {
   feed: Feed;
   /** Without it a spent budget fails the run. */
   gate?: BudgetGate;
-  /** Makes a branch that `controller` stops. */
-  branch: (execution: Execution, controller: AbortController) => RunContext;
+  branch: (execution: Execution) => RunContext & Stoppable;
   /** Looks after a run that was just made or sent a message. Never throws. */
   ring: (tenant: string, run: string) => void;
+}
+
+/** What can be stopped by itself. */
+export interface Stoppable {
+  /** Why it was stopped. */
+  readonly reason?: OrchestratorError;
+  /** Its steps and waits reject with `reason`. */
+  stop(reason: OrchestratorError): void;
+  /** Calls `fn` when it is stopped. */
+  onStop(fn: () => void): void;
+  offStop(fn: () => void): void;
 }
 
 /** Every branch waits: the run can leave memory. */
@@ -69,12 +79,14 @@ const KEEP_MS = 1_000;
 
 /** Advances one run. */
 export class Execution {
-  readonly root: RunContext;
+  readonly root: RunContext & Stoppable;
   readonly world: World;
   readonly journal: RunJournal;
   readonly feed: Feed;
-  private readonly cancelled = new AbortController();
-  private readonly evicted = new AbortController();
+  /** Why every branch was stopped, cleanups included. */
+  private evicted?: OrchestratorError;
+  /** Branches of cleanups that run now. */
+  private readonly cleanups = new Set<Stoppable>();
   private readonly used = new Set<string>();
   private readonly parked = new Set<Parked>();
   private readonly deadlines = new Map<string, number>();
@@ -112,7 +124,7 @@ export class Execution {
     this.feed = deps.feed;
     this.spending = new Spending(run, history, () => this.world.clock.now());
     this.paused = history.paused;
-    this.root = deps.branch(this, this.cancelled);
+    this.root = deps.branch(this);
   }
 
   /** True once nothing can be appended any more. */
@@ -125,8 +137,11 @@ export class Execution {
    * alone, everything else stops them too.
    */
   stop(reason: OrchestratorError): void {
-    if (reason.code !== "run_cancelled") this.evicted.abort(reason);
-    this.cancelled.abort(reason);
+    if (reason.code !== "run_cancelled") {
+      this.evicted ??= reason;
+      for (const cleanup of this.cleanups) cleanup.stop(this.evicted);
+    }
+    this.root.stop(reason);
   }
 
   get isPaused(): boolean {
@@ -165,7 +180,7 @@ export class Execution {
    */
   async advance(fn: RunFunction): Promise<RunResult | Suspension> {
     try {
-      if (this.evicted.signal.aborted) throw this.evicted.signal.reason;
+      if (this.evicted) throw this.evicted;
       const result = await new Promise<Json | Suspended>((resolve, reject) => {
         this.suspend = (suspension) => resolve(new Suspended(suspension));
         this.abandon = reject;
@@ -250,7 +265,7 @@ export class Execution {
   }
 
   /** Waits while the run is paused; lets no call through that the budget does not allow. */
-  async pass(branch: RunContext, key: string, calls: boolean): Promise<void> {
+  async pass(branch: RunContext & Stoppable, key: string, calls: boolean): Promise<void> {
     while (this.paused) await this.park(branch, { step: key, gated: true });
     if (!calls) return;
     while (true) {
@@ -268,14 +283,13 @@ export class Execution {
   }
 
   /** Waits in memory until something resolves it; lets the run leave memory when all branches wait. */
-  park(branch: RunContext, what: Omit<Parked, "resolve">): Promise<void> {
-    const { signal } = branch;
-    if (signal.aborted) return Promise.reject(signal.reason);
+  park(branch: Stoppable, what: Omit<Parked, "resolve">): Promise<void> {
+    if (branch.reason) return Promise.reject(branch.reason);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const over = new AbortController();
     const parked: Parked = { ...what, resolve };
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
+    const stop = () => reject(branch.reason);
+    branch.onStop(stop);
     if (what.until !== undefined) {
       this.nap(what.until - this.world.clock.now(), over).then(resolve, () => {});
     }
@@ -283,7 +297,7 @@ export class Execution {
     this.look();
     return promise.finally(() => {
       this.parked.delete(parked);
-      signal.removeEventListener("abort", stop);
+      branch.offStop(stop);
       over.abort();
     });
   }
@@ -301,7 +315,7 @@ export class Execution {
     this.world.clock.afterTurn(() => {
       this.checking = false;
       const blocked = this.parked.size >= this.branches && this.running === 0;
-      if (!blocked || this.ended || this.cancelled.signal.aborted && !this.inCleanup) return;
+      if (!blocked || this.ended || this.root.reason && this.cleanups.size === 0) return;
       const times = [...[...this.parked].map(({ until }) => until), ...this.deadlines.values()];
       const due = Math.min(...times.map((time) => time ?? Infinity));
       if (due - this.world.clock.now() < KEEP_MS) return;
@@ -313,20 +327,15 @@ export class Execution {
     });
   }
 
-  /** Cleanups that run now. */
-  private cleanups = 0;
-
-  private get inCleanup(): boolean {
-    return this.cleanups > 0;
-  }
-
   /** Runs `fn` in a branch that only an eviction stops. */
   async cleanup<T>(fn: (ctx: RunContext) => Promise<T>): Promise<T> {
-    this.cleanups++;
+    const branch = this.deps.branch(this);
+    if (this.evicted) branch.stop(this.evicted);
+    this.cleanups.add(branch);
     try {
-      return await fn(this.deps.branch(this, this.evicted));
+      return await fn(branch);
     } finally {
-      this.cleanups--;
+      this.cleanups.delete(branch);
     }
   }
 
@@ -343,13 +352,11 @@ export class Execution {
 
   /** Cancelled runs end as cancelled; other `cancelled` errors mean that this process must let go. */
   private judge(error: OrchestratorError): RunResult {
-    const { evicted, cancelled } = this;
-    if (evicted.signal.aborted) error = toOrchestratorError(evicted.signal.reason);
-    else if (
-      // One that says so already may tell what could not be put right.
-      cancelled.signal.aborted && error.kind === "cancelled" && error.code !== "run_cancelled"
-    ) {
-      error = toOrchestratorError(cancelled.signal.reason);
+    const { evicted, root: { reason: cancelled } } = this;
+    if (evicted) error = evicted;
+    // One that says so already may tell what could not be put right.
+    else if (cancelled && error.kind === "cancelled" && error.code !== "run_cancelled") {
+      error = cancelled;
     }
     if (error.code === "run_cancelled") {
       const reason = error.details?.reason as string | undefined;

@@ -33,7 +33,7 @@ import { type InboxMessage, message } from "./transitions.ts";
 /** A part beyond either of these is cut off at the next cut: a commit of the store takes no more. */
 const PART_MUTATIONS = 300;
 const PART_BYTES = 300_000;
-const DONE = Promise.resolve();
+const DONE: Promise<unknown> = Promise.resolve();
 
 /** What a journal needs. */
 export interface JournalDeps {
@@ -43,25 +43,37 @@ export interface JournalDeps {
 }
 
 /** What goes into one commit. */
-interface Part {
-  events: { event: JournalEvent; json: string }[];
-  mutations: Mutation[];
-  checks: Check[];
+class Part {
+  readonly events: JournalEvent[] = [];
+  /** The events as JSON. */
+  readonly texts: string[] = [];
+  readonly checks: Check[] = [];
+  readonly mutations: Mutation[] = [];
   /** Of the mutations. */
-  bytes: number;
-}
+  bytes = 0;
+  /** Present once it is asked for; settles as the commit does. */
+  outcome?: PromiseWithResolvers<string>;
 
-const emptyPart = (): Part => ({ events: [], mutations: [], checks: [], bytes: 0 });
+  get isEmpty(): boolean {
+    return this.texts.length + this.mutations.length + this.checks.length === 0;
+  }
+
+  /** The version of the commit, once it is on disk. */
+  settled(): Promise<string> {
+    return (this.outcome ??= Promise.withResolvers()).promise;
+  }
+}
 
 /** Appends to one run's journal. */
 export class RunJournal {
   /** Parts that are complete, and the one that is being filled. */
   private full: Part[] = [];
-  private part = emptyPart();
-  private scheduled?: Promise<void>;
-  private underWay?: Promise<void>;
+  private part = new Part();
+  private underWay?: Part;
+  /** The part that is being filled is to be written, too. */
+  private isDue = false;
   private failure?: unknown;
-  private readonly first = Promise.withResolvers<string>();
+  private readonly first = this.part;
   /** Sequence number of the last event that is on disk. */
   private written: number;
 
@@ -73,7 +85,6 @@ export class RunJournal {
     private readonly deps: JournalDeps,
   ) {
     this.written = seq;
-    this.first.promise.catch(() => {});
   }
 
   /** Adds an event to the next commit. @throws `payload_too_large`, or why the journal is closed */
@@ -84,7 +95,8 @@ export class RunJournal {
     const json = JSON.stringify(event);
     mustFit("an event", json);
     this.seq++;
-    this.part.events.push({ event, json });
+    this.part.events.push(event);
+    this.part.texts.push(json);
     return event;
   }
 
@@ -103,7 +115,7 @@ export class RunJournal {
     const { mutations, bytes } = this.part;
     if (mutations.length < PART_MUTATIONS && bytes < PART_BYTES) return;
     this.full.push(this.part);
-    this.part = emptyPart();
+    this.part = new Part();
   }
 
   /** Adds a message for another run to the next commit. */
@@ -116,33 +128,29 @@ export class RunJournal {
     return this.seq;
   }
 
-  /** Settles as the first commit does; its versionstamp. */
+  /** Settles as the first commit does; its versionstamp. Not to be asked for later. */
   get begun(): Promise<string> {
-    return this.first.promise;
+    return this.first.settled();
   }
 
   /** True while a commit is due or under way. */
   get isFlushing(): boolean {
-    return this.scheduled !== undefined || this.underWay !== undefined;
+    return this.isDue || this.underWay !== undefined;
   }
 
   /** Resolves when everything appended so far is on disk. */
-  flush(): Promise<void> {
+  flush(): Promise<unknown> {
     if (this.failure) return Promise.reject(this.failure);
-    if (this.scheduled) return this.scheduled;
-    const { events, mutations, checks } = this.part;
-    if (this.full.length + events.length + mutations.length + checks.length === 0) {
-      return this.underWay ?? DONE;
-    }
-    const next = (this.underWay ?? DONE).then(() => this.commit());
-    next.catch(() => {});
-    return this.scheduled = next;
+    if (this.part.isEmpty && this.full.length === 0) return this.underWay?.settled() ?? DONE;
+    if (!this.isFlushing) queueMicrotask(() => this.writeNext());
+    this.isDue = true;
+    return this.part.settled();
   }
 
   /** Takes nothing more; `reason` is what appending throws from now on. */
   close(reason: unknown): void {
     this.failure ??= reason;
-    this.first.reject(reason);
+    this.drop(this.failure);
   }
 
   /**
@@ -151,53 +159,69 @@ export class RunJournal {
    * @returns whether anything of the run is on disk
    * @throws why the journal is closed, unless that is because a commit was too large
    */
-  async giveUp(): Promise<boolean> {
-    this.full = [];
-    this.part = emptyPart();
-    await (this.scheduled ?? this.underWay)?.catch(unlessTooLarge);
+  async giveUp(reason: unknown): Promise<boolean> {
+    this.drop(reason);
+    await this.underWay?.settled().catch(unlessTooLarge);
     if (this.failure) unlessTooLarge(this.failure);
-    this.failure = this.scheduled = this.underWay = undefined;
+    this.failure = undefined;
     this.seq = this.written;
     return this.written > 0;
   }
 
-  private async commit(): Promise<void> {
-    const { full, part, scheduled } = this;
+  private drop(reason: unknown): void {
+    for (const part of [...this.full, this.part]) part.outcome?.reject(reason);
     this.full = [];
-    this.part = emptyPart();
-    this.underWay = scheduled;
-    this.scheduled = undefined;
-    try {
-      for (const one of [...full, part]) await this.write(one);
-    } catch (error) {
-      this.failure ??= error;
-      this.first.reject(error);
-      throw error;
-    }
-    if (this.underWay === scheduled) this.underWay = undefined;
+    this.part = new Part();
+    this.isDue = false;
   }
 
-  private async write({ events, mutations, checks }: Part): Promise<void> {
-    if (this.failure) throw this.failure;
-    const all = this.encode(events);
-    for (const mutation of mutations) all.push(mutation);
-    const stamp = await this.deps.store.commit({ checks, mutations: all });
-    if (stamp === null) throw refused(this.run);
-    this.first.resolve(stamp);
-    this.written = events.at(-1)?.event.seq ?? this.written;
-    for (const { event, json } of events) this.deps.feed.publish(event, json);
+  private writeNext(): void {
+    if (this.underWay || !this.isDue) return;
+    let part = this.full.shift();
+    if (!part) {
+      part = this.part;
+      this.part = new Part();
+      this.isDue = false;
+    }
+    this.write(part);
+  }
+
+  private write(part: Part): void {
+    this.underWay = part;
+    const { checks } = part;
+    const mutations = this.encode(part);
+    for (const mutation of part.mutations) mutations.push(mutation);
+    this.deps.store.commit({ checks, mutations }).then(
+      (stamp) => stamp === null ? this.fail(part, refused(this.run)) : this.wrote(part, stamp),
+      (error) => this.fail(part, error),
+    );
+  }
+
+  private wrote({ events, texts, outcome }: Part, stamp: string): void {
+    this.underWay = undefined;
+    if (events.length > 0) this.written = events.at(-1)!.seq;
+    for (const [n, event] of events.entries()) this.deps.feed.publish(event, texts[n]!);
+    outcome?.resolve(stamp);
+    this.writeNext();
+  }
+
+  /** Invariant 5. */
+  private fail(part: Part, error: unknown): void {
+    this.underWay = undefined;
+    this.failure ??= error;
+    part.outcome?.reject(error);
+    this.drop(error);
   }
 
   /** Events that are committed together share a key, unless they are very large. */
-  private encode(events: { event: JournalEvent; json: string }[]): Mutation[] {
+  private encode({ events, texts }: Part): Mutation[] {
     const out: Mutation[] = [];
-    for (let at = 0; at < events.length;) {
-      const first = events[at]!.event.seq;
-      let text = "[" + events[at++]!.json;
-      while (at < events.length && text.length + events[at]!.json.length < MAX_EVENT_CHARS) {
-        text += "," + events[at++]!.json;
+    for (let at = 0; at < texts.length;) {
+      const key = keys.events(this.tenant, this.run, events[at]!.seq);
+      let text = "[" + texts[at++]!;
+      while (at < texts.length && text.length + texts[at]!.length < MAX_EVENT_CHARS) {
+        text += "," + texts[at++]!;
       }
-      const key = keys.events(this.tenant, this.run, first);
       for (const mutation of setText(key, text + "]")) out.push(mutation);
     }
     return out;

@@ -248,7 +248,7 @@ export class Runner {
 
   /** Invariant 3. @throws `thrown` when it may pass, or when nothing of the run is on disk */
   private async fail(run: ActiveRun, thrown: unknown): Promise<void> {
-    if (!isTooLarge(thrown) || !await run.journal.giveUp()) throw thrown;
+    if (!isTooLarge(thrown) || !await run.journal.giveUp(thrown)) throw thrown;
     const { execution } = run;
     execution.stop(toOrchestratorError(thrown));
     const { usage } = execution.spending;

@@ -43,7 +43,7 @@ export interface Places {
 interface Holder {
   run: string;
   /** Decides whether a run that has begun gets the place; absent once that is on disk. */
-  settle?: () => Promise<void>;
+  settle?: () => Promise<unknown>;
 }
 
 /** What the end of a run changes. */
