@@ -101,7 +101,7 @@ export const MISSING = "To go on with the";
 
 /** What is missing, as the schema describes it; else what is wrong where. */
 function needed({ location, message }: Record<string, unknown>, fields: Record<string, unknown>) {
-  const name = Object.keys(fields).find((name) => String(message).includes(`"${name}"`));
+  const name = Object.keys(fields).find((name) => location === `/${name}`);
   const { description } = record(name === undefined ? undefined : fields[name]);
   if (typeof description === "string") return `${name}: ${description}`;
   return `${name ?? (location || "/")}: ${message}`;
