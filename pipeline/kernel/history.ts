@@ -49,8 +49,8 @@ export interface History {
   bound: boolean;
   /** How often the run was resumed after a crash since it last got anywhere. */
   crashes: number;
-  /** It had control of its process when that died. */
-  isToBlame: boolean;
+  /** At how many of these crashes it had control of the process. */
+  suspicions: number;
 }
 
 /** A history without events. */
@@ -67,7 +67,7 @@ export function emptyHistory(input: Json): History {
     paused: false,
     bound: false,
     crashes: 0,
-    isToBlame: false,
+    suspicions: 0,
   };
 }
 
@@ -103,12 +103,12 @@ function apply(history: History, event: JournalEvent): void {
       break;
     case "run.resumed":
       if (event.reason === "crashed") history.crashes++;
-      if (event.suspect) history.isToBlame = true;
+      if (event.suspect) history.suspicions++;
       if (event.reason === "redriven") forgetFailures(history);
       if (event.reason === "unpaused") history.paused = false;
       break;
     case "run.waiting":
-      history.crashes = 0;
+      acquit(history);
       break;
     case "run.paused":
       history.paused = true;
@@ -135,7 +135,7 @@ function apply(history: History, event: JournalEvent): void {
       step.done = { output: event.output };
       step.open = false;
       history.bound ||= isBinding(event);
-      history.crashes = 0;
+      acquit(history);
       if (event.usage) history.usage = addUsage(history.usage, event.usage);
       if (event.signal) history.signals = history.signals.filter((s) => s.seq !== event.signal);
       break;
@@ -145,7 +145,7 @@ function apply(history: History, event: JournalEvent): void {
       step.attempts = event.attempt;
       step.failed = { error: event.error, retry_at: event.retry_at };
       step.open = false;
-      history.crashes = 0;
+      acquit(history);
       break;
     }
     default:
@@ -155,13 +155,18 @@ function apply(history: History, event: JournalEvent): void {
 
 /** Steps that failed for good may be tried again, as if they had never begun. */
 export function forgetFailures(history: History): History {
-  history.crashes = 0;
-  history.isToBlame = false;
+  acquit(history);
   history.cancelling = undefined;
   for (const [key, step] of history.steps) {
     if (step.failed && !step.failed.retry_at) history.steps.delete(key);
   }
   return history;
+}
+
+/** The run has got somewhere: no crash so far was its fault. */
+function acquit(history: History): void {
+  history.crashes = 0;
+  history.suspicions = 0;
 }
 
 function stepOf(history: History, key: string, at: string): StepRecord {

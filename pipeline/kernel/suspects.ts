@@ -5,8 +5,9 @@
  * next process finds it. Runs that were not interrupted are none of its business and cost nothing.
  *
  * Invariants
- * 1. While the code of a suspect has control, it alone is noted. A run that was noted when its process
- *    died is not tried again; others are not to blame.
+ * 1. While the code of a suspect has control, it alone is noted. A run that was noted at two crashes
+ *    in a row is not tried again: a single one may have been a kill from outside that happened to hit
+ *    its turn. Others are not to blame.
  * 2. A step that waits, for a network or for time, has no control: suspects wait side by side.
  * 3. Where crashes go on and nobody was noted, fewer and fewer suspects are driven at once, in the
  *    end one alone, which is noted all the time.
@@ -28,8 +29,16 @@ export interface FlightRecorder {
 
 /** Crashes without progress after which fewer suspects are driven at once. */
 const CROWDED_AFTER = 6;
-/** How many are, for the first such crash; then a quarter each time. */
+/** How many are, for the first such crash; then an eighth each time. */
 const CROWD = 64;
+
+/** Crashes without progress at which a run had control, after which it is not tried again. */
+const SUSPICIONS = 2;
+
+/** True for a run that has ended its process, as far as can be known. */
+export function isToBlame({ suspicions }: { suspicions: number }): boolean {
+  return suspicions >= SUSPICIONS;
+}
 
 /** Gives suspects their turns. */
 export class Suspects {
@@ -120,7 +129,7 @@ export class Suspects {
 /** With how many others a run may be driven, itself included. */
 function crowdOf({ history: { crashes } }: ActiveRun): number {
   if (crashes < CROWDED_AFTER) return Infinity;
-  return Math.max(1, Math.floor(CROWD / 4 ** (crashes - CROWDED_AFTER)));
+  return Math.max(1, Math.floor(CROWD / 8 ** (crashes - CROWDED_AFTER)));
 }
 
 /** As `history.ts` counts it. */

@@ -24,6 +24,7 @@ import { cancelled, type Inbox } from "./inbox.ts";
 import type { Reader } from "./reader.ts";
 import type { KernelLog, Runner } from "./runner.ts";
 import type { RunRecord } from "./runs.ts";
+import { isToBlame } from "./suspects.ts";
 import type { Slots } from "./slots.ts";
 import { claimRun, type LiveRun, type WaitingRun, wakeRun } from "./transitions.ts";
 
@@ -125,7 +126,7 @@ export class Waker {
       const more = suspect ? { suspect } as const : {};
       run.journal.append({ type: "run.resumed", reason, worker, ...more });
       if (crashed) run.history.crashes++;
-      if (suspect) run.history.isToBlame = true;
+      if (suspect) run.history.suspicions++;
       log.info("run resumed", { run_id: record.id, reason, steps: run.history.steps.size });
     }
     await this.start(run);
@@ -186,7 +187,7 @@ export class Waker {
     if (runner.stopped || runner.active.has(run.name)) return;
     runner.hold(run);
     if (history.cancelling) execution.stop(cancelled(history.cancelling.reason));
-    if (history.isToBlame) execution.stop(poisoned(run.record.id));
+    if (isToBlame(history)) execution.stop(poisoned(run.record.id));
     await inbox.obey(run).catch((error) => run.journal.close(error));
     runner.take(run);
   }

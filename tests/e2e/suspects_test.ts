@@ -16,7 +16,7 @@ nodes:
 };
 const STEP_MS = 300;
 
-Deno.test("a run that kills the real process is set aside before its third try; others are not", () =>
+Deno.test("a run that kills the real process is set aside before its fourth try; others are not", () =>
   withHome(HOME, async (home) => {
     const first = await startServer({ home, command: DEADLY });
     const good: string[] = [];
@@ -36,7 +36,7 @@ Deno.test("a run that kills the real process is set aside before its third try; 
       expect(runs.map((run: { error: { code: string } }) => run.error.code))
         .toEqual(["run_poisoned"]);
       const deaths = (await readTrace(home)).filter(({ run }) => run === "deadly");
-      expect(deaths.length).toBe(2);
+      expect(deaths.length).toBe(3);
     } finally {
       await server.stop("SIGKILL");
     }

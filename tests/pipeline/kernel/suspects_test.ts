@@ -94,7 +94,7 @@ const deadly: Record<string, Deadly> = {
 };
 
 for (const [where, act] of Object.entries(deadly)) {
-  Deno.test(`a run that ends its process ${where} is set aside before its third try`, async () => {
+  Deno.test(`a run that ends its process ${where} is set aside before its fourth try`, async () => {
     let deaths = 0;
     const { world, cluster, ended, ends } = await start(
       (world, die, process) => (ctx, input) => {
@@ -108,7 +108,7 @@ for (const [where, act] of Object.entries(deadly)) {
     );
     const began = world.now;
     await world.run(20 * STEP_MS, ended);
-    assert.equal(deaths, 2);
+    assert.equal(deaths, 3);
     const expected = Array(61).fill("completed");
     expected[60] = "run_poisoned";
     assert.deepEqual(ends(), expected);
@@ -139,6 +139,21 @@ Deno.test("a run that ends its process while it seems to wait is found in the en
   checkInvariants(cluster.db, [], cluster.calls);
 });
 
+Deno.test("a kill from outside that hits a suspect's turn ends no run", async () => {
+  let deaths = 0;
+  const { world, cluster, ended, ends } = await start(
+    (_world, die) => (ctx) =>
+      ctx.step("b", ({ signal }) => deaths < 2 ? (deaths++, die(), hang(signal)) : 1),
+    ["good"],
+  );
+  await world.run(10_000, ended);
+  assert.deepEqual(ends(), ["completed"]);
+  const [run] = runsOf(cluster.db);
+  const blamed = journalOf(cluster.db, run!.id)
+    .filter((event) => event.type === "run.resumed" && event.suspect);
+  assert.equal(blamed.length, 1);
+});
+
 Deno.test("a run that was set aside can be redriven, and what it is blamed for is forgotten", async () => {
   let broken = true;
   const { world, cluster, ended, ends } = await start(
@@ -155,5 +170,5 @@ Deno.test("a run that was set aside can be redriven, and what it is blamed for i
   assert.deepEqual(ends(), ["completed"]);
   const blamed = journalOf(cluster.db, run!.id)
     .filter((event) => event.type === "run.resumed" && event.suspect);
-  assert.equal(blamed.length, 1);
+  assert.equal(blamed.length, 2);
 });
