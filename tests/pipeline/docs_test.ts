@@ -3,6 +3,7 @@ import { parseProfile } from "../../pipeline/agent/profile.ts";
 import { createPrompt } from "../../pipeline/agent/prompt.ts";
 import { createProgram } from "../../pipeline/walk/interpreter.ts";
 import type { Definition } from "../../pipeline/document/document.ts";
+import { kinds } from "../../pipeline/document/kinds.ts";
 import { parsePipeline } from "../../pipeline/document/parse.ts";
 import { startOptions } from "../../pipeline/document/start.ts";
 import type { Tasks } from "../../pipeline/nodes/task.ts";
@@ -17,6 +18,11 @@ function example(language: string, nth = 0): string {
   const blocks = DOCS.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"));
   return [...blocks][nth]![1]!;
 }
+
+Deno.test("the table of docs/pipelines.md has every kind of node", () => {
+  const rows = [...DOCS.matchAll(/^\| `([a-z]+): /gm)].map(([, kind]) => kind);
+  expect(rows.sort()).toEqual(kinds.map(({ kind }) => kind).sort());
+});
 
 Deno.test("the agent and the prompt of docs/pipelines.md load and render", async () => {
   const profile = parseProfile(example("markdown"), "editor", ["editor"]);
