@@ -41,7 +41,7 @@ import {
 } from "./pipeline/recall/mod.ts";
 import { createNotebook } from "./pipeline/notebook/mod.ts";
 import type { Search, Task, Tasks } from "./pipeline/nodes/mod.ts";
-import { type AppEnv, createApp } from "./routes/mod.ts";
+import { type AppEnv, createApp, type Identify } from "./routes/mod.ts";
 import { createArtifacts, type OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import { createSandbox } from "./tools/sandbox/mod.ts";
@@ -73,6 +73,8 @@ export interface OrchestratorOptions {
   log: Logger;
   /** Tasks besides the built-in ones. */
   tasks?: Tasks;
+  /** Finds out who sent a request; default: {@linkcode identifyLocal}. */
+  identify?: Identify;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
   /** The store, if somebody has begun to open it already. */
@@ -181,6 +183,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const app = createApp({
     ...surfaceOf({
       config,
+      identify: options.identify,
       log,
       engine,
       models,

@@ -4,6 +4,7 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
+import type { Caller } from "../guard/mod.ts";
 import type { ReachedProviders } from "./clients.ts";
 import { diagnose, type Diagnosis } from "./diagnosis.ts";
 import type { ModelClient } from "./model.ts";
@@ -38,16 +39,16 @@ export interface ProbedConfig extends Pick<ReachedProviders, "providers"> {
   default_model: string;
 }
 
-/** Asks providers. */
+/** Asks providers, with the operator's keys: all callers get the same answers. */
 export interface Probe {
-  offered(): Promise<OfferedModels>;
+  offered(caller: Caller): Promise<OfferedModels>;
   /**
    * Has a model say one word, past all fallbacks and retries. A provider whose model is not known is
    * asked for its list instead.
    *
    * @throws `validation_failed` for a provider that is not set up
    */
-  test(request?: ProbeRequest): Promise<ProbeResult>;
+  test(caller: Caller, request?: ProbeRequest): Promise<ProbeResult>;
 }
 
 /** Makes a probe of the configured providers, given makers of their clients. `timeout_ms` is for tests. */
@@ -86,14 +87,14 @@ export function createProbe(
     }
   };
   return {
-    async offered() {
+    async offered(_caller) {
       const all = await Promise.all(Object.keys(clients).sort().map(list));
       return {
         models: all.flatMap(({ models }) => models),
         errors: all.flatMap(({ errors }) => errors),
       };
     },
-    async test({ provider = config.provider, model: asked } = {}) {
+    async test(_caller, { provider = config.provider, model: asked } = {}) {
       const client = clientOf(provider);
       const model = modelOf(config, provider, asked);
       const began = performance.now();

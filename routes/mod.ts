@@ -5,4 +5,4 @@
  */
 export { createApp } from "./app.ts";
 export { identifyLocal } from "./identity.ts";
-export type { About, AppDeps, AppEnv, HealthParts, RouteSettings } from "./deps.ts";
+export type { About, AppDeps, AppEnv, HealthParts, Identify, RouteSettings } from "./deps.ts";

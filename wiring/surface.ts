@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { Caller } from "../guard/mod.ts";
 import type { WatchedModels } from "../llm/mod.ts";
 import type { Engine, World } from "../pipeline/kernel/mod.ts";
-import { type AppDeps, type HealthParts, identifyLocal } from "../routes/mod.ts";
+import { type AppDeps, type HealthParts, type Identify, identifyLocal } from "../routes/mod.ts";
 import type { Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { version } from "../version.ts";
@@ -12,6 +12,8 @@ import type { ServiceTools } from "./tools.ts";
 /** Settings, facts and health of this process, from its configuration. */
 export function surfaceOf(deps: {
   config: Config;
+  /** Default: {@linkcode identifyLocal}. */
+  identify?: Identify;
   log: Logger;
   engine: Engine;
   models: WatchedModels;
@@ -33,12 +35,13 @@ export function surfaceOf(deps: {
   | "schedules"
   | "tools"
 > {
-  const { config, log, engine, approvals, world, services, shutdown } = deps;
+  const { identify = identifyLocal, config, log, engine, approvals, world, services, shutdown } =
+    deps;
   const { server } = config;
   return {
     engine,
     approvals,
-    identify: identifyLocal,
+    identify,
     log,
     settings: {
       max_body_bytes: server.max_body_bytes,

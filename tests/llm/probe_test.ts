@@ -7,6 +7,7 @@ import { SELF_SIGNED } from "../_mock/certificate.ts";
 import type { Script } from "../_mock/script.ts";
 import { startOpenai } from "../_mock/openai.ts";
 import { test } from "./_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 /** A probe of a server at `base_url`, with a transport of its own. */
 async function probing(
@@ -61,7 +62,7 @@ const failed = (failed: string, message: string) => ({
 
 test("test() has the default model answer once", () =>
   scripted([{ text: "OK" }], async (probe, server) => {
-    expect(await probe.test()).toEqual({
+    expect(await probe.test(LOCAL)).toEqual({
       ok: true,
       provider: "openai-compatible",
       model: "mock-1",
@@ -70,39 +71,44 @@ test("test() has the default model answer once", () =>
     expect(server.calls.map(({ path, body }) => [path, body.model])).toEqual([
       ["/v1/chat/completions", "mock-1"],
     ]);
-    expect(await probe.test({ provider: "offline" })).toMatchObject({ ok: true, model: null });
-    await probe.test({ model: "other" });
+    expect(await probe.test(LOCAL, { provider: "offline" })).toMatchObject({
+      ok: true,
+      model: null,
+    });
+    await probe.test(LOCAL, { model: "other" });
     expect(server.calls.at(-1)!.body.model).toBe("other");
   }));
 
 test("test() says auth when the key is refused", () =>
   scripted([{ status: 401, error: { error: { message: "bad key" } } }], async (probe) => {
-    expect(await probe.test()).toEqual(failed("auth", "does not accept the key"));
+    expect(await probe.test(LOCAL)).toEqual(failed("auth", "does not accept the key"));
   }));
 
 test("test() says model when there is no such model", () =>
   scripted([{ status: 404, error: { error: { code: "model_not_found" } } }], async (probe) => {
-    expect(await probe.test()).toEqual(failed("model", "does not know the address or the model"));
+    expect(await probe.test(LOCAL)).toEqual(
+      failed("model", "does not know the address or the model"),
+    );
   }));
 
 test("test() says quota when the account has none left", () =>
   scripted([{ status: 429, error: { error: { code: "insufficient_quota" } } }], async (probe) => {
-    expect(await probe.test()).toEqual(failed("quota", "check the account's plan and credit"));
+    expect(await probe.test(LOCAL)).toEqual(failed("quota", "check the account's plan and credit"));
   }));
 
 test("test() says provider when the server itself fails", () =>
   scripted([{ status: 500, error: { error: { message: "out of order" } } }], async (probe) => {
-    expect(await probe.test()).toEqual(failed("provider", "out of order (500)"));
+    expect(await probe.test(LOCAL)).toEqual(failed("provider", "out of order (500)"));
   }));
 
 test("test() says timeout when the server stays silent", () =>
   scripted([{ fault: "half_open" }], async (probe) => {
-    expect(await probe.test()).toEqual(failed("timeout", "does not answer in time"));
+    expect(await probe.test(LOCAL)).toEqual(failed("timeout", "does not answer in time"));
   }, 100));
 
 test("test() says dns when the name leads nowhere", () =>
   probing("http://nowhere.invalid/v1", async (probe) => {
-    expect(await probe.test()).toEqual(failed("dns", "nowhere.invalid cannot be resolved"));
+    expect(await probe.test(LOCAL)).toEqual(failed("dns", "nowhere.invalid cannot be resolved"));
   }));
 
 test("test() says connection when nothing listens", async () => {
@@ -110,7 +116,7 @@ test("test() says connection when nothing listens", async () => {
   const { port } = listener.addr;
   listener.close();
   await probing(`http://127.0.0.1:${port}/v1`, async (probe) => {
-    expect(await probe.test()).toEqual(failed("connection", "nothing answers at 127.0.0.1"));
+    expect(await probe.test(LOCAL)).toEqual(failed("connection", "nothing answers at 127.0.0.1"));
   });
 });
 
@@ -120,14 +126,14 @@ test("test() says tls when nobody vouches for the certificate", async () => {
     () => new Response("OK"),
   );
   await probing(`https://localhost:${server.addr.port}/v1`, async (probe) => {
-    expect(await probe.test()).toEqual(failed("tls", "the certificate of localhost"));
+    expect(await probe.test(LOCAL)).toEqual(failed("tls", "the certificate of localhost"));
   });
   await server.shutdown();
 });
 
 test("test() refuses a provider that is not set up", () =>
   probing("http://127.0.0.1:1/v1", async (probe) => {
-    await expect(probe.test({ provider: "anthropic" })).rejects.toMatchObject({
+    await expect(probe.test(LOCAL, { provider: "anthropic" })).rejects.toMatchObject({
       code: "validation_failed",
       issues: [{ location: "/provider", message: expect.stringContaining("openai-compatible") }],
     });
@@ -135,7 +141,7 @@ test("test() refuses a provider that is not set up", () =>
 
 test("offered() lists the models of every provider and says which ones failed", async () => {
   await scripted([], async (probe) => {
-    expect(await probe.offered()).toEqual({
+    expect(await probe.offered(LOCAL)).toEqual({
       models: [
         { id: "offline", provider: "offline" },
         { id: "mock-1", provider: "openai-compatible" },
@@ -144,7 +150,7 @@ test("offered() lists the models of every provider and says which ones failed", 
     });
   });
   await probing("http://nowhere.invalid/v1", async (probe) => {
-    expect(await probe.offered()).toEqual({
+    expect(await probe.offered(LOCAL)).toEqual({
       models: [{ id: "offline", provider: "offline" }],
       errors: [{
         provider: "openai-compatible",

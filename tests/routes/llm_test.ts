@@ -8,7 +8,7 @@ function withProbe() {
     deps: {
       llm: {
         offered: () => Promise.resolve({ models: [{ id: "m", provider: "p" }], errors: [] }),
-        test(request) {
+        test(_caller, request) {
           asked.push(request);
           return Promise.resolve({ ok: true, provider: "p", model: "m", latency_ms: 3 });
         },

@@ -20,6 +20,7 @@ import { startCustomgpt } from "../_mock/customgpt.ts";
 import { startGoogle } from "../_mock/google.ts";
 import { startOpenai } from "../_mock/openai.ts";
 import { test } from "../llm/_setup.ts";
+import { LOCAL } from "../_caller.ts";
 
 /** The mock of each adapter's protocol. */
 const MOCKS = new Map<unknown, (script: Script) => MockServer>([
@@ -72,7 +73,7 @@ async function asked(env: (gateway: string) => Env, protocol: string, models: st
         agent: { name: "researcher", capabilities: [] },
       }, { signal });
     }
-    await createProbe(config.models, clients).offered();
+    await createProbe(config.models, clients).offered(LOCAL);
     const servers: [string, MockServer][] = [
       ["gateway", gateway],
       ...vendors.map(([name, , server]): [string, MockServer] => [name, server]),
