@@ -13,6 +13,10 @@ import { callerOf } from "./_caller.ts";
 const SECRET = "snowy-owl";
 const OWNER = callerOf("acme", "ann", "*");
 const STRANGER = callerOf("globex", "ann", "*");
+/** Two users of one tenant, without any grant. */
+const ANN = callerOf("initech", "ann");
+const BOB = callerOf("initech", "bob");
+const CALLERS = [OWNER, STRANGER, ANN, BOB];
 
 const SAYS = `name: says
 description: ${SECRET}
@@ -187,7 +191,7 @@ class Client {
     return await this.service.app.request(`http://localhost${path}`, {
       method,
       headers: {
-        "x-caller": this.caller.tenant,
+        "x-caller": String(CALLERS.indexOf(this.caller)),
         ...(body === undefined || isText ? {} : { "content-type": "application/json" }),
         ...headers,
       },
@@ -222,11 +226,10 @@ class Client {
 async function withService(use: (service: Orchestrator) => Promise<void>): Promise<void> {
   const home = await Deno.makeTempDir();
   const variables = { HOME: home, ORCHESTRATOR_HOME: home, DRAIN_TIMEOUT_SECONDS: "1" };
-  const callers = new Map([OWNER, STRANGER].map((caller) => [caller.tenant, caller]));
   const service = await createOrchestrator({
     config: readConfig(variables),
     log: createLogger({ level: "error", format: "json", write: () => {} }),
-    identify: ({ headers }) => callers.get(headers.get("x-caller")!)!,
+    identify: ({ headers }) => CALLERS[Number(headers.get("x-caller"))]!,
   });
   try {
     await use(service);
@@ -346,7 +349,7 @@ Deno.test("a tenant finds and changes nothing of another one over its WebSocket"
     const things = await fill(owner);
     const before = await viewOf(owner, things);
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, service.app.fetch);
-    const headers = { "x-caller": STRANGER.tenant };
+    const headers = { "x-caller": String(CALLERS.indexOf(STRANGER)) };
     const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}/v1/chat/stream`, { headers });
     await new Promise((opened) => socket.onopen = opened);
     const messages = [
@@ -369,4 +372,85 @@ Deno.test("a tenant finds and changes nothing of another one over its WebSocket"
     await closed;
     await server.shutdown();
     expect(await viewOf(owner, things)).toEqual(before);
+  }));
+
+Deno.test("a user of the same tenant finds no conversation, memory or answer of another one", () =>
+  withService(async (service) => {
+    const [ann, bob] = [new Client(service, ANN), new Client(service, BOB)];
+    await ann.json("PUT", "/v1/pipelines/says", { text: SAYS });
+    const talk = {
+      pipeline: "says",
+      conversation_id: "talk",
+      user_id: "ann",
+      messages: [{ role: "user", content: SECRET }],
+    };
+    const key = { "idempotency-key": "key-1" };
+    const said = await ann.json("POST", "/v1/chat", talk, key);
+    await ann.json("POST", "/v1/memory", { user_id: "ann", text: SECRET });
+    const { user_id: _user, ...unsigned } = talk;
+    const refused: [method: string, path: string, body?: unknown][] = [
+      ["GET", "/v1/conversations/talk"],
+      ["DELETE", "/v1/conversations/talk"],
+      ["POST", "/v1/chat", unsigned],
+      ["POST", "/v1/chat", { ...unsigned, on_busy: "interrupt" }],
+      ["POST", "/v1/runs", { pipeline: "says", conversation_id: "talk" }],
+      ["POST", "/v1/chat", { ...talk, conversation_id: "other" }],
+      ["GET", "/v1/memory?user_id=ann"],
+      ["POST", "/v1/memory", { user_id: "ann", text: "Is a thief." }],
+      ["POST", "/v1/memory/clear", { user_id: "ann" }],
+      ["POST", "/v1/memory/clear", { conversation_id: "talk" }],
+    ];
+    for (const [method, path, body] of refused) {
+      const response = await bob.send(method, path, body);
+      const { code, detail } = await response.json();
+      expect([method, path, response.status, code]).toEqual([method, path, 403, "forbidden"]);
+      expect(detail).not.toContain(SECRET);
+    }
+    expect((await bob.json("GET", "/v1/conversations")).conversations).toEqual([]);
+    expect(await bob.json("GET", "/v1/memory/stats")).toMatchObject({
+      conversations: 0,
+      memories: 0,
+    });
+    expect(await bob.json("POST", "/v1/memory/clear", { all: true }))
+      .toEqual({ cleared: { exchanges: 0, memories: 0, cached: 0 } });
+
+    // The same key and body as Ann's: an answer of his own.
+    const mine = {
+      ...unsigned,
+      conversation_id: "bobs",
+      messages: [{ role: "user", content: "hi" }],
+    };
+    await bob.json("POST", "/v1/chat", mine, key);
+    const own = await bob.send("POST", "/v1/chat", mine, key);
+    expect(own.headers.get("idempotency-replayed")).toBe("true");
+    expect((await own.json()).run_id).not.toBe(said.run_id);
+    const again = await ann.send("POST", "/v1/chat", talk, key);
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect((await again.json()).run_id).toBe(said.run_id);
+
+    expect(await ann.json("GET", "/v1/conversations/talk"))
+      .toMatchObject({ owner: "ann", exchanges: [{ user: SECRET }] });
+    expect((await ann.json("GET", "/v1/memory?user_id=ann")).memories).toHaveLength(1);
+  }));
+
+Deno.test("a run does not take a user or a conversation from its input that is not its starter's", () =>
+  withService(async (service) => {
+    const [ann, bob] = [new Client(service, ANN), new Client(service, BOB)];
+    await ann.json("POST", "/v1/memory", { user_id: "ann", text: SECRET });
+    const text = `name: thief
+version: 1
+start: a
+nodes:
+  a:
+    task: remember
+    with: { user_id: ann, text: x, facts: [{ text: Owes Bob money. }] }
+`;
+    await bob.json("PUT", "/v1/pipelines/thief", { text });
+    const input = { user_id: "ann", messages: [{ role: "user", content: "What do I like?" }] };
+    for (const body of [{ pipeline: "thief" }, { pipeline: "assistant", input }]) {
+      const run = await bob.json("POST", "/v1/runs", body, { prefer: "wait=30" });
+      expect([run.status, run.error?.code]).toEqual(["failed", "forbidden"]);
+      expect(JSON.stringify(run)).not.toContain(SECRET);
+    }
+    expect((await ann.json("GET", "/v1/memory?user_id=ann")).memories).toHaveLength(1);
   }));
