@@ -32,8 +32,11 @@ export function conversationRoutes({ conversations }: AppDeps): Hono<AppEnv> {
       const page = exchanges.slice(-limit);
       return c.json({
         ...(head ?? { id }),
-        summary,
-        exchanges: page.map(({ run, ...exchange }) => ({ run_id: run, ...exchange })),
+        summary: summary && { text: summary.text, upto: summary.upto },
+        exchanges: page.map(({ run, owner: _owner, ...exchange }) => ({
+          run_id: run,
+          ...exchange,
+        })),
         next_cursor: exchanges.length > limit ? page[0]!.run : null,
         links: linksOf(id),
       });
