@@ -96,8 +96,8 @@ function documentOf({ headers, body: bytes }: EgressResponse, url: string): NewD
 /** A page that is not a document is nothing to fail for. */
 function unfit(error: unknown): string | undefined {
   if (!(error instanceof OrchestratorError)) return undefined;
-  if (error.code === "unsupported_media_type") return "its type cannot be read";
-  if (error.code === "document_unreadable") return "there is no text in it";
+  if (error.code === "unsupported_media_type") return "its type is not supported";
+  if (error.code === "document_unreadable") return "it contains no text";
 }
 
 function skipped(url: string, reason: string): Visit {

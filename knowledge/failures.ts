@@ -5,7 +5,7 @@ import { OrchestratorError, sentence } from "../errors.ts";
 export function unknownDocument(id: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot find the document ${id}: there is none with this id. GET /v1/documents lists them.`,
+    `No document has the ID ${id}. GET /v1/documents lists them.`,
   );
 }
 
@@ -23,7 +23,7 @@ export function tooLarge(max_bytes: number): OrchestratorError {
 export function empty(): OrchestratorError {
   return new OrchestratorError(
     "document_unreadable",
-    "Cannot add the document: there is no text in it. Scanned pages need text recognition first.",
+    "Cannot add the document: it contains no text. Scanned pages need text recognition first.",
   );
 }
 
@@ -31,17 +31,19 @@ export function empty(): OrchestratorError {
 export function lostCursor(): OrchestratorError {
   return new OrchestratorError(
     "invalid_request",
-    "Cannot read ?cursor: its document is gone. Begin the list again.",
-    { issues: [{ location: "?cursor", message: "names a document that is gone" }] },
+    "Cannot read ?cursor: its document no longer exists. Restart the list.",
+    { issues: [{ location: "?cursor", message: "names a document that no longer exists" }] },
   );
 }
 
 /** For a collection without documents; `names` are those that have some. */
 export function unknownCollection(collection: string, names: string[]): OrchestratorError {
-  const known = names.length > 0 ? `there are ${names.join(", ")}` : "there are none yet";
+  const known = names.length > 0
+    ? `existing collections: ${names.join(", ")}`
+    : "there are no collections yet";
   return new OrchestratorError(
     "not_found",
-    `Cannot search the collection ${collection}: none has that name; ${known}. Upload a document to it first.`,
+    `Collection ${collection} does not exist; ${known}. Upload a document to it first.`,
   );
 }
 
@@ -49,7 +51,7 @@ export function unknownCollection(collection: string, names: string[]): Orchestr
 export function noModel(): OrchestratorError {
   return new OrchestratorError(
     "conflict",
-    "Cannot make vectors: no embedding model is configured. Set EMBEDDING_MODEL.",
+    "Cannot create vectors: no embedding model is configured. Set EMBEDDING_MODEL.",
   );
 }
 

@@ -143,7 +143,7 @@ class Qdrant implements VectorDb {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof OrchestratorError && error.code === "vector_db_failed") throw error;
-      throw failed("it cannot be reached, or its answer cannot be read", true, error);
+      throw failed("it is unreachable, or its response is not valid", true, error);
     }
   }
 }
@@ -171,9 +171,7 @@ function pointId({ tenant, collection }: Place, document: string, n: number): st
 function failed(why: string, mayPass: boolean, cause?: unknown): OrchestratorError {
   return new OrchestratorError(
     "vector_db_failed",
-    `Cannot use the vector database: ${
-      sentence(why)
-    } Look at VECTOR_DB_URL and at the database itself.`,
+    `Cannot use the vector database: ${sentence(why)} Check VECTOR_DB_URL and the database itself.`,
     { kind: mayPass ? "retryable" : "terminal", cause },
   );
 }

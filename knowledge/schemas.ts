@@ -7,20 +7,20 @@ const MAX_FIELDS = 50;
 /** Names of collections: they become parts of keys and addresses. */
 export const collectionName = z.string().regex(
   /^[A-Za-z0-9_.-]{1,64}$/,
-  "must be 1 to 64 of A–Z a–z 0–9 _ . -",
+  "must be 1 to 64 characters of A–Z a–z 0–9 _ . -",
 );
 
 const fieldName = z.string().min(1).max(100);
 const text = z.string().max(1_000);
 const scalar = z.union([text, z.number(), z.boolean()], {
-  error: "must be a text, a number or a truth value",
+  error: "must be a string, a number, or true or false",
 });
 
 /** What documents may say of themselves. */
 export const metadata = z.record(
   fieldName,
   z.union([scalar, z.array(text).max(100)], {
-    error: "must be a text, a number, a truth value or a list of texts",
+    error: "must be a string, a number, true or false, or an array of strings",
   }),
 ).refine((fields) => Object.keys(fields).length <= MAX_FIELDS, {
   error: `must have at most ${MAX_FIELDS} fields`,
@@ -30,13 +30,13 @@ const range = z.strictObject({
   gte: z.union([text, z.number()]).optional(),
   lte: z.union([text, z.number()]).optional(),
   in: z.array(scalar).max(1_000).optional(),
-}).refine((range) => Object.keys(range).length > 0, { error: "must name gte, lte or in" });
+}).refine((range) => Object.keys(range).length > 0, { error: "must have gte, lte or in" });
 
 /** Conditions on metadata. */
 export const filter = z.record(
   fieldName,
   z.union([scalar, z.array(text).max(100), range], {
-    error: "must be a value, a list of texts, or { gte, lte, in }",
+    error: "must be a value, an array of strings, or { gte, lte, in }",
   }),
 ).refine((fields) => Object.keys(fields).length <= MAX_FIELDS, {
   error: `must have at most ${MAX_FIELDS} fields`,

@@ -59,7 +59,7 @@ function readListQuery(c: Context<AppEnv>) {
   if (status !== undefined && !STATUSES.includes(status as ApprovalStatus)) {
     throw badHeader("?status", `must be one of ${STATUSES.join(", ")}`);
   }
-  if (run !== undefined && !ID.test(run)) throw badHeader("?run", "must be a run's id");
+  if (run !== undefined && !ID.test(run)) throw badHeader("?run", "must be the ID of a run");
   return {
     status: status as ApprovalStatus | undefined,
     run_id: run,
@@ -71,7 +71,6 @@ function readListQuery(c: Context<AppEnv>) {
 function notFound(id: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot find the approval ${JSON.stringify(id)}: there is none with this id. ` +
-      "See GET /v1/approvals.",
+    `No approval has the ID ${JSON.stringify(id)}. GET /v1/approvals lists them.`,
   );
 }

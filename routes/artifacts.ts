@@ -133,7 +133,7 @@ function respond(bytes: Uint8Array, status: number, headers: Headers): Response 
 function multipart(): OrchestratorError {
   return new OrchestratorError(
     "unsupported_media_type",
-    "Cannot keep a multipart body: send the file itself as the body, its type as Content-Type and " +
+    "Cannot accept a multipart body. Send the file itself as the body, its type as Content-Type and " +
       "its name as ?name=.",
   );
 }

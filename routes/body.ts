@@ -46,7 +46,7 @@ export async function readBody<T>(c: Context<AppEnv>, rules: BodyRules<T>): Prom
   if (type === null || !JSON_TYPE.test(type)) {
     throw new OrchestratorError(
       "unsupported_media_type",
-      `Cannot read a body of type ${JSON.stringify(type)}: only application/json is understood. ` +
+      `Cannot read a body of type ${JSON.stringify(type)}: only application/json is supported. ` +
         "Send JSON with that Content-Type.",
     );
   }
@@ -138,7 +138,7 @@ async function receive(
 function tooLarge(max_bytes: number, limit: Limit): OrchestratorError {
   return new OrchestratorError(
     "payload_too_large",
-    `Cannot read the body: it is larger than ${max_bytes} bytes. Send less, or have ${limit} raised.`,
+    `Cannot read the body: it is larger than ${max_bytes} bytes. Send less, or raise ${limit}.`,
     { details: { max_bytes } },
   );
 }

@@ -85,7 +85,7 @@ async function answerTurn(
   if (!response) return await accepted(c, deps, turn, prefer);
   if (response.status !== "completed") return notCompleted(c, response);
   void keep?.(turn, response).catch((error) => {
-    deps.log.warn("a response was not kept", { run_id: turn.run.id, error });
+    deps.log.warn("caching a response failed", { run_id: turn.run.id, error });
   });
   return c.json(response);
 }
@@ -125,7 +125,7 @@ async function streamTurn(
     if (turn.replayed) stream.response.headers.set("idempotency-replayed", "true");
     void finishStream(turn, stream).catch((error) => {
       const stopping = toOrchestratorError(error).code === "shutting_down";
-      if (!stopping) deps.log.error("chat stream broke off", { run_id: turn.run.id, error });
+      if (!stopping) deps.log.error("chat stream interrupted", { run_id: turn.run.id, error });
       stream.end();
     });
     return stream.response;

@@ -55,8 +55,8 @@ function linksOf(id: string) {
 function unknown(id: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot find the conversation ${
+    `No conversation has the ID ${
       JSON.stringify(id.slice(0, 128))
-    }: there is none with this id. List them with GET /v1/conversations.`,
+    }. GET /v1/conversations lists them.`,
   );
 }

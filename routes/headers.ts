@@ -102,7 +102,7 @@ export function readInteger(
   if (text === null || text === undefined) return rules.fallback;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
   if (value >= rules.min && value <= rules.max) return value;
-  throw badHeader(rules.name, `must be a whole number from ${rules.min} to ${rules.max}`);
+  throw badHeader(rules.name, `must be an integer from ${rules.min} to ${rules.max}`);
 }
 
 /**
@@ -123,11 +123,11 @@ export function readQuery<N extends string>(
       throw badHeader(
         `?${name}`,
         guess === undefined
-          ? "is no parameter of this list"
+          ? "is not a parameter of this list"
           : `is unknown; did you mean ?${guess}?`,
       );
     }
-    if (values.length > 1) throw badHeader(`?${name}`, "is there more than once: send one");
+    if (values.length > 1) throw badHeader(`?${name}`, "is given more than once: send it once");
   }
   return Object.fromEntries(Object.entries(given).map(([name, [value]]) => [name, value])) as {
     [name in N]?: string;
@@ -167,7 +167,7 @@ export function readCursor(
 export function badHeader(location: string, message: string): OrchestratorError {
   return new OrchestratorError(
     "invalid_request",
-    `Cannot read ${location}: it ${sentence(message)} Mend it and send the request again.`,
+    `Cannot read ${location}: it ${sentence(message)} Fix it and resend the request.`,
     { issues: [{ location, message }] },
   );
 }

@@ -55,7 +55,7 @@ function notJson(text: string, part?: string): OrchestratorError {
   if (text.trim() === "") {
     return new OrchestratorError(
       "invalid_request",
-      `Cannot read ${what}: there is none, it is empty. Send some, at least {}.`,
+      `Cannot read ${what}: it is empty. Send JSON, at least {}.`,
       { issues: [{ location: part ?? "", message: "empty" }] },
     );
   }
@@ -65,7 +65,7 @@ function notJson(text: string, part?: string): OrchestratorError {
   const location = `line ${line}, column ${column}`;
   return new OrchestratorError(
     "invalid_request",
-    `Cannot read ${what}: it is not valid at ${location}. Mend it and send it again.`,
-    { issues: [{ location: `${prefix}${location}`, message: "not valid JSON from here on" }] },
+    `Cannot read ${what}: it is not valid at ${location}. Fix it and resend the request.`,
+    { issues: [{ location: `${prefix}${location}`, message: "is not valid JSON from here on" }] },
   );
 }

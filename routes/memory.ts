@@ -20,14 +20,14 @@ const factRequest = z.strictObject({
 
 /** `POST /v1/memory/clear`. */
 const clearRequest = z.strictObject({
-  conversation_id: z.string().regex(ID, "is not the id of a conversation").optional(),
+  conversation_id: z.string().regex(ID, "is not the ID of a conversation").optional(),
   user_id: user_id.optional(),
   cache: z.literal(true).optional(),
   all: z.literal(true).optional(),
 }).refine((what) => Object.keys(what).length > 0, {
-  error: "must say what: conversation_id, user_id, cache or all",
+  error: "must have at least one of conversation_id, user_id, cache and all",
 }).refine(({ all, ...what }) => !all || Object.keys(what).length === 0, {
-  error: "all goes with nothing else: it forgets every conversation and every user",
+  error: "all cannot be combined with other fields: it clears every conversation and every user",
 });
 
 /** The endpoints of what is remembered. */
@@ -36,7 +36,7 @@ export function memoryRoutes({ memory, recollection, settings }: AppDeps): Hono<
   return new Hono<AppEnv>()
     .get("/v1/memory", async (c) => {
       const { user_id: user } = readQuery(c, "user_id");
-      if (!user) throw badHeader("?user_id", "must say whose memory is asked for");
+      if (!user) throw badHeader("?user_id", "is required: it names the user");
       return c.json({ memories: await memory.list(callerOf(c), user) });
     })
     .post("/v1/memory", async (c) => {
@@ -55,9 +55,9 @@ export function memoryRoutes({ memory, recollection, settings }: AppDeps): Hono<
       if (await memory.remove(callerOf(c), id)) return c.body(null, 204);
       throw new OrchestratorError(
         "not_found",
-        `Cannot forget ${
+        `No fact has the ID ${
           JSON.stringify(id.slice(0, 128))
-        }: nothing is remembered under this id. List it with GET /v1/memory?user_id=.`,
+        }. GET /v1/memory?user_id= lists them.`,
       );
     });
 }

@@ -22,11 +22,11 @@ export function answerUnknown(app: Hono<AppEnv>): void {
     const error = allowed.length > 0
       ? new OrchestratorError(
         "method_not_allowed",
-        `Cannot ${method} ${path}: it takes ${allowed.join(", ")} only.`,
+        `Cannot ${method} ${path}. Allowed methods: ${allowed.join(", ")}.`,
       )
       : new OrchestratorError(
         "not_found",
-        `Cannot find ${path}: there is nothing at this address. See GET / for what there is.`,
+        `No route matches ${path}. GET / lists the available endpoints.`,
       );
     const response = problemResponse(problemOf(error, c.get("request_id")));
     if (allowed.length > 0) response.headers.set("allow", allowed.join(", "));

@@ -31,7 +31,7 @@ export function originGuard(
       throw new OrchestratorError(
         "misdirected_request",
         `Cannot answer for the host ${JSON.stringify(host)}: it is not one of this server's ` +
-          "names. Add it to ALLOWED_HOSTS if it should be.",
+          "names. To allow it, add it to ALLOWED_HOSTS.",
       );
     }
     const origin = headers.get("origin");
@@ -46,8 +46,10 @@ function checkOrigin(origin: string, host: string, allowed: Set<string>): void {
   if (allowed.has(origin) || origin === `http://${host}` || origin === `https://${host}`) return;
   throw new OrchestratorError(
     "forbidden_origin",
-    `Cannot accept a request from a page of ${JSON.stringify(origin)}: it is a foreign origin. ` +
-      "Add it to CORS_ORIGINS if it should be accepted.",
+    `Cannot accept a request from a page of ${
+      JSON.stringify(origin)
+    }: its origin is not allowed. ` +
+      "To allow it, add it to CORS_ORIGINS.",
   );
 }
 

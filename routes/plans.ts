@@ -167,8 +167,8 @@ async function decide(
   if (!approval) {
     throw new OrchestratorError(
       "conflict",
-      `Cannot ${decision.decision} the plan ${run.id}: it does not wait for that; it is ` +
-        `${statusOf(run)}. See GET ${planLinks(run.id).self}.`,
+      `Cannot ${decision.decision} the plan ${run.id}: it is not awaiting approval (status: ` +
+        `${statusOf(run)}). See GET ${planLinks(run.id).self}.`,
       { details: { status: statusOf(run) } },
     );
   }

@@ -131,14 +131,15 @@ interface Place {
 export function problemOfThrown(error: unknown, place: Place, log: Log): Problem {
   if (error instanceof OrchestratorError && error.code !== "internal") {
     // A stop is no fault: where it was noticed is of no use.
-    if (error.code === "shutting_down") log.info("request ended: the server stops", { ...place });
-    else if (statusOf(error.code) >= 500) log.warn("request failed", { ...place, error });
+    if (error.code === "shutting_down") {
+      log.info("request ended: the server is stopping", { ...place });
+    } else if (statusOf(error.code) >= 500) log.warn("request failed", { ...place, error });
     return problemOf(error, place.request_id);
   }
   log.error("request failed unexpectedly", { ...place, error });
   const hidden = new OrchestratorError(
     "internal",
-    "Cannot answer: something went wrong inside the server. Its log says what, by this request id.",
+    "Something went wrong inside the server. Its log has the cause under this request ID.",
   );
   return problemOf(hidden, place.request_id);
 }

@@ -128,7 +128,7 @@ export function streamRun(c: C, deps: AppDeps, sessions: Sessions, run: RunRecor
   if (run.last_seq !== undefined && after >= run.last_seq) return c.body(null, 204);
   const stream = openSse(sessions);
   void replayAndFollow(deps.engine, callerOf(c), run.id, after, sseSink(stream))
-    .catch((error) => deps.log.error("event stream broke off", { run_id: run.id, error }))
+    .catch((error) => deps.log.error("event stream interrupted", { run_id: run.id, error }))
     .finally(() => stream.end());
   return stream.response;
 }

@@ -95,14 +95,14 @@ export function openSse(sessions: Sessions): SseStream {
       pieces.forEach(add);
       schedule();
     } else {
-      add(": cut off, too slow: resume with Last-Event-ID\n\n");
+      add(": disconnected, too slow: resume with Last-Event-ID\n\n");
       end();
     }
   };
   const keepAlive = setInterval(() => write(": keep-alive\n\n"), KEEP_ALIVE_MS);
   const leave = sessions.add({
     close() {
-      write(": the server stops: go on at /v1/runs/{run_id}/events with Last-Event-ID\n\n");
+      write(": the server is stopping: resume at /v1/runs/{run_id}/events with Last-Event-ID\n\n");
       end();
     },
   });

@@ -76,5 +76,5 @@ function view(status: ToolStatus) {
 
 function mustBeObject(value: Json): Json {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw validationFailed([{ location: "", message: "must be a tool's definition, an object" }]);
+  throw validationFailed([{ location: "", message: "must be a tool definition object" }]);
 }

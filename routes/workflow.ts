@@ -90,7 +90,7 @@ async function mustHave(c: C, { artifacts }: AppDeps, dataset_url: string): Prom
   const [, id] = /^artifact:\/\/(.*)$/.exec(dataset_url) ?? [];
   if (id === undefined) return;
   if (ID.test(id) && await artifacts.get(callerOf(c), id)) return;
-  const message = "names an upload that is not there; see POST /v1/artifacts";
+  const message = "names an upload that does not exist: upload it with POST /v1/artifacts";
   throw validationFailed([{ location: "/dataset_url", message }]);
 }
 
@@ -114,16 +114,17 @@ async function decide(c: C, deps: AppDeps, decision: "approve" | "reject"): Prom
 
 function messageOf({ status, step, decisions, approvers }: Approval): string {
   const name = step.replace(/#\d+$/, "");
-  if (status === "approved") return `Approved ${name}: the workflow goes on`;
-  if (status === "rejected") return `Rejected ${name}: the workflow goes back with your comment`;
+  if (status === "approved") return `Approved ${name}: the workflow continues`;
+  if (status === "rejected") {
+    return `Rejected ${name}: the workflow returns to the agent with your comment`;
+  }
   return `Approved ${name} by ${decisions.length} of ${approvers} people`;
 }
 
 function nothingToDecide(status: string, word: string): OrchestratorError {
   return new OrchestratorError(
     "conflict",
-    `Cannot take this as ${word}: nothing waits for an approval; the workflow is ${status}. ` +
-      "See its status.",
+    `Cannot record this as ${word}: nothing is awaiting approval (workflow status: ${status}).`,
     { details: { status } },
   );
 }

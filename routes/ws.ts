@@ -46,7 +46,7 @@ function upgrade(request: Request): Deno.WebSocketUpgrade {
 function upgradeRequired(c: Context<AppEnv>): Response {
   const error = new OrchestratorError(
     "upgrade_required",
-    "Cannot answer with HTTP: this address speaks WebSocket only. For HTTP, POST to /v1/chat.",
+    "Cannot answer with HTTP: this address only supports WebSocket. For HTTP, POST to /v1/chat.",
   );
   const response = problemResponse(problemOf(error, c.get("request_id")));
   response.headers.set("upgrade", "websocket");

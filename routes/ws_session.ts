@@ -104,7 +104,7 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
     if (run !== null) return run;
     throw new OrchestratorError(
       "not_found",
-      `Cannot resume the run ${JSON.stringify(id)}: there is none with this id.`,
+      `No run has the ID ${JSON.stringify(id)}.`,
     );
   };
 
@@ -127,15 +127,15 @@ export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): Ch
 
   return {
     receive(data) {
-      if (typeof data !== "string") return outbox.close(1003, "only text messages are understood");
+      if (typeof data !== "string") return outbox.close(1003, "only text messages are supported");
       if (flood()) return outbox.close(1008, "too many messages: at most 100 a second");
       if (isLonger(data, settings.max_message_bytes)) {
-        return outbox.close(1009, `messages may have ${settings.max_message_bytes} bytes`);
+        return outbox.close(1009, `a message may have at most ${settings.max_message_bytes} bytes`);
       }
       // A failure here is one of sending: `handle` answers every other one.
-      handle(data).catch((error) => deps.log.warn("a message was not answered", { error }));
+      handle(data).catch((error) => deps.log.warn("answering a message failed", { error }));
     },
-    shutDown: () => outbox.close(1001, "the server stops: reconnect and resume"),
+    shutDown: () => outbox.close(1001, "the server is stopping: reconnect and resume"),
     closed: () => watching.abort(),
   };
 }
@@ -149,7 +149,7 @@ function idOf(message: Json): string | undefined {
 function tooMany(): OrchestratorError {
   return new OrchestratorError(
     "overloaded",
-    `Cannot take the request: ${MAX_IN_FLIGHT} of this socket are under way. Wait for one to end.`,
+    `Cannot accept the request: ${MAX_IN_FLIGHT} requests of this socket are in progress. Wait for one to end.`,
   );
 }
 

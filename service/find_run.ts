@@ -9,6 +9,6 @@ export async function findRun(engine: Engine, caller: Caller, id: string): Promi
   if (run !== null) return run;
   throw new OrchestratorError(
     "not_found",
-    `Cannot find the run ${JSON.stringify(id)}: there is none with this id. See GET /v1/runs.`,
+    `No run has the ID ${JSON.stringify(id)}. GET /v1/runs lists them.`,
   );
 }

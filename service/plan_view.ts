@@ -31,7 +31,7 @@ export async function findPlan(engine: Engine, caller: Caller, id: string): Prom
   if (run?.pipeline === PLAN_PIPELINE) return run;
   throw new OrchestratorError(
     "not_found",
-    `Cannot find the plan ${JSON.stringify(id)}: there is none with this id. See GET /v1/plans.`,
+    `No plan has the ID ${JSON.stringify(id)}. GET /v1/plans lists them.`,
   );
 }
 

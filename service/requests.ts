@@ -10,7 +10,7 @@ import * as z from "zod";
 export const ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /** Such a name. */
-export const id = z.string().regex(ID, "must be 1 to 128 of A–Z a–z 0–9 _ . : -");
+export const id = z.string().regex(ID, "must be 1 to 128 characters of A–Z a–z 0–9 _ . : -");
 const name = z.string().min(1).max(128);
 const object = z.record(z.string(), z.unknown());
 
@@ -45,14 +45,14 @@ function busyNeedsConversation(
   check: z.RefinementCtx,
 ): void {
   if (on_busy === undefined || conversation_id !== undefined) return;
-  const message = "needs a conversation_id: say which conversation may be busy";
+  const message = "requires a conversation_id";
   check.addIssue({ code: "custom", path: ["on_busy"], message });
 }
 
 /** `POST /v1/chat`, and one chat message of the WebSocket. */
 export const chatRequest = z.strictObject({
   conversation_id: id.optional(),
-  messages: z.array(chatMessage).min(1, "must hold at least one message").optional(),
+  messages: z.array(chatMessage).min(1, "must have at least one message").optional(),
   prompt: z.string().min(1, "must not be empty").optional(),
   context: object.optional(),
   documents: z.array(chatDocument).optional(),
@@ -103,7 +103,7 @@ const RESERVED = /^(approval|child|budget)\//;
 /** `POST /v1/runs/{id}/signal`. */
 export const signalRequest = z.strictObject({
   name: name.refine((name) => !RESERVED.test(name), {
-    error: "is reserved: names that begin with approval/, child/ or budget/ are the server's own",
+    error: "is reserved: names that start with approval/, child/ or budget/ belong to the server",
   }),
   payload: z.unknown().optional(),
 });
@@ -118,7 +118,10 @@ export const restartRequest = z.strictObject({
 /** Whatever is decided: about what that was. */
 const decision = {
   comment: z.string().max(2000).optional(),
-  payload_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 hex digits")
+  payload_hash: z.string().regex(
+    /^sha256:[0-9a-f]{64}$/,
+    "must be sha256: followed by 64 hex digits",
+  )
     .optional(),
 };
 

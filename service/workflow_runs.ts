@@ -22,9 +22,7 @@ export async function findWorkflow(
   if (run?.pipeline === WORKFLOW_PIPELINE) return run;
   throw new OrchestratorError(
     "not_found",
-    `Cannot find the workflow ${
-      JSON.stringify(id)
-    }: there is none with this id. See GET /workflows.`,
+    `No workflow has the ID ${JSON.stringify(id)}. GET /workflows lists them.`,
   );
 }
 

@@ -116,9 +116,9 @@ function isFailure(error: unknown): boolean {
 function open({ name, last_error }: ServiceHealth, retry_after_ms: number): OrchestratorError {
   return new OrchestratorError(
     "circuit_open",
-    `Cannot call ${name}: its last calls failed, so it is left alone for ${
+    `Cannot call ${name}: its recent calls failed, so calls are suspended for ${
       Math.ceil(retry_after_ms / 1000)
-    } s. Try again then, or mend it. The last failure: ${last_error}`,
+    } s. Retry then, or fix the service. The last failure: ${last_error}`,
     { kind: "retryable", retry_after_ms },
   );
 }

@@ -26,7 +26,7 @@ const FILES: JsonSchema = {
   maxItems: 20,
   items: { type: "string", pattern: "^(artifact://)?art_[0-9a-z]+$" },
   description:
-    "Ids of files to pass along (art_…). JavaScript reads them with readFile(name), Python below /data/.",
+    "IDs of files to pass (art_…). JavaScript reads them with readFile(name), Python from /data/.",
 };
 
 const OUTPUT: JsonSchema = {
@@ -56,7 +56,7 @@ export function createCodeExecutor(deps: CodeExecutorDeps): Tool {
       properties: {
         language: { enum: ["javascript", "python"] },
         code: { type: "string", minLength: 1, maxLength: 200_000 },
-        input: { description: "JSON that the code finds as `input`." },
+        input: { description: "JSON that is available to the code as `input`." },
         ...(deps.files ? { files: FILES } : {}),
       },
     },
@@ -100,8 +100,8 @@ async function keepFiles(files: CodeResult["files"], scope: ToolScope): Promise<
   if (written.length > MAX_FILES) {
     throw new OrchestratorError(
       "code_output_too_large",
-      `Cannot keep the code's files: there are ${written.length}, and at most ${MAX_FILES} may be ` +
-        "kept. Write fewer.",
+      `Cannot store the code's files: there are ${written.length}, and the limit is ${MAX_FILES}. ` +
+        "Write fewer.",
     );
   }
   const kept: Artifact[] = [];

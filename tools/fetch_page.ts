@@ -21,7 +21,7 @@ const INPUT = {
       type: "integer",
       minimum: 0,
       default: 0,
-      description: "Where in the text to begin: `next_offset` of the call before.",
+      description: "Where in the text to begin: `next_offset` of the previous call.",
     },
     links: { type: "boolean", default: false, description: "Also return the page's links." },
   },
@@ -80,7 +80,7 @@ async function pageOf(response: EgressResponse): Promise<Page> {
     throw unreadable(
       url,
       "it is a PDF",
-      "Upload it as a document, then ask search_documents, or find a page with the same text",
+      "Upload it as a document and use search_documents, or find a page with the same text",
     );
   }
   const type = mediaType(headers);
@@ -90,7 +90,7 @@ async function pageOf(response: EgressResponse): Promise<Page> {
   }
   const isText = type === "" || type.startsWith("text/") || /[/+](?:json|xml|yaml)$/.test(type);
   if (isText && !start.includes("\0")) return { text: decodeText(response), links: [] };
-  throw unreadable(url, `it is ${type || "no text"}`, "Choose an address of a page or a text");
+  throw unreadable(url, `it is ${type || "no text"}`, "Choose the address of a page or a text");
 }
 
 /** In the encoding that the response names, else the one that the page names. */

@@ -255,7 +255,7 @@ function mustBeWhole({ name, input, output }: Tool): void {
   if (problems.length === 0) return;
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot register ${name}: its schemas are not usable. Mend them.`,
+    `Cannot register ${name}: its schemas are invalid. Fix the problems listed in \`errors\`.`,
     {
       issues: problems.map(({ path, message }) => ({ location: `/${path.join("/")}`, message })),
     },

@@ -41,7 +41,9 @@ function mustFit({ name, input }: Tool, args: Json): Record<string, Json> {
   const why = first ? `${first.location}: ${first.message}` : "they are not an object";
   throw new OrchestratorError(
     "tool_bad_arguments",
-    `Cannot call ${name}: the arguments do not fit its schema: ${sentence(why)} Mend them.`,
+    `Cannot call ${name}: the arguments do not match its schema: ${
+      sentence(why)
+    } Fix them and call it again.`,
     { issues },
   );
 }
@@ -90,16 +92,16 @@ function checked({ name, output }: Tool, value: Json): Json {
   if (!issue) return value ?? null;
   throw new OrchestratorError(
     "tool_bad_output",
-    `Cannot use the result of ${name}: it does not fit the tool's own schema: ${issue.location}: ${
+    `Cannot use the result of ${name}: it does not match the tool's own schema: ${issue.location}: ${
       sentence(issue.message)
-    } Mend the tool or its schema.`,
+    } Fix the tool or its schema.`,
   );
 }
 
 function timedOut({ name, timeout_ms }: Tool): OrchestratorError {
   return new OrchestratorError(
     "tool_timeout",
-    `Cannot wait for ${name} any longer: it took more than ${timeout_ms} ms. Ask for less, or raise its time-out.`,
+    `Tool ${name} did not finish within ${timeout_ms} ms. Ask for less, or raise its time limit.`,
     { kind: "retryable" },
   );
 }

@@ -24,14 +24,17 @@ export function createSearchDocuments({ search }: SearchDocumentsDeps): Tool {
     name: "search_documents",
     description:
       "Finds passages in the uploaded documents. Give it a question or the words that the " +
-      "answer would hold. Each result has the text, its document and an id to cite.",
+      "answer would contain. Each result has the text, its document and an ID to cite.",
     input: {
       type: "object",
       additionalProperties: false,
       required: ["query"],
       properties: {
         query: { type: "string", minLength: 1, maxLength: 2_000 },
-        collection: { type: "string", description: "Where to look; the default one without it." },
+        collection: {
+          type: "string",
+          description: "The collection to search; the default collection if omitted.",
+        },
         limit: { type: "integer", minimum: 1, maximum: MAX_RESULTS, description: "Default 5." },
       },
     },

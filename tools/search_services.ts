@@ -92,6 +92,6 @@ type Fields = Record<string, unknown>;
 /** The list at a path. @throws Error when there is none */
 function listAt(body: unknown, ...path: string[]): Fields[] {
   const found = path.reduce<unknown>((at, name) => (at as Fields | undefined)?.[name], body);
-  if (!Array.isArray(found)) throw new Error(`there is no list at ${path.join(".")}`);
+  if (!Array.isArray(found)) throw new Error(`the response has no list at ${path.join(".")}`);
   return found as Fields[];
 }

@@ -91,8 +91,8 @@ export class ToolRecords {
     if (count < MAX_REGISTERED) return;
     throw new OrchestratorError(
       "tool_limit",
-      `Cannot register ${name}: there are ${count} registered tools already, as many as there may ` +
-        "be. Remove one with DELETE /v1/tools/{name}, or define tools in a file.",
+      `Cannot register ${name}: ${count} tools are registered already, which is the limit. ` +
+        "Remove one with DELETE /v1/tools/{name}, or define tools in a file.",
     );
   }
 }

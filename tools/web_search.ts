@@ -113,7 +113,7 @@ async function resultsOf(
       snippet: String(snippet ?? ""),
     }));
   } catch (cause) {
-    const why = "the search service answers in a form that is not known";
+    const why = "the search service answered in an unknown format";
     throw new OrchestratorError("tool_failed", `Cannot call web_search: ${why}.`, { cause });
   }
 }
@@ -121,7 +121,7 @@ async function resultsOf(
 function unconfigured(): OrchestratorError {
   return new OrchestratorError(
     "tool_unconfigured",
-    "Cannot call web_search: no search service is set up. Set BRAVE_API_KEY, TAVILY_API_KEY, " +
+    "Cannot call web_search: no search service is configured. Set BRAVE_API_KEY, TAVILY_API_KEY, " +
       "SERPER_API_KEY or SEARXNG_URL.",
   );
 }

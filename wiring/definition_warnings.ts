@@ -10,7 +10,7 @@ import { expectedTools } from "./tools.ts";
 
 /** Misspelt fields and tools of agents that can be used. */
 export async function agentWarnings(agents: CatalogEntry[], config: Config): Promise<Issue[]> {
-  const unknownTool = toolCheck(config, "the agent does without it");
+  const unknownTool = toolCheck(config, "the agent runs without it");
   return await inEach(agents, (text, name) => [
     ...profileWarnings(text, name, unknownTool),
     ...modelIssues(text, name, misspelt),

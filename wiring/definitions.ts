@@ -99,7 +99,10 @@ export async function tellIssues(
   try {
     const folders = definitionFolders(home);
     for (const { location, message } of await unreadDefinitions(folders)) {
-      log.warn("a file is not read as a definition", { file: location, issue: message });
+      log.warn("a definition file is ignored", {
+        file: location,
+        issue: message,
+      });
     }
     // Reading what came with the program costs memory that an idle server does without.
     if (!await hasOwnDefinitions(folders)) return;

@@ -10,7 +10,7 @@ const DIRECTORY_ENTRY = [0x50, 0x4b, 0x01, 0x02];
 /** The text of a Word document. @throws `document_unreadable` */
 export async function readDocx(bytes: Uint8Array): Promise<ReadDocument> {
   if (unpackedBytes(bytes) > MAX_UNPACKED_BYTES) {
-    throw unreadable("Word document", "it unpacks to too much");
+    throw unreadable("Word document", "it is too large when unpacked");
   }
   const { default: mammoth } = await import("mammoth");
   const convertImage = mammoth.images.imgElement(() => Promise.resolve({ src: "" }));

@@ -59,7 +59,7 @@ export function typeOf(type: string | undefined, name: string | undefined): stri
   if (Object.hasOwn(ENDINGS, ending)) return ENDINGS[ending]!;
   throw new OrchestratorError(
     "unsupported_media_type",
-    `Cannot read a document of type ${said ? JSON.stringify(said) : "that is not told"}: send ` +
+    `Cannot read a document of type ${said ? JSON.stringify(said) : "that is not given"}: send ` +
       "text, Markdown, HTML, CSV, PDF or DOCX, with its Content-Type or a file name.",
     { details: { types: READABLE_TYPES } },
   );

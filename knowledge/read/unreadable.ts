@@ -5,7 +5,7 @@ export function unreadable(what: string, why: string, cause?: unknown): Orchestr
   if (cause instanceof OrchestratorError) return cause;
   return new OrchestratorError(
     "document_unreadable",
-    `Cannot read the ${what}: ${sentence(why)} Send it in another form, for instance as text.`,
+    `Cannot read the ${what}: ${sentence(why)} Send it in another format, for example as text.`,
     { cause },
   );
 }

@@ -145,7 +145,7 @@ class Session {
     const { name } = this.call.agent.profile;
     throw new OrchestratorError(
       "model_bad_output",
-      `Cannot use the answer of agent ${name}: it does not fit the agent's output schema, also when asked again. Use a model that follows schemas better, or simplify the schema.`,
+      `Cannot use the answer of agent ${name}: it does not match the agent's output schema, even after a retry. Use a model that follows schemas better, or simplify the schema.`,
       { details: { agent: name, step: this.call.key, problems: output.problems } },
     );
   }

@@ -101,7 +101,7 @@ export function profileWarnings(
   const given = (yaml.value ?? {}) as Record<string, unknown>;
   const fields = Object.keys(given).flatMap((field) => {
     const meant = field in frontMatter.shape ? undefined : nearField(field);
-    const message = `is not read: is "${meant}" meant? Rename or remove it`;
+    const message = `is not read: did you mean "${meant}"? Rename or remove it`;
     return meant ? [{ location: yaml.locate([field]), message }] : [];
   });
   const at = (index: number) =>
@@ -155,7 +155,7 @@ function referenceProblems(
 function splitFrontMatter(text: string, name: string) {
   const found = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:^|\r?\n)---[ \t]*(?:\r?\n|$)/m.exec(text);
   if (!found || found.index !== 0) {
-    const message = "the file must begin with front matter: a line ---, the fields, a line ---";
+    const message = "the file must start with front matter: a line ---, the fields, a line ---";
     throw invalid(name, [{ location: "line 1", message }]);
   }
   const [head, matter] = found as unknown as [string, string];
@@ -169,7 +169,7 @@ function invalid(name: string, issues: Issue[]): OrchestratorError {
   const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     "agent_invalid",
-    `Cannot use agent ${name}: ${location}: ${sentence(message)} Mend agents/${name}.md.`,
+    `Cannot use agent ${name}: ${location}: ${sentence(message)} Fix agents/${name}.md.`,
     { issues },
   );
 }

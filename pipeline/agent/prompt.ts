@@ -84,7 +84,9 @@ async function load(): Promise<Liquid> {
     return date.call(this, now, ...args);
   });
   engine.registerFilter("sample", () => {
-    throw new Error("the filter sample is not allowed: a resumed run must give the same prompt");
+    throw new Error(
+      "the filter sample is not available: a resumed run must render the same prompt",
+    );
   });
   return engine;
 }
@@ -106,7 +108,7 @@ function issueOf(error: unknown, firstLine: number): Issue {
 function invalid(source: string, issue: Issue): OrchestratorError {
   return new OrchestratorError(
     "prompt_invalid",
-    `Cannot render ${source}: ${issue.location}: ${sentence(issue.message)} Mend the template.`,
+    `Cannot render ${source}: ${issue.location}: ${sentence(issue.message)} Fix the template.`,
     { issues: [issue] },
   );
 }

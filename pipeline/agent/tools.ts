@@ -15,7 +15,9 @@ export function checkCall(call: ToolCall, tools: ToolInfo[]): CheckedCall {
   const args = parseArguments(call.arguments);
   if (args === undefined) return { denied: "the arguments are not valid JSON" };
   const [issue] = schemaIssues(tool.input, args);
-  if (issue) return { denied: `the arguments do not fit: ${issue.location}: ${issue.message}` };
+  if (issue) {
+    return { denied: `the arguments do not match the schema: ${issue.location}: ${issue.message}` };
+  }
   return { tool, args: args as Record<string, Json> };
 }
 

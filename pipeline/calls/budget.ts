@@ -17,7 +17,7 @@ export function createBudgetGate(deps: ApprovalDeps): BudgetGate {
     const { decision, payload, by, comment } = await requestApproval(ctx, key, {
       title: `Raise the budget of ${NAMES[budget]}?`,
       preview: `The run may use ${limit} ${NAMES[budget]} and has used ${spent}. ` +
-        "Approve to let it go on with the limit in the payload.",
+        "Approve to continue with the limit in the payload.",
       payload: { raise: { [budget]: least * 2 || 1 } },
       schema: raiseSchema(budget, least),
       editable: true,

@@ -28,7 +28,7 @@ export type Verdict = { decision: "allow" } | { decision: "ask"; reason: string 
 /** Decides about a call. The outcome depends on what the run has read so far: record it. */
 export function decide(run: RunInfo, { tool, args, ask = "tainted" }: GatedCall): Verdict {
   if (ask === "always") {
-    return { decision: "ask", reason: "Each call of this tool is to be agreed to." };
+    return { decision: "ask", reason: "Every call to this tool requires approval." };
   }
   const goesOut = tool.capability === "egress" || tool.capability === "read" && namesAddress(args);
   if (ask === "never" || !isTainted(run)) return { decision: "allow" };
@@ -41,7 +41,7 @@ export function decide(run: RunInfo, { tool, args, ask = "tainted" }: GatedCall)
   const does = tool.capability === "write" ? "changes things outside" : "sends data outside";
   return {
     decision: "ask",
-    reason: `The run has read text that others wrote, and this call ${does}.`,
+    reason: `The run has read untrusted text, and this call ${does}.`,
   };
 }
 

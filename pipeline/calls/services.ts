@@ -85,8 +85,8 @@ function address(name: string, base: string, { path, query = {} }: ServiceReques
       return url;
     }
   }
-  const why = `the path ${JSON.stringify(path)} does not stay below its address`;
-  throw failed(name, `${why}. Begin it with /, without .., ? and #; parameters go into query`);
+  const why = `the path ${JSON.stringify(path)} is outside the service's address`;
+  throw failed(name, `${why}. Start it with /, without .., ? and #, and put parameters into query`);
 }
 
 function init({ method, headers, body }: ServiceRequest, scope: StepScope): RequestInit {
@@ -126,7 +126,9 @@ function parse(name: string, { headers }: Response, text: string): Json {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw failed(name, "its response says that it is JSON, but is not", "terminal", { cause });
+    throw failed(name, "the type of its response is JSON, but the body is not", "terminal", {
+      cause,
+    });
   }
 }
 

@@ -65,7 +65,7 @@ export async function describeTool(
   if (tool) return tool as unknown as ToolInfo;
   throw new OrchestratorError(
     "tool_unknown",
-    `Cannot call ${name}: there is no such tool, or it is disabled. See GET /v1/tools/list.`,
+    `Cannot call ${name}: no tool has this name, or it is disabled. See GET /v1/tools/list.`,
   );
 }
 

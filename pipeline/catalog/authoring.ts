@@ -226,8 +226,8 @@ function demand(name: string, { match, none_match }: Condition, text?: string): 
   const among = (tags: string[]) => tag !== undefined && (tags.includes("*") || tags.includes(tag));
   if ((!match || among(match)) && (!none_match || !among(none_match))) return;
   const why = match
-    ? "it is not the one that If-Match names"
-    : "there is one that If-None-Match excludes";
+    ? "it does not match If-Match"
+    : "it already exists, which If-None-Match excludes";
   throw new OrchestratorError(
     "precondition_failed",
     `Cannot change pipeline ${name}: ${why}. Read it again with GET /v1/pipelines/${name}, then decide.`,
@@ -279,19 +279,19 @@ function unknownPipeline(name: string, number?: number): OrchestratorError {
   const what = number === undefined ? `pipeline ${name}` : `version ${number} of pipeline ${name}`;
   return new OrchestratorError(
     "not_found",
-    `Cannot find ${what}: there is none. List pipelines with GET /v1/pipelines.`,
+    `Cannot find ${what}. List pipelines with GET /v1/pipelines.`,
   );
 }
 
 function notStored(name: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot delete pipeline ${name}: none with this name was put over the API. Remove a file in its folder.`,
+    `Cannot delete pipeline ${name}: it was not stored over the API. To remove a file, delete it from its folder.`,
   );
 }
 
 function otherName(name: string): OrchestratorError {
-  const message = `must be the name in the path: write "${name}"`;
+  const message = `must match the name in the path: write "${name}"`;
   return new OrchestratorError(
     "pipeline_invalid",
     `Cannot store pipeline ${name}: its name ${message}.`,

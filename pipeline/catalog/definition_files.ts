@@ -110,7 +110,7 @@ export function unusable(code: ErrorCode, file: string, issues: Issue[]): Orches
   const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     code,
-    `Cannot use ${basename(file)}: ${location}: ${sentence(message)} Mend the file.`,
+    `Cannot use ${basename(file)}: ${location}: ${sentence(message)} Fix the file.`,
     { issues },
   );
 }

@@ -28,9 +28,9 @@ export async function unreadFiles(folder: string, extension: string): Promise<Is
   const found = (await entries(folder)).filter(({ name }) => !/^\.|^readme/i.test(name));
   return found.sort((a, b) => a.name < b.name ? -1 : 1).flatMap(({ name, isFile }) => {
     const message = !isFile
-      ? "is not read: only regular files directly in this folder are"
+      ? "is ignored: only regular files directly in this folder are read"
       : nameOf(name, extension) === undefined
-      ? `is not read because of its name: rename it to ${readable(name, extension)}`
+      ? `is ignored because of its name: rename it to ${readable(name, extension)}`
       : undefined;
     return message ? [{ location: join(folder, name), message }] : [];
   });

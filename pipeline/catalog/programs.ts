@@ -40,7 +40,7 @@ export class Programs {
     if (json !== null) return JSON.parse(json);
     throw new OrchestratorError(
       "not_found",
-      `Cannot load definition ${version}: it is not in the store. Restore the store's backup.`,
+      `Cannot load definition ${version}: it is not in the store. Restore a backup of the store.`,
     );
   }
 

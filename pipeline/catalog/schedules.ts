@@ -146,7 +146,7 @@ class CronSchedules implements Schedules {
       try {
         await this.look();
       } catch (error) {
-        if (!signal.aborted) log.warn("schedules not looked at, will be tried again", { error });
+        if (!signal.aborted) log.warn("checking the schedules failed, will be retried", { error });
       }
     }
   }

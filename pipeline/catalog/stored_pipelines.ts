@@ -141,6 +141,6 @@ async function readAll(store: Store, prefix: Key): Promise<StoredPipeline[]> {
 function overtaken(name: string): OrchestratorError {
   return new OrchestratorError(
     "conflict",
-    `Cannot change pipeline ${name}: somebody else changed it at the same time. Read it again, then try again.`,
+    `Cannot change pipeline ${name}: another request changed it at the same time. Read it again, then retry.`,
   );
 }

@@ -123,12 +123,12 @@ function applyEdits(draft: string, edits: Edit[]): { content: string; edits: Mer
 }
 
 function locate(draft: string, edit: Edit, claimed: Range[]): { ranges: Range[]; note?: string } {
-  if (edit.find.trim() === "") return { ranges: [], note: "it names no text to find" };
+  if (edit.find.trim() === "") return { ranges: [], note: "it has no text to find" };
   if (edit.find === edit.replace) return { ranges: [], note: "it changes nothing" };
   const isExact = draft.includes(edit.find);
   const found = isExact ? exactly(draft, edit.find) : inAnySpacing(draft, edit.find);
   const { ranges, seen } = free(found, claimed, edit.all ? Infinity : 1);
-  if (!seen) return { ranges, note: "the draft does not hold this text" };
+  if (!seen) return { ranges, note: "the draft does not contain this text" };
   if (ranges.length === 0) return { ranges, note: "an earlier edit changes the same text" };
   return { ranges, ...(isExact ? {} : { note: "found with other spacing" }) };
 }

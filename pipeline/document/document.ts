@@ -39,7 +39,7 @@ export interface Pipeline {
   /** Template of the run's output; without it: the last node's output. */
   output?: Json;
   max_steps?: number;
-  /** Runs with the same key, at most, at a time. `key` is a template over the run's input. */
+  /** How many runs with the same key may execute at a time. `key` is a template over the run's input. */
   concurrency?: { key: string; limit: number; on_busy?: Concurrency["on_busy"] };
   budget?: RunBudget;
   /** How long a chat response of it may be given again. */
@@ -58,20 +58,26 @@ export interface Definition {
 }
 
 const concurrency = z.strictObject({
-  key: z.string().min(1).describe("What is shared: a text with ${ expressions } over the input."),
-  limit: z.int().min(1).max(10_000).describe("Runs with the same key, at most, at a time."),
+  key: z.string().min(1).describe(
+    "The key that runs share: a text with ${ expressions } over the input.",
+  ),
+  limit: z.int().min(1).max(10_000).describe(
+    "How many runs with the same key may execute at a time.",
+  ),
   on_busy: z.enum(["enqueue", "reject", "interrupt"]).optional().describe(
-    "What a run does that finds no place. enqueue: waits for its turn. reject: does not start. interrupt: cancels the ones before. Default enqueue.",
+    "What a run beyond the limit does. enqueue: it waits for its turn. reject: it does not start. interrupt: it cancels the earlier runs. Default enqueue.",
   ),
 });
 
 const budget = z.strictObject({
   tokens: z.int().min(1).optional().describe("Input and output tokens together."),
   cost_usd: z.number().positive().optional().describe("US dollars."),
-  steps: z.int().min(1).optional().describe("Steps that do something outside."),
-  seconds: z.number().positive().optional().describe("Seconds since the start, waiting included."),
+  steps: z.int().min(1).optional().describe("Steps that have an effect outside."),
+  seconds: z.number().positive().optional().describe(
+    "Seconds since the start, including time spent waiting.",
+  ),
   on_exceeded: z.enum(["fail", "approval"]).optional().describe(
-    "What happens before the call that would be too much. fail: the run fails. approval: somebody is asked for more. Default fail.",
+    "What happens before the call that would exceed the budget. fail: the run fails. approval: the run requests more. Default fail.",
   ),
 });
 
@@ -80,7 +86,7 @@ const schedule = z.strictObject({
   timezone: z.string().optional().describe("A name such as Europe/Vienna. Default UTC."),
   input: z.unknown().optional().describe("The run's input. Default: an empty object."),
   missed: z.enum(["skip", "once"]).optional().describe(
-    "Times that came while no service was running. once: one run for all of them. Default skip.",
+    "What to do about ticks that passed while no service was running. once: one run for all of them. Default skip.",
   ),
 });
 
@@ -88,7 +94,7 @@ const schedule = z.strictObject({
 export const pipelineSchema = z.strictObject({
   name: z.string().regex(
     /^[a-z0-9][a-z0-9_-]*$/,
-    "a name is lower-case letters, digits, _ and -",
+    "a name consists of lower-case letters, digits, _ and -",
   ).describe("The file's name without .yaml."),
   description: z.string().optional().describe("What the pipeline is for."),
   version: z.int().min(1).describe("Raise it with every change."),
@@ -101,18 +107,18 @@ export const pipelineSchema = z.strictObject({
   max_steps: z.int().min(1).max(100_000).optional().describe(
     `How many nodes a run may visit, loops included. Default ${DEFAULT_MAX_STEPS}.`,
   ),
-  concurrency: concurrency.optional().describe("How many runs may go on at a time."),
+  concurrency: concurrency.optional().describe("How many runs may execute at a time."),
   budget: budget.optional().describe("What a run may spend."),
   cache: z.strictObject({
     ttl_seconds: z.number().min(0).max(86_400 * 365)
-      .describe("For how long; 0: not at all. Without cache: RESPONSE_CACHE_TTL."),
+      .describe("For how long; 0 disables it. Without cache: RESPONSE_CACHE_TTL."),
   }).optional().describe(
-    "Giving a chat response again for the same request, where nothing that it depends on has changed.",
+    "Reuses a chat response for the same request, if nothing that it depends on has changed.",
   ),
   priority: z.int().min(-100).max(100).optional()
-    .describe("Runs with a higher one get a free place first. Default 0."),
+    .describe("Runs with a higher priority get a free slot first. Default 0."),
   schedule: z.array(schedule).min(1).max(20).optional()
-    .describe("When runs start by themselves."),
+    .describe("When runs start automatically."),
 });
 
 const nodeSchemas = z.union(kinds.map(({ schema }) => schema));

@@ -40,7 +40,7 @@ export function invalidPipeline(source: string, issues: Issue[]): OrchestratorEr
   const more = issues.length === 1 ? "" : ` (and ${issues.length - 1} more)`;
   return new OrchestratorError(
     "pipeline_invalid",
-    `Cannot use pipeline ${source}: ${location}: ${sentence(message + more)} Mend the document.`,
+    `Cannot use pipeline ${source}: ${location}: ${sentence(message + more)} Fix the document.`,
     { issues: issues.slice(0, MAX_PROBLEMS) },
   );
 }

@@ -49,6 +49,6 @@ function text(pipeline: string, key: Json): string {
   if (given !== "" && given.length <= MAX_KEY_CHARS) return given;
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot run pipeline ${pipeline}: its concurrency key must be a text of at most ${MAX_KEY_CHARS} characters. Mend the key's expression or the request.`,
+    `Cannot run pipeline ${pipeline}: its concurrency key must be a text of at most ${MAX_KEY_CHARS} characters. Fix the key's expression or the request.`,
   );
 }

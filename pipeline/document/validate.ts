@@ -40,7 +40,7 @@ async function startProblems({ concurrency, schedule, input }: Pipeline): Promis
       ...cron,
       ...unfit.slice(0, 1).map(({ location, message }) => ({
         path: entry.input === undefined ? path : [...path, "input"],
-        message: `the input does not fit: ${location}: ${message}`,
+        message: `the input does not match the schema: ${location}: ${message}`,
       })),
     ];
   }));

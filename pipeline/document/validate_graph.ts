@@ -57,7 +57,7 @@ export class GraphCheck {
     const names = Object.keys(graph.nodes);
     this.count += names.length;
     if (this.count > MAX_NODES) {
-      const message = `a pipeline has ${MAX_NODES} nodes at most: split it`;
+      const message = `a pipeline may have at most ${MAX_NODES} nodes: split it`;
       return [{ path: [...path, "nodes"], message }];
     }
     const problems: Problem[] = [];
@@ -185,8 +185,7 @@ function policyProblems(known: KnownNode, nodes: KnownNode[], names: string[]): 
     return why === undefined ? [] : [{ path: undo.path, message: why }];
   });
   if (node.cache && node.cache.key === undefined && (node as PipelineNode).with === undefined) {
-    const message =
-      'what the output depends on is not clear: add "with" to the node, or a key here';
+    const message = 'the cache key is unknown: add "with" to the node, or a key here';
     problems.push({ path: [...path, "cache"], message });
   }
   return problems;
@@ -200,7 +199,7 @@ function compensationProblem(
 ): string | undefined {
   if (!names.includes(name)) return unknownName("node", name, names);
   const found = nodes.find((node) => node.name === name);
-  const role = `node "${name}" puts things right after the end`;
+  const role = `node "${name}" undoes work after the run has ended`;
   if (found && found.targets.length > 0) return `${role}, so it leads nowhere: remove its edges`;
   if (found && undoing(found).length > 0) return `${role} and is not undone itself`;
   const isTarget = nodes.some(({ targets }) => targets.some(({ value }) => value === name));
@@ -270,7 +269,7 @@ function edgeProblems(graph: Graph, path: Path, nodes: KnownNode[], around: Visi
   return edges.filter(({ value }) => !names.includes(value)).map(({ path, value }) => {
     if (around.nodes.includes(value)) {
       const message = `node "${value}" is outside: an edge may not leave its branch or body. ` +
-        "Leave out next to end it";
+        "Remove next to end it";
       return { path, message };
     }
     if (within.includes(value)) {

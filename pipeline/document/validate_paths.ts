@@ -27,12 +27,12 @@ export function pathProblems(start: string, path: Path, nodes: Stop[]): Problem[
   return [
     ...unreachable.map((name) => ({
       path: [...path, "nodes", name],
-      message: `no path leads to node "${name}": let a node's next name it, or remove it`,
+      message: `no path leads to node "${name}": add an edge to it, or remove it`,
     })),
     ...endless.slice(0, 1).map((name) => ({
       path: [...path, "nodes", name],
       message: `from node "${name}" there is no path to an end (${endless.join(" → ")}): ` +
-        "leave out next where the run should end",
+        "remove next where the run should end",
     })),
   ];
 }

@@ -164,8 +164,8 @@ const WORDS_ONLY = {
   documents: 0,
   embedded: 0,
   mode: "bm25",
-  reason: "EMBEDDING_MODEL is not set: there are no vectors, and documents are found by their " +
-    "words, as they are stored",
+  reason:
+    "EMBEDDING_MODEL is not set, so there are no vectors and documents are searched by words only",
 };
 
 /** Document by document; one that is gone meanwhile is left out. */

@@ -21,7 +21,7 @@ export interface RetryPolicy {
   errors?: string[];
   /** Pause before the second attempt, in milliseconds. */
   interval_ms: number;
-  /** Factor between pauses. */
+  /** Factor by which the delay grows. */
   backoff_rate: number;
   /** Longest pause, in milliseconds. */
   max_delay_ms: number;

@@ -84,7 +84,7 @@ export class Budget {
 
   /** Gives `size` back. @throws {@linkcode Exceeded} when it is too large */
   bounded(size: number): number {
-    if (size > LIMITS.size) throw new Exceeded(`it makes a value larger than ${LIMITS.size}`);
+    if (size > LIMITS.size) throw new Exceeded(`it creates a value larger than ${LIMITS.size}`);
     return size;
   }
 

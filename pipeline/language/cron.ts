@@ -44,7 +44,7 @@ export async function cronProblem(
   try {
     const ticks = await readCron(cron, timezone);
     if (ticks.next(0) !== undefined) return undefined;
-    return { field: "cron", message: `"${cron}" never comes: there is no such day` };
+    return { field: "cron", message: `"${cron}" never matches: there is no such day` };
   } catch (error) {
     const why = (error as Error).message.replace(/^CronPattern: /, "");
     return { field: "cron", message: `"${cron}" is not a cron expression: ${why}` };

@@ -143,14 +143,16 @@ const LIMIT_CODES = ["D1011", "D2014", "D2015"];
 
 function asOrchestratorError(source: string, error: unknown): OrchestratorError {
   const { code, message, position } = (error ?? {}) as Thrown;
-  if (error instanceof RangeError) return limit(source, "it is nested too deep or makes too much");
+  if (error instanceof RangeError) {
+    return limit(source, "it is nested too deeply or creates too many values");
+  }
   if (error instanceof Exceeded || LIMIT_CODES.includes(code ?? "")) {
-    return limit(source, message ?? "it asks for too much", position);
+    return limit(source, message ?? "it needs too much memory", position);
   }
   const where = position === undefined ? "" : ` (at character ${position})`;
   return new OrchestratorError(
     "expression_failed",
-    `Cannot evaluate \${ ${source} }: ${message ?? String(error)}${where}. Mend the expression.`,
+    `Cannot evaluate \${ ${source} }: ${message ?? String(error)}${where}. Fix the expression.`,
     { details: { expression: source, ...(position === undefined ? {} : { position }) } },
   );
 }

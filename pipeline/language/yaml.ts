@@ -78,7 +78,7 @@ function failed(issues: Issue[]): YamlDocument {
 function syntaxIssues(document: Document, line: (offset: number) => number): Issue[] {
   const issues = [...document.errors, ...document.warnings].map((problem) => ({
     location: `line ${line(problem.pos[0])}`,
-    message: `bad YAML: ${problem.message}`,
+    message: `invalid YAML: ${problem.message}`,
   }));
   let aliases = 0;
   visit(document, {

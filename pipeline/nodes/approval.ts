@@ -56,9 +56,9 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
     approval: z.strictObject({
       title: z.string().min(1).describe("What is to be decided, in a few words."),
       preview: z.string().optional()
-        .describe("The payload as people should see it. Without it: as JSON."),
+        .describe("The payload in readable form. Default: as JSON."),
       payload: z.unknown().optional().describe(
-        "What is decided about: any value with ${ expressions }. Without it: null.",
+        "What is to be approved: any value with ${ expressions }. Default: null.",
       ),
       schema: schema.optional().describe("JSON Schema of an edited payload."),
       editable: z.boolean().optional()
@@ -66,16 +66,16 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
       approvers: z.int().min(1).max(20).optional()
         .describe("How many different people must approve; one rejection is enough. Default 1."),
       allowed: z.union([z.string().regex(/\$\{/), z.array(z.string()).min(1)]).optional()
-        .describe("Who may decide. Without it: anybody."),
+        .describe("Who may decide. Default: anyone."),
       self_approval: z.boolean().optional()
-        .describe("Whether the one who started the run may decide. Default true."),
+        .describe("Whether the person who started the run may decide. Default true."),
       expires_seconds: z.number().positive().max(86_400 * 365).optional()
-        .describe("How long it may take. Without it: as long as it takes."),
+        .describe("How long the approval stays open. Default: no limit."),
     }),
     on_reject: z.string().optional()
-      .describe("The node that comes after a rejection. Without it the run fails then."),
+      .describe("The next node after a rejection. Without it, the run fails."),
     on_expiry: z.string().optional()
-      .describe("The node that comes when nobody decided in time. Without it the run fails then."),
+      .describe("The next node after the approval has expired. Without it, the run fails."),
     ...policies,
     ...next,
   }),
@@ -89,7 +89,10 @@ export const approval: NodeKind<ApprovalNode, ApprovalEnv> = {
     }),
   compile(node, { approvals }) {
     if (!approvals) {
-      throw new OrchestratorError("pipeline_invalid", "Cannot ask for approvals: they go nowhere.");
+      throw new OrchestratorError(
+        "pipeline_invalid",
+        "Cannot request approvals: no approval service is configured.",
+      );
     }
     const prepare = compileRequest(node);
     const edges = { approved: node.next, rejected: node.on_reject, expired: node.on_expiry };
@@ -134,9 +137,9 @@ function people(key: string, value: Json | undefined): string[] {
   if (given) return names as string[];
   throw new OrchestratorError(
     "expression_failed",
-    `Cannot ask for an approval at ${key}: \`allowed\` gives ${
+    `Cannot request approval at ${key}: \`allowed\` is ${
       JSON.stringify(value ?? null)
-    } instead of names. Mend its expression.`,
+    } instead of names. Fix its expression.`,
   );
 }
 
@@ -145,13 +148,15 @@ function refused(key: string, { decision, by, comment }: ApprovalOutcome): Orche
   if (decision === "expired") {
     return new OrchestratorError(
       "approval_expired",
-      `Cannot go on from ${key}: nobody decided in time. Add on_expiry, or allow more time.`,
+      `Cannot continue after ${key}: the approval expired. Add on_expiry, or allow more time.`,
     );
   }
   const why = comment ? `: ${comment}` : ".";
   return new OrchestratorError(
     "approval_rejected",
-    `Cannot go on from ${key}: ${by.join(", ")} rejected it${why} Add on_reject to go elsewhere.`,
+    `Cannot continue after ${key}: ${
+      by.join(", ")
+    } rejected it${why} Add on_reject to handle rejections.`,
     { details },
   );
 }

@@ -51,7 +51,10 @@ const RESERVED = new Set([
   "upgrade",
 ]);
 
-const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, "a header's name is letters, digits and -")
+const headerName = z.string().regex(
+  /^[A-Za-z0-9-]+$/,
+  "a header's name consists of letters, digits and -",
+)
   .refine((name) => !RESERVED.has(name.toLowerCase()), "this header cannot be set here");
 
 /** `call:` asks a configured service over HTTP as one step. */
@@ -63,9 +66,9 @@ export const call: NodeKind<CallNode, CallEnv> = {
   loosens: false,
   schema: z.strictObject({
     call: z.strictObject({
-      service: z.string().describe("Name of a service of the configuration."),
-      path: z.string().regex(/^\//, "a path begins with /")
-        .describe("Goes after the service's address; may hold ${ expressions }."),
+      service: z.string().describe("Name of a configured service."),
+      path: z.string().regex(/^\//, "a path starts with /")
+        .describe("Appended to the service's address; may contain ${ expressions }."),
       method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional()
         .describe("Default POST."),
       body: z.unknown().optional()
@@ -73,11 +76,11 @@ export const call: NodeKind<CallNode, CallEnv> = {
       query: z.record(z.string(), z.unknown()).optional()
         .describe("Query parameters: values with ${ expressions }."),
       headers: z.record(headerName, z.string()).optional()
-        .describe("Headers: texts with ${ expressions }. None that holds a secret."),
+        .describe("Headers: texts with ${ expressions }, but no secrets."),
     }),
     ...common,
     effect: z.enum(["none", "at_least_once", "at_most_once"]).optional().describe(
-      "What the call does there. at_least_once (default): it may happen again after a crash, with the same Idempotency-Key. at_most_once: it is never repeated. none: it only reads.",
+      "The effect of the call. at_least_once (default): it may happen again after a crash, with the same Idempotency-Key. at_most_once: it is never repeated. none: it only reads.",
     ),
     ...next,
   }),

@@ -22,10 +22,10 @@ export const choose: NodeKind<ChooseNode, unknown> = {
     choose: z.array(z.strictObject({
       when: z.string().regex(/\$\{/, "must be an expression, such as ${ nodes.review.ok }")
         .describe("${ expression }: true, or any value that is not empty."),
-      next: z.string().describe("The node that comes next if so."),
+      next: z.string().describe("The next node if it is true."),
     })).min(1).describe("Branches, tried in order."),
     default: z.string().optional()
-      .describe("The node that comes next when no branch matches. Without it the run fails then."),
+      .describe("The next node if no branch matches. Without it, the run fails."),
     ...common,
   }),
   templates: (node) =>
@@ -64,7 +64,7 @@ async function pick(
   if (otherwise !== undefined) return { next: otherwise };
   throw new OrchestratorError(
     "no_choice_matched",
-    `Cannot choose a way from ${key}: no branch matched. Add a default to the node.`,
+    `Cannot continue after ${key}: no branch matched. Add a default to the node.`,
   );
 }
 

@@ -110,7 +110,7 @@ export const anyNode = z.unknown().describe("A node.");
 /** Names of nodes, branches and variables. */
 export const nodeName = z.string().regex(
   /^[A-Za-z][A-Za-z0-9_]*$/,
-  "a node's name is letters, digits and _, so that ${ nodes.name } works",
+  "a node's name consists of letters, digits and _, so that ${ nodes.name } works",
 );
 
 /** A graph inside a node. */
@@ -129,20 +129,20 @@ export const tolerated = z.union([z.int().min(0).max(10_000), z.literal("all")],
 
 const seconds = z.number().min(0).max(86_400 * 365);
 const errors = z.array(
-  z.string().regex(/^[a-z][a-z0-9_]*$/, "a code is lower-case letters, digits and _"),
+  z.string().regex(/^[a-z][a-z0-9_]*$/, "a code consists of lower-case letters, digits and _"),
 ).min(1);
 
 const retryPolicy = z.strictObject({
   errors: errors.optional().describe(
-    'Codes of the errors that are tried again; "all" for every one. Without it: those that may pass.',
+    'Codes of the errors to retry; "all" for every code. Default: transient errors.',
   ),
   max_attempts: z.int().min(1).max(100).optional()
-    .describe("Attempts in all, the first included."),
-  interval_seconds: seconds.optional().describe("Pause before the second attempt."),
-  backoff_rate: z.number().min(1).max(100).optional().describe("Factor between pauses."),
-  max_delay_seconds: seconds.optional().describe("Longest pause."),
+    .describe("Maximum number of attempts, including the first."),
+  interval_seconds: seconds.optional().describe("Delay before the second attempt."),
+  backoff_rate: z.number().min(1).max(100).optional().describe("Factor by which the delay grows."),
+  max_delay_seconds: seconds.optional().describe("Longest delay."),
   jitter: z.enum(["full", "none"]).optional()
-    .describe("full: a random part of the computed pause. none: exactly that pause."),
+    .describe("full: a random part of the computed delay. none: exactly that delay."),
 }).meta({ id: "retry" });
 
 /** How often and how long a node may try. */
@@ -150,10 +150,10 @@ export const limits = {
   retry: z.union([retryPolicy, z.array(retryPolicy).min(1)], {
     error: "must be a policy or a list of policies",
   }).optional().describe(
-    "Trying again. Of several, the first one that is meant for an error counts.",
+    "How failures are retried. Of several policies, the first one that matches the error applies.",
   ),
   timeout_seconds: z.number().positive().max(86_400 * 365).optional().describe(
-    "Longest time: of one attempt, or of all that a node with steps of its own does.",
+    "Time limit for one attempt, or for everything inside a node with steps of its own.",
   ),
 };
 
@@ -163,27 +163,27 @@ export const common = {
   ...limits,
   catch: z.array(
     z.strictObject({
-      errors: errors.describe('Codes of the errors; "all" for every one.'),
-      next: z.string().describe("The node that comes next then."),
+      errors: errors.describe('Codes of the errors to catch; "all" for every code.'),
+      next: z.string().describe("The next node after such an error."),
     }).meta({ id: "catch" }),
   ).min(1).optional().describe(
-    "Where to go on after an error. The node's output is { error: { code, message } } then.",
+    "Where to continue after an error. The node's output is then { error: { code, message } }.",
   ),
   cache: z.strictObject({
-    ttl_seconds: seconds.describe("How long an output may be used again."),
-    key: z.string().optional().describe("What the output depends on. Without it: the node's with."),
-  }).meta({ id: "cache" }).optional().describe("Using an output of an earlier run again."),
+    ttl_seconds: seconds.describe("How long an output may be reused."),
+    key: z.string().optional().describe("The cache key. Default: the node's with."),
+  }).meta({ id: "cache" }).optional().describe("Reuses an output of an earlier run."),
   on_fail: z.array(z.string()).min(1).optional().describe(
-    "Nodes that put right what this one did, when the run fails.",
+    "Nodes that undo what this one did, if the run fails.",
   ),
   on_cancel: z.array(z.string()).min(1).optional().describe(
-    "Nodes that put right what this one did, when the run is cancelled.",
+    "Nodes that undo what this one did, if the run is cancelled.",
   ),
 };
 
 /** The edge of every node that leads to one place. */
 export const next = {
-  next: z.string().optional().describe("The node that comes next. Without it the run ends here."),
+  next: z.string().optional().describe("The next node. Without it, the run ends here."),
 };
 
 /** The input of nodes that take one. */

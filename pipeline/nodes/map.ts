@@ -45,12 +45,12 @@ export const map: NodeKind<MapNode, GraphEnv> = {
         .describe("The list: an expression, or values with ${ expressions }."),
       as: nodeName.refine((name) => !SCOPE_FIELDS.includes(name), {
         error: "means something else in expressions: choose another name",
-      }).optional().describe(`What the body calls its item. Default ${DEFAULT_NAME}.`),
+      }).optional().describe(`The name of the item in the body. Default ${DEFAULT_NAME}.`),
       concurrency: z.int().min(1).max(MAX_ITEMS).optional().describe(
-        `Items that are worked on at the same time. Default ${DEFAULT_CONCURRENCY}.`,
+        `How many items run at the same time. Default ${DEFAULT_CONCURRENCY}.`,
       ),
       tolerated_failures: tolerated,
-      body: graph.describe("What happens with each item. It also knows the item's index."),
+      body: graph.describe("The graph that runs for each item. It also sees the item's index."),
     }),
     ...common,
     ...next,
@@ -86,7 +86,7 @@ function list(key: string, value: Json | undefined): Json[] {
     : `items is ${JSON.stringify(value ?? null).slice(0, 60)}, not a list`;
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot map in ${key}: ${why}. Mend the node's expression or its input.`,
+    `Cannot map in ${key}: ${why}. Fix the node's expression or its input.`,
     { details: { step: key } },
   );
 }

@@ -38,7 +38,7 @@ export const pipeline: NodeKind<PipelineNode, PipelineEnv> = {
   loosens: false,
   schema: z.strictObject({
     pipeline: z.string().describe(
-      "Name of another pipeline, or an ${ expression } that gives it when the node runs.",
+      "Name of another pipeline, or an ${ expression } that returns it when the node runs.",
     ),
     ...common,
     ...withInput,
@@ -113,7 +113,7 @@ function refuseDepth({ run: { ancestors = [] } }: RunContext, key: string): void
   if (ancestors.length < MAX_DEPTH) return;
   throw new OrchestratorError(
     "step_limit_exceeded",
-    `Cannot start ${key}: it would be a run within ${MAX_DEPTH} others already. Check which pipelines choose each other.`,
+    `Cannot start ${key}: runs may be nested ${MAX_DEPTH} levels deep. Check which pipelines choose each other.`,
     { details: { max_depth: MAX_DEPTH } },
   );
 }
@@ -121,9 +121,9 @@ function refuseDepth({ run: { ancestors = [] } }: RunContext, key: string): void
 function noName(key: string, name: Json | undefined): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot start ${key}: its expression gives ${
+    `Cannot start ${key}: its expression returned ${
       JSON.stringify(name ?? null).slice(0, 100)
-    }, not the name of a pipeline. Mend the expression.`,
+    }, not the name of a pipeline. Fix the expression.`,
   );
 }
 
@@ -142,7 +142,7 @@ function childFailed(
     "child_failed",
     `Cannot finish ${step}: the run of pipeline ${name} ended with ${code}: ${
       sentence(message)
-    } Look at run ${run_id}.`,
+    } See run ${run_id}.`,
     { kind: kind === "retryable" ? kind : "terminal", details: { step, run_id, code, message } },
   );
 }

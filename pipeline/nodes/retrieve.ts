@@ -42,11 +42,11 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
   loosens: false,
   schema: z.strictObject({
     retrieve: z.strictObject({
-      query: z.string().min(1).describe("What to look for; may hold ${ expressions }."),
+      query: z.string().min(1).describe("What to search for; may contain ${ expressions }."),
       collection: z.string().optional()
-        .describe("Where to look. Default: the collection `default`."),
+        .describe("The collection to search. Default: `default`."),
       limit: z.union([z.int().min(1).max(MAX_RESULTS), z.string()]).optional()
-        .describe(`Passages at most, 1 to ${MAX_RESULTS}. Default ${DEFAULT_LIMIT}.`),
+        .describe(`Maximum number of passages, 1 to ${MAX_RESULTS}. Default ${DEFAULT_LIMIT}.`),
       filter: z.unknown().optional().describe(
         "Conditions on documents' metadata: { field: value } or { field: { gte, lte, in } }.",
       ),
@@ -63,7 +63,7 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
     return {
       async run(ctx, key, scope) {
         const found = await ctx.step(key, async ({ signal }) => {
-          if (!search) throw failed("there are no documents here");
+          if (!search) throw failed("documents are not available here");
           const request = toRequest(await evaluate(scope));
           return toOutput(await search(ctx.run.caller, request, signal));
         }, options);
@@ -96,6 +96,6 @@ function toRequest(value: Json | undefined): SearchRequest {
 function failed(why: string): OrchestratorError {
   return new OrchestratorError(
     "expression_failed",
-    `Cannot retrieve passages: ${sentence(why)} Mend the node.`,
+    `Cannot retrieve passages: ${sentence(why)} Fix the node.`,
   );
 }

@@ -42,7 +42,7 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
     ...common,
     ...withInput,
     effect: z.enum(["none", "at_least_once", "at_most_once"]).optional().describe(
-      "What happens outside. none: nothing. at_least_once: it may happen again after a crash, with the same idempotency key. at_most_once: it is never repeated.",
+      "The effect outside. none: nothing. at_least_once: it may happen again after a crash, with the same idempotency key. at_most_once: it is never repeated.",
     ),
     ...next,
   }),
@@ -56,7 +56,7 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
         "pipeline_invalid",
         `Cannot run task "${node.task}": ${
           sentence(unknownName("task", node.task, Object.keys(tasks)))
-        } Mend the node.`,
+        } Fix the node.`,
       );
     }
     const input = compileInput(node);

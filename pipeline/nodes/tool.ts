@@ -34,14 +34,14 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
   schema: z.strictObject({
     tool: z.string().regex(
       /^(?:[a-z][a-z0-9_]{0,63}|[\s\S]*\$\{[\s\S]*)$/,
-      "a tool's name is a–z, 0–9 and _",
+      "a tool's name consists of a–z, 0–9 and _",
     ).describe(
-      "Name of a tool, see GET /v1/tools/list, or an ${ expression } that gives it when the node runs.",
+      "Name of a tool, see GET /v1/tools/list, or an ${ expression } that returns it when the node runs.",
     ),
     ...common,
     ...withInput,
     ask: z.enum(["tainted", "always", "never"]).optional().describe(
-      "Whether a person must agree to the call. tainted (default): when it sends or changes something and the run has read text from outside.",
+      "Whether the call requires approval. tainted (default): if it sends or changes something and the run has read untrusted text.",
     ),
     ...next,
   }),
@@ -72,7 +72,7 @@ function checkName(name: Json | undefined): string {
   const given = JSON.stringify(name ?? null).slice(0, 100);
   throw new OrchestratorError(
     "tool_unknown",
-    `Cannot call a tool: ${given} is not the name of one. See GET /v1/tools/list.`,
+    `Cannot call a tool: ${given} is not a tool's name. See GET /v1/tools/list.`,
   );
 }
 
@@ -82,6 +82,6 @@ function argumentsOf(name: string, value: Json): Record<string, Json> {
   }
   throw new OrchestratorError(
     "tool_bad_arguments",
-    `Cannot call ${name}: its arguments must be an object. Mend the node's with.`,
+    `Cannot call ${name}: its arguments must be an object. Fix the node's \`with\`.`,
   );
 }

@@ -27,19 +27,19 @@ export const wait: NodeKind<WaitNode, unknown> = {
         .describe("Name of the signal to wait for. The output is its payload."),
       seconds: z.union([z.number().min(0).max(MAX_SECONDS), EXPRESSION], {
         error: "must be a number of seconds or an expression, such as ${ input.seconds }",
-      }).optional().describe("How long to wait, at most."),
+      }).optional().describe("How long to wait at most."),
       until: z.string().refine((text) => text.includes("${") || !isNaN(Date.parse(text)), {
         error: "must be a time such as 2026-01-31T09:00:00Z, or an expression",
-      }).optional().describe("Until when to wait, at most: RFC 3339."),
+      }).optional().describe("Until when to wait at most (RFC 3339)."),
     }).refine(({ signal, seconds, until }) => signal ?? seconds ?? until, {
       error: "waits for nothing: add signal, seconds or until",
     }).refine(({ seconds, until }) => seconds === undefined || until === undefined, {
-      error: "has two ends in time: keep seconds or until",
+      error: "has both seconds and until: keep one of them",
     }),
     ...common,
     ...next,
     on_timeout: z.string().optional()
-      .describe("The node that comes next when the time came before the signal."),
+      .describe("The next node if the time passes before the signal arrives."),
   }).refine(({ wait, on_timeout }) => on_timeout === undefined || bothEnds(wait), {
     error: "on_timeout needs a signal and a time: add signal, and seconds or until",
   }),
@@ -93,7 +93,7 @@ async function waitOptions(key: string, evaluate: Evaluate, scope: Scope): Promi
 
 function signalName(key: string, value: Json): string {
   if (typeof value === "string" && value !== "") return value;
-  throw unfit(key, "signal", value, "a text that is not empty");
+  throw unfit(key, "signal", value, "a non-empty string");
 }
 
 function milliseconds(key: string, value: Json): number {
@@ -111,7 +111,7 @@ function unfit(key: string, field: string, value: Json, wanted: string): Orchest
   const shown = JSON.stringify(value).slice(0, 60);
   return new OrchestratorError(
     "validation_failed",
-    `Cannot wait in ${key}: ${field} is ${shown}, not ${wanted}. Mend the node's expression.`,
+    `Cannot wait in ${key}: ${field} must be ${wanted}, but is ${shown}. Fix the node's expression.`,
     { details: { step: key } },
   );
 }

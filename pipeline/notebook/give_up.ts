@@ -11,7 +11,7 @@ export const giveUpTask: Task = {
     const why = typeof error === "string" ? error : error?.message ?? `exit code ${exit_code}`;
     throw new OrchestratorError(
       "code_failed",
-      `Cannot go on: ${what} failed again after it was mended twice: ${why} Look at the code in the run, and start anew with a goal that says what to avoid.`,
+      `Cannot continue: ${what} failed again after it was fixed twice: ${why} Review the code in the run, and start again with a goal that says what to avoid.`,
       { details: { ...(stdout ? { stdout } : {}), ...(stderr ? { stderr } : {}) } },
     );
   },

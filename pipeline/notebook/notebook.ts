@@ -61,11 +61,11 @@ function embedded(name: string, route: string, timeout_ms: number, deps: Noteboo
   return {
     environment: SANDBOX,
     async embedded(path: string, body: Json, scope: StepScope, run: RunInfo): Promise<Json> {
-      if (path !== route) throw failed(name, `it knows ${route} only, not ${path}`);
+      if (path !== route) throw failed(name, `it only supports ${route}, not ${path}`);
       const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
       const { code, dataset }: Fields = isObject ? body : {};
       if (typeof code !== "string" || typeof dataset !== "string") {
-        throw failed(name, "its body must be {code, dataset}, both texts");
+        throw failed(name, "its body must be {code, dataset}, both strings");
       }
       return await execute({ code, dataset, timeout_ms, run, scope }, deps);
     },

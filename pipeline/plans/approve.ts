@@ -55,7 +55,7 @@ function previewOf({ summary, steps }: Plan, { kept }: PlanRules, issues: Issue[
   const done = kept.map(({ id, title }) => `- ${id}: ${title} (finished)`);
   const wrong = issues.map(({ location, message }) => `- ${location}: ${message}`);
   return [
-    ...(wrong.length > 0 ? ["It cannot be carried out as it was edited:", ...wrong, ""] : []),
+    ...(wrong.length > 0 ? ["The edited plan is invalid:", ...wrong, ""] : []),
     summary,
     "",
     ...done,
@@ -67,7 +67,7 @@ function rejected(goal: string, by: string[]): OrchestratorError {
   return new OrchestratorError(
     "approval_rejected",
     `Cannot reach the goal ${JSON.stringify(goal.slice(0, 100))}: ${by.join(", ")} rejected the ` +
-      "plan. Reject with a comment to have it made anew.",
+      "plan. Reject with a comment to have it replanned.",
     { details: { by } },
   );
 }

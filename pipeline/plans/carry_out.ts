@@ -178,7 +178,7 @@ function tooOften(goal: string, comment: string): OrchestratorError {
   return new OrchestratorError(
     "approval_rejected",
     `Cannot reach the goal ${JSON.stringify(goal.slice(0, 100))}: the plan was rejected ` +
-      `(${comment}) and may not be made anew any more. Raise max_replans.`,
+      `(${comment}), and max_replans is reached. Raise max_replans.`,
     { details: { comment } },
   );
 }

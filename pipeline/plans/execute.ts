@@ -168,7 +168,7 @@ function planFailed({ goal, steps }: AdoptedPlan, outcome: RoundOutcome): Orches
     `Cannot reach the goal ${
       JSON.stringify(goal.slice(0, 100))
     }: step ${id} failed with ${code}: ` +
-      `${message}${more} The plan may not be made anew any more. Mend the cause, then redrive the run.`,
+      `${message}${more} The limit of replans is reached. Fix the cause, then redrive the run.`,
     {
       details: {
         failed: Object.fromEntries(failed),

@@ -56,25 +56,25 @@ export const plan: NodeKind<PlanNode, PlanEnv> = {
   loosens: false,
   schema: z.strictObject({
     plan: z.strictObject({
-      goal: z.string().min(1).describe("What is to be reached."),
+      goal: z.string().min(1).describe("The goal to achieve."),
       context: z.unknown().optional()
         .describe("What the planner and the steps may use: any value with ${ expressions }."),
       planner: z.string().optional().describe(`The agent that plans. Default ${PLANNER}.`),
       agents: names.optional().describe(
-        "Agents that steps may use. Without it: all that say what they take, or take anything.",
+        "Agents that steps may use. Default: all that declare their input, or have no prompt.",
       ),
       tools: names.optional().describe(
-        "Tools that steps may use; * at the end stands for anything. Without it: all.",
+        "Tools that steps may use; a name may end in *. Default: all.",
       ),
       pipelines: names.optional().describe(
-        "Pipelines that steps may use; * at the end stands for anything. Without it: all.",
+        "Pipelines that steps may use; a name may end in *. Default: all.",
       ),
       approve: z.union([z.boolean(), expression]).optional()
-        .describe("Whether people are asked before a plan is carried out. Default false."),
+        .describe("Whether a plan needs approval before it is carried out. Default false."),
       max_replans: z.union([z.int().min(0).max(MOST_REPLANS), expression]).optional()
-        .describe(`How often it may be planned anew. Default ${DEFAULT_REPLANS}.`),
+        .describe(`How often it may be replanned. Default ${DEFAULT_REPLANS}.`),
       concurrency: z.int().min(1).max(50).optional()
-        .describe(`Steps at work at the same time. Default ${DEFAULT_CONCURRENCY}.`),
+        .describe(`How many steps run at the same time. Default ${DEFAULT_CONCURRENCY}.`),
     }),
     ...common,
     ...next,
@@ -116,7 +116,7 @@ function listed(to: Reference["to"], field: string, names: string[]): Reference[
 function agentOf(name: string, { agents }: PlanEnv): AgentProfile {
   const profile = Object.hasOwn(agents, name) ? agents[name] : undefined;
   if (profile) return profile;
-  const why = "the definition does not hold it";
+  const why = "the definition does not contain it";
   throw new OrchestratorError(
     "pipeline_invalid",
     `Cannot plan with agent "${name}": ${sentence(why)}`,
@@ -155,7 +155,7 @@ function goalOf(key: string, goal: Json | undefined): string {
     `Cannot plan in ${key}: the goal is ${
       JSON.stringify(goal ?? null).slice(0, 60)
     }, not a text. ` +
-      "Mend the node's expression or its input.",
+      "Fix the node's expression or its input.",
     { details: { step: key } },
   );
 }

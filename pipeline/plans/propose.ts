@@ -54,8 +54,10 @@ export async function propose(
   const [{ location, message }] = issues as [Issue];
   throw new OrchestratorError(
     "plan_invalid",
-    `Cannot carry out the plan: ${location}: ${sentence(message)} The planner did not mend it ` +
-      "when asked again. Say the goal in other words, or use a better model.",
+    `Cannot carry out the plan: ${location}: ${
+      sentence(message)
+    } The planner did not correct it. ` +
+      "Rephrase the goal, or use a better model.",
     { issues },
   );
 }

@@ -63,8 +63,8 @@ function sizeIssues(all: PlanStep[]): Issue[] {
     return [{ location: "/steps", message: "a plan has at least one step: add one" }];
   }
   if (all.length <= MAX_STEPS) return [];
-  const message = `${all.length} steps, finished ones included, are more than ${MAX_STEPS}: ` +
-    "put several into one, or use a pipeline";
+  const message = `${all.length} steps, including completed ones, are more than ${MAX_STEPS}: ` +
+    "combine some of them, or use a pipeline";
   return [{ location: "/steps", message }];
 }
 
@@ -73,13 +73,13 @@ function idIssues({ steps }: Plan, kept: PlanStep[]): Issue[] {
     const location = `/steps/${index}/id`;
     const first = steps.findIndex(({ id }) => id === step.id);
     if (first < index) {
-      const message = `the step ${first} has the id "${step.id}" already: choose another one`;
+      const message = `step ${first} already has the ID "${step.id}": choose another one`;
       return [{ location, message }];
     }
     const finished = kept.find(({ id }) => id === step.id);
     if (!finished || isSame(finished, step)) return [];
-    const message = `the step "${step.id}" is finished and stays as it is: ` +
-      "leave it out, or give other work another id";
+    const message = `the step "${step.id}" is completed and cannot be changed: ` +
+      "remove it, or use another ID for other work";
     return [{ location, message }];
   });
 }
@@ -152,7 +152,7 @@ function partialIssues(
   return [
     ...missing.map((name) => ({
       location: "/",
-      message: `the input "${name}" is missing: add it`,
+      message: `the input "${name}" is required`,
     })),
     ...unknown.map((name) => ({
       location: `/${name}`,
@@ -182,7 +182,7 @@ async function cycleIssues({ steps }: Plan, all: PlanStep[]): Promise<Issue[]> {
   const cycle = findCycle(await dependenciesOf(all));
   if (!cycle) return [];
   const index = steps.findIndex(({ id }) => id === cycle[0]);
-  const message = `the steps wait for each other: ${cycle.join(" → ")}. Break the circle`;
+  const message = `the steps depend on each other: ${cycle.join(" → ")}. Break the cycle`;
   return [{ location: `/steps/${index}/depends_on`, message }];
 }
 

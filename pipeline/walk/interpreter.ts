@@ -83,9 +83,9 @@ export function validateInput({ pipeline }: Definition, input: Json): void {
   const [{ location, message }] = issues as [typeof issues[number]];
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot run pipeline ${pipeline.name}: the input does not fit: ${location}: ${
+    `Cannot run pipeline ${pipeline.name}: the input does not match its schema: ${location}: ${
       sentence(message)
-    } Mend the request.`,
+    } Fix the request.`,
     { issues },
   );
 }

@@ -153,14 +153,14 @@ function given(ctx: RunContext, key: string, { takesInput }: Place, scope: Scope
   if (takesInput) return { ...scope, given: restart.with };
   throw new OrchestratorError(
     "validation_failed",
-    `Cannot restart from ${key} with another input: the node takes none. Leave out the input.`,
+    `Cannot restart from ${key} with another input: the node has no input. Remove the input.`,
   );
 }
 
 function tooManySteps({ run }: RunContext, { budget }: Walk): OrchestratorError {
   return new OrchestratorError(
     "step_limit_exceeded",
-    `Cannot go on with pipeline ${run.pipeline}: it visited ${budget.max_steps} nodes. Check its loops, or raise max_steps.`,
+    `Cannot continue pipeline ${run.pipeline}: it visited ${budget.max_steps} nodes. Check its loops, or raise max_steps.`,
     { details: { max_steps: budget.max_steps } },
   );
 }

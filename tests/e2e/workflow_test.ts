@@ -93,7 +93,7 @@ Deno.test("the documented commands start, watch, approve and list a workflow", (
     expect(await curl(APPROVE, url, id)).toEqual({
       workflow_id: id,
       status: "running",
-      message: "Approved human_approval: the workflow goes on",
+      message: "Approved human_approval: the workflow continues",
     });
     await until(url, id, "run.completed");
     expect(await curl(STATUS, url, id)).toMatchObject({ status: "completed", feedback_count: 2 });

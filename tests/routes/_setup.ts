@@ -6,6 +6,7 @@ import type { AppDeps, AppEnv } from "../../routes/deps.ts";
 import { createApprovals } from "../../pipeline/calls/approvals/mod.ts";
 import { createApp, identifyLocal } from "../../routes/mod.ts";
 import type { Store } from "../../store/mod.ts";
+import { SENTENCES, UNIDIOMATIC } from "../_language.ts";
 import { createFakeEngine, type FakeEngine, type ScriptFunction } from "./_fake_engine.ts";
 
 /** A line that was logged. */
@@ -196,7 +197,8 @@ export async function expectProblem(
     .toEqual([status, "application/problem+json", code]);
   expect(problem).toMatchObject({ status, code, type: `urn:orchestrator:error:${code}` });
   expect(problem.request_id).toBe(response.headers.get("x-request-id"));
-  expect(problem.detail).toMatch(/^Cannot /);
+  expect(problem.detail).toMatch(SENTENCES);
+  expect(problem.detail).not.toMatch(UNIDIOMATIC);
   return problem;
 }
 

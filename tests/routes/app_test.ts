@@ -210,7 +210,7 @@ Deno.test("a body over the limit is 413, declared or not, and exactly at the lim
   const { app, post, engine } = setup({ settings: { max_body_bytes: 100 } });
   const body = JSON.stringify({ messages: [user("x".repeat(200))] });
   const refused = await expectProblem(await post("/v1/chat", body), 413, "payload_too_large");
-  expect(refused.detail).toContain("100 bytes. Send less, or have MAX_BODY_BYTES raised.");
+  expect(refused.detail).toContain("100 bytes. Send less, or raise MAX_BODY_BYTES.");
   const declared = { "content-length": String(body.length) };
   await expectProblem(await post("/v1/chat", body, declared), 413, "payload_too_large");
   await expectProblem(
@@ -270,7 +270,7 @@ Deno.test("invalid JSON is 400 with line and column", async () => {
     "invalid_request",
   );
   expect(problem.errors).toEqual([
-    { location: "line 2, column 16", message: "not valid JSON from here on" },
+    { location: "line 2, column 16", message: "is not valid JSON from here on" },
   ]);
   await expectProblem(await post("/v1/chat", ""), 400, "invalid_request");
   expect(engine.started).toEqual([]);
@@ -329,7 +329,7 @@ Deno.test("a server that stops answers 503 with Retry-After, and logs no fault",
   const response = await post("/v1/chat", ASK);
   expect(response.headers.get("retry-after")).toBe("1");
   await expectProblem(response, 503, "shutting_down");
-  const ended = log.find(({ message }) => message === "request ended: the server stops");
+  const ended = log.find(({ message }) => message === "request ended: the server is stopping");
   expect(ended).toMatchObject({ level: "info", fields: { path: "/v1/chat" } });
   expect(log.every(({ fields }) => fields?.error === undefined)).toBe(true);
 });
@@ -349,7 +349,7 @@ Deno.test("a stream that the store breaks off ends, and the log says why", async
   await (await app.request("/v1/runs/run_00000000000000000000000001/events")).text();
   expect(log).toContainEqual({
     level: "error",
-    message: "event stream broke off",
+    message: "event stream interrupted",
     fields: { run_id: "run_00000000000000000000000001", error: down },
   });
 
@@ -357,7 +357,7 @@ Deno.test("a stream that the store breaks off ends, and the log says why", async
   const headers = { "idempotency-key": "k" };
   await post("/v1/chat", ASK, headers);
   await (await post("/v1/chat", ASK, { ...headers, accept: "text/event-stream" })).text();
-  const line = log.find(({ message }) => message === "chat stream broke off");
+  const line = log.find(({ message }) => message === "chat stream interrupted");
   expect(line).toMatchObject({
     level: "error",
     fields: { run_id: "run_00000000000000000000000002", error: down },

@@ -126,7 +126,7 @@ Deno.test("metadata of a form that is not JSON is named", async () => {
   const response = await it.app.request("/v1/documents", { method: "POST", body: form });
   expect([response.status, (await response.json()).detail]).toEqual([
     400,
-    "Cannot read the JSON of the part `metadata`: it is not valid at line 1, column 2. Mend it and send it again.",
+    "Cannot read the JSON of the part `metadata`: it is not valid at line 1, column 2. Fix it and resend the request.",
   ]);
 });
 

@@ -77,7 +77,7 @@ Deno.test("parseJson() says that there is nothing, and which part it could not r
     }
   };
   expect(refusal(" ")).toMatchObject({
-    message: "Cannot read the JSON: there is none, it is empty. Send some, at least {}.",
+    message: "Cannot read the JSON: it is empty. Send JSON, at least {}.",
     issues: [{ location: "", message: "empty" }],
   });
   expect(refusal("{", "?metadata")).toMatchObject({

@@ -171,7 +171,7 @@ Deno.test("a plan is approved as it was edited, when that can be carried out", a
   const refused = await t.post(`/v1/plans/${id}/approve`, { plan: wrong });
   expect((await expectProblem(refused, 422, "validation_failed")).errors).toEqual([{
     location: "/plan/steps/0/depends_on",
-    message: "the steps wait for each other: a → b → a. Break the circle",
+    message: "the steps depend on each other: a → b → a. Break the cycle",
   }]);
   const shapeless = await t.post(`/v1/plans/${id}/approve`, { plan: "none" });
   expect((await expectProblem(shapeless, 422, "validation_failed")).errors[0].location)
@@ -245,7 +245,7 @@ Deno.test("what was edited past the check is asked about again; a rejection with
   const asked = await t.idle(id, seq);
   expect(asked.approval.id).not.toBe(approval.id);
   expect((await t.get(asked.approval.links.self)).preview)
-    .toContain("cannot be carried out as it was edited:\n- /steps/0/depends_on: the steps wait");
+    .toContain("The edited plan is invalid:\n- /steps/0/depends_on: the steps depend");
   const next = (await t.get(`/v1/runs/${id}/journal`)).at(-1).seq;
   await t.post(`/v1/plans/${id}/reject`, undefined);
   expect(await t.idle(id, next)).toMatchObject({

@@ -128,7 +128,7 @@ Deno.test("a list refuses parameters that it does not know or that are there twi
     { location: "?state", message: "is unknown; did you mean ?status?" },
   ]);
   expect(await refusal("/v1/runs?status=failed&status=completed")).toEqual([
-    { location: "?status", message: "is there more than once: send one" },
+    { location: "?status", message: "is given more than once: send it once" },
   ]);
   const lists = ["pipelines", "pipelines/echo/versions", "schedules", "approvals", "dead-letters"];
   const more = [
@@ -140,7 +140,7 @@ Deno.test("a list refuses parameters that it does not know or that are there twi
   ];
   for (const list of [...lists, ...more, "memory", "../workflows"]) {
     expect(await refusal(`/v1/${list}?colour=x`)).toEqual([
-      { location: "?colour", message: "is no parameter of this list" },
+      { location: "?colour", message: "is not a parameter of this list" },
     ]);
   }
 });

@@ -79,7 +79,7 @@ test("a reader that does not keep up is cut off between two events", async () =>
     rest += text;
   }
   expect(rest.match(/^id: /gm)?.length).toBe(10);
-  expect(rest).toMatch(/\n\n: cut off.*\n\n$/);
+  expect(rest).toMatch(/\n\n: disconnected, too slow.*\n\n$/);
 });
 
 test("a long event goes out in pieces that divide no character", async () => {
@@ -116,8 +116,10 @@ test("a stream that ends because the server stops says so", async () => {
   shutdown.abort();
   streams.push(openSse(sessions));
   const [early, late] = await Promise.all(streams.map(({ response }) => response.text()));
-  expect(early).toMatch(/^id: 7\nevent: a\ndata: 1\n\n: the server stops: .*Last-Event-ID\n\n$/);
-  expect(late).toMatch(/^: the server stops: .*\n\n$/);
+  expect(early).toMatch(
+    /^id: 7\nevent: a\ndata: 1\n\n: the server is stopping: .*Last-Event-ID\n\n$/,
+  );
+  expect(late).toMatch(/^: the server is stopping: .*\n\n$/);
   expect(sessions.size).toBe(0);
 });
 
@@ -207,5 +209,5 @@ test("over a socket: a client that does not read is cut off and the others are n
   expect(streams[1]!.signal.aborted).toBe(false);
   streams[1]!.end();
   expect((await received).match(/^id: /gm)?.length).toBe(sent);
-  expect(await lazy.text()).toMatch(/: cut off, too slow: resume with Last-Event-ID\n\n$/);
+  expect(await lazy.text()).toMatch(/: disconnected, too slow: resume with Last-Event-ID\n\n$/);
 });

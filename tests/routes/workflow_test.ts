@@ -92,10 +92,10 @@ Deno.test("a workflow starts, says where it is, and is approved without a body",
     expect([approved.status, await approved.json()]).toEqual([200, {
       workflow_id: "wf-00000000000000000000000001",
       status: "running",
-      message: "Approved human_approval: the workflow goes on",
+      message: "Approved human_approval: the workflow continues",
     }]);
     const again = await expectProblem(await send("approve"), 409, "conflict");
-    expect(again.detail).toContain("nothing waits");
+    expect(again.detail).toContain("nothing is awaiting approval (workflow status: completed)");
   }));
 
 Deno.test("a rejection keeps its comment and who made it; its body is checked", () =>

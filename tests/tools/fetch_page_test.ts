@@ -115,7 +115,7 @@ test("fetch_page tells statuses, and reads nothing inside", async () => {
     const { issues } = await expectError(read({ url: "not a url" }), "tool_bad_arguments");
     expect(issues).toMatchObject([{
       location: "/url",
-      message: expect.stringMatching(/"not a url" is no URL/),
+      message: expect.stringMatching(/"not a url" is not a URL/),
     }]);
     await expectError(read({ url: "file:///etc/passwd" }), "egress_denied");
   });

@@ -146,7 +146,7 @@ for (const [what, fields, args, code] of FAILURES) {
       const error = await registry.call("a", args, scope()).catch((error) => error);
       expect(error.code).toBe(code);
       expect(error.message).toMatch(/^Cannot .*\w\.$/s);
-      expect(error.message).not.toMatch(/[.?!]\.|\w Mend/);
+      expect(error.message).not.toMatch(/[.?!]\.|\w Fix/);
       const { last_error } = await registry.get(LOCAL, "a");
       if (code === "tool_bad_arguments") expect(last_error).toBeUndefined();
       else expect(last_error).toMatchObject({ code, at: "2026-01-01T00:00:00.000Z" });

@@ -144,7 +144,7 @@ for (const [name, { asked, answer }] of Object.entries(SERVICES)) {
       () => Response.json(name === "brave" ? { web: { results: 1 } } : { other: [] }),
       async (search) => {
         const error = await expectError(search("x"), "tool_failed");
-        expect(error.message).toContain("in a form that is not known");
+        expect(error.message).toContain("the search service answered in an unknown format");
       },
     ));
 }

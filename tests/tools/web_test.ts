@@ -33,9 +33,9 @@ test("createWebTools() puts the home folder's tools and the built-in ones togeth
       await expectError(run(registered, {}), "egress_denied");
       expect(toolFileIssues(config)).toEqual([]);
       expect(toolFileIssues({ home, tools: { ...NONE, config_path: join(home, "no.yaml") } }))
-        .toEqual([{ location: join(home, "no.yaml"), message: "is not there" }]);
+        .toEqual([{ location: join(home, "no.yaml"), message: "does not exist" }]);
       expect(toolFileIssues({ home, tools: { ...NONE, config_path: join(home, "no") } }))
-        .toEqual([{ location: join(home, "no"), message: "is not there" }]);
+        .toEqual([{ location: join(home, "no"), message: "does not exist" }]);
     } finally {
       await Deno.remove(home, { recursive: true });
     }

@@ -48,7 +48,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
           .map((file) => ["a definition cannot be used", join(home, file)]),
       );
       expect(lines[0]!.issue).toContain('strat: unknown field "strat"; did you mean "start"?');
-      expect(lines[2]!.issue).toContain("line 1: the file must begin with front matter");
+      expect(lines[2]!.issue).toContain("line 1: the file must start with front matter");
       lines.length = 0;
       await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
       catalog.reload();
@@ -70,10 +70,10 @@ const UNREAD = {
   "prompts/My prompt.txt": "Hello",
 };
 const REASONS = [
-  ["pipelines/Loop.yaml", "is not read because of its name: rename it to loop.yaml"],
-  ["pipelines/more", "is not read: only regular files directly in this folder are"],
-  ["pipelines/ok.yml", "is not read because of its name: rename it to ok.yaml"],
-  ["prompts/My prompt.txt", "is not read because of its name: rename it to my_prompt.md"],
+  ["pipelines/Loop.yaml", "is ignored because of its name: rename it to loop.yaml"],
+  ["pipelines/more", "is ignored: only regular files directly in this folder are read"],
+  ["pipelines/ok.yml", "is ignored because of its name: rename it to ok.yaml"],
+  ["prompts/My prompt.txt", "is ignored because of its name: rename it to my_prompt.md"],
 ];
 
 Deno.test("definitionFindings() warns of files that are not read, tellIssues() too", () =>
@@ -123,13 +123,16 @@ Deno.test("definitionFindings() lists what replaces a built-in definition", () =
   }));
 
 Deno.test("definitionFindings() warns of misspelt tools and fields of an agent", async () => {
-  const goes = "Unless it is registered over the API, the agent does without it";
+  const goes = "Unless it is registered over the API, the agent runs without it";
   expect(await warned(["capabilties: [x]", "temperatur: 1", "color: red", "hooks: {}"])).toEqual([
     [
       "agents/a.md, line 2, capabilties",
-      'is not read: is "capabilities" meant? Rename or remove it',
+      'is not read: did you mean "capabilities"? Rename or remove it',
     ],
-    ["agents/a.md, line 3, temperatur", 'is not read: is "temperature" meant? Rename or remove it'],
+    [
+      "agents/a.md, line 3, temperatur",
+      'is not read: did you mean "temperature"? Rename or remove it',
+    ],
   ]);
   expect(await warned(["tools:", "  - dataset", "  - serch_documents"])).toEqual([[
     "agents/a.md, line 4, tools[1]",

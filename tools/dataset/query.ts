@@ -176,8 +176,8 @@ function indexOf(name: string, names: string[]): number {
   if (at >= 0) return at;
   throw new OrchestratorError(
     "tool_bad_arguments",
-    `Cannot ask the data set: ${
+    `Cannot query the data set: ${
       sentence(unknownName("field", name, names))
-    } Use the names of its profile.`,
+    } Use the names in its profile.`,
   );
 }

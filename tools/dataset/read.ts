@@ -56,7 +56,7 @@ async function gunzip(bytes: Uint8Array, max_bytes: number): Promise<Uint8Array>
       chunks.push(chunk);
     }
   } catch (cause) {
-    throw unreadable("its compression is broken", cause);
+    throw unreadable("its compression is damaged", cause);
   }
   if (total > max_bytes) throw unreadable(`it is larger than ${max_bytes} bytes`);
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
@@ -118,7 +118,9 @@ function readRecords(records: unknown[]): Table {
   }
   const names = new Set<string>();
   for (const record of records) {
-    if (typeof record !== "object" || record === null) throw unreadable("its items are no objects");
+    if (typeof record !== "object" || record === null) {
+      throw unreadable("its items are not objects");
+    }
     for (const name of Object.keys(record)) names.add(name);
     if (names.size > MAX_COLUMNS) break;
   }
@@ -168,7 +170,7 @@ function checkColumns(groups: RowGroup[], leaves: string[]): void {
     for (const { meta_data } of columns) {
       const path = meta_data?.path_in_schema.join(".") ?? "";
       if (expected.delete(path)) continue;
-      throw unreadable(`its column "${path}" is not in its schema, or there twice`);
+      throw unreadable(`its column "${path}" is not in its schema, or appears twice`);
     }
   }
 }

@@ -102,7 +102,7 @@ export function unreadable(why: string, cause?: unknown): OrchestratorError {
     "dataset_invalid",
     `Cannot read the data set: ${
       sentence(why)
-    } Give CSV, TSV, JSON, NDJSON or Parquet with a header or field names.`,
+    } Provide CSV, TSV, JSON, NDJSON or Parquet with a header or field names.`,
     { cause },
   );
 }

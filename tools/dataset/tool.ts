@@ -54,7 +54,7 @@ export function createDatasetTool(deps: DatasetDeps): Tool {
   return {
     name: "dataset",
     description:
-      "Reads a data set (CSV, TSV, JSON, NDJSON, Parquet) from an uploaded file or an address, which is fetched through the egress guard. `profile` tells its columns with types, missing values and distributions; `query` filters, groups and orders it.",
+      "Reads a data set (CSV, TSV, JSON, NDJSON, Parquet) from an uploaded file or an address, which is fetched through the egress guard. `profile` returns its columns with types, missing values and distributions; `query` filters, groups and orders it.",
     input: INPUT,
     source: "built_in",
     capability: "read",

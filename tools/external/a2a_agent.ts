@@ -24,9 +24,12 @@ export const A2A_AGENT_INPUT: JsonSchema = {
   type: "object",
   properties: {
     prompt: { type: "string", minLength: 1, description: "What to ask, in full." },
-    context: { description: "What the agent needs to know besides: any JSON." },
-    task_id: { type: "string", description: "Of the task that asked back." },
-    context_id: { type: "string", description: "Of an earlier answer, to go on from it." },
+    context: { description: "Additional context for the agent: any JSON." },
+    task_id: { type: "string", description: "ID of the task that asked for more input." },
+    context_id: {
+      type: "string",
+      description: "ID of the context of an earlier answer, to continue from it.",
+    },
   },
   required: ["prompt"],
   additionalProperties: false,
@@ -160,7 +163,7 @@ async function send(
     // A stream that broke leaves a task that can be asked for.
     if (signal.aborted || error instanceof OrchestratorError || !reply.task) throw error;
   }
-  if (!reply.task && !reply.message) throw new Error("it answered nothing");
+  if (!reply.task && !reply.message) throw new Error("its answer was empty");
 }
 
 /** True when nothing more comes by itself. */

@@ -20,7 +20,7 @@ export function readBody(name: string, { headers, body }: EgressResponse): Json 
     if (!isJson) return text;
     throw new OrchestratorError(
       "tool_bad_output",
-      `Cannot use the answer of ${name}: it says that it is JSON, but is not. Mend the service.`,
+      `Cannot use the answer of ${name}: its type is JSON, but its body is not. Fix the service.`,
       { cause },
     );
   }
@@ -47,11 +47,11 @@ export function mustSucceed(name: string, { status, headers, body }: EgressRespo
     ? "Check its token."
     : retryable
     ? "Try again later."
-    : "Check its address and what it is asked.";
+    : "Check its address and the request.";
   throw new OrchestratorError(
     "tool_failed",
     `Cannot get an answer of ${name}: ${
-      sentence(`it answers ${status}${said && `: ${said}`}`)
+      sentence(`it answered ${status}${said && `: ${said}`}`)
     } ${advice}`,
     {
       kind: retryable ? "retryable" : "terminal",

@@ -19,8 +19,11 @@ export function createDatasource(
     input: {
       type: "object",
       properties: {
-        query: { type: ["string", "object"], description: "In the words or the form it takes." },
-        parameters: { type: "object", description: "Values that the query names." },
+        query: {
+          type: ["string", "object"],
+          description: "The query, in the form that the data source accepts.",
+        },
+        parameters: { type: "object", description: "Values for the query's parameters." },
       },
       required: ["query"],
       additionalProperties: false,

@@ -11,7 +11,7 @@ export const HTTP_AGENT_INPUT: JsonSchema = {
   type: "object",
   properties: {
     prompt: { type: "string", minLength: 1, description: "What to ask, in full." },
-    context: { description: "What the agent needs to know besides: any JSON." },
+    context: { description: "Additional context for the agent: any JSON." },
   },
   required: ["prompt"],
   additionalProperties: false,

@@ -52,7 +52,7 @@ export async function contentOf(
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    const why = "its answer should be JSON, but is not";
+    const why = "its response should be JSON, but is not";
     throw new OrchestratorError("tool_failed", `Cannot call ${tool}: ${why}.`, { cause });
   }
 }

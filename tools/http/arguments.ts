@@ -4,7 +4,7 @@ import { OrchestratorError } from "../../errors.ts";
 /** The address that the argument `url` gives. @throws `tool_bad_arguments` when it is no URL */
 export function urlArgument(tool: string, text: string): URL {
   if (URL.canParse(text)) return new URL(text);
-  const message = `${JSON.stringify(text.slice(0, 200))} is no URL: write https://host/path`;
+  const message = `${JSON.stringify(text.slice(0, 200))} is not a URL: write https://host/path`;
   return badArgument(tool, message, "/url");
 }
 

@@ -12,7 +12,8 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 const SCALAR = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const SCHEMA = z.record(z.string(), z.unknown());
 
-const headers = () => z.record(z.string().regex(TOKEN, { error: "no header name" }), z.string());
+const headers = () =>
+  z.record(z.string().regex(TOKEN, { error: "is not a valid header name" }), z.string());
 
 /** Names of tools. */
 export const TOOL_NAME = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, {
@@ -82,13 +83,13 @@ function issue(path: Path, message: string) {
 function problems(definition: HttpToolDefinition, operator: boolean): (Issue & { path: Path })[] {
   const { input, output, http } = definition;
   return [
-    ...(input.type === "object" ? [] : [issue(["input", "type"], "must be object")]),
+    ...(input.type === "object" ? [] : [issue(["input", "type"], 'must be "object"')]),
     ...schemaProblems(input, ["input"]).map(({ path, message }) => issue(path, message)),
     ...(output ? schemaProblems(output, ["output"]) : []).map((p) => issue(p.path, p.message)),
     ...urlProblems(http.url),
     ...placeholderProblems(definition),
     ...(http.body !== undefined && (http.method === "GET" || http.method === "HEAD")
-      ? [issue(["http", "body"], `a ${http.method} request has no body: leave it out`)]
+      ? [issue(["http", "body"], `a ${http.method} request has no body: remove it`)]
       : []),
     ...(operator ? [] : operatorsOnly(definition)),
   ];
@@ -100,7 +101,12 @@ function operatorsOnly({ secret_headers, capability, untrusted }: HttpToolDefini
   return [
     ...(secret_headers ? [issue(["secret_headers"], `${only} use secrets`)] : []),
     ...(capability === "compute" || capability === "read"
-      ? [issue(["capability"], `${only} be ${capability}: this one sends something out`)]
+      ? [
+        issue(
+          ["capability"],
+          `${only} be ${capability}, because this tool sends something outside`,
+        ),
+      ]
       : []),
     ...(untrusted ? [] : [issue(["untrusted"], `${only} be trusted`)]),
   ];
@@ -111,10 +117,10 @@ function urlProblems(url: string): (Issue & { path: Path })[] {
   const [, origin = ""] = /^(https?:\/\/[^/?#]*)/i.exec(url) ?? [];
   if (!URL.canParse(origin)) return wrong("must be an http(s) URL");
   if (placeholders(origin).length > 0 || /[{}]/.test(origin)) {
-    return wrong("must not have placeholders in its host: a tool has one host");
+    return wrong("must not have placeholders in its host: a tool has exactly one host");
   }
   const { username, password } = new URL(origin);
-  if (username || password) return wrong("must hold no password: put it into secret_headers");
+  if (username || password) return wrong("must not contain a password: use secret_headers instead");
   return url.includes("#") ? wrong("must not have a fragment") : [];
 }
 
@@ -129,10 +135,12 @@ function placeholderProblems({ input, http }: HttpToolDefinition): (Issue & { pa
   });
   const unknown = parts.flatMap(([part, template]) =>
     placeholders(template).filter((name) => !properties.includes(name))
-      .map((name) => issue(["http", part], `{${name}} is no property of the input`))
+      .map((name) => issue(["http", part], `{${name}} is not a property of the input`))
   );
   const optional = placeholders(http.url)
     .filter((name) => properties.includes(name) && !required.includes(name))
-    .map((name) => issue(["input", "required"], `must hold ${name}: it is part of the address`));
+    .map((name) =>
+      issue(["input", "required"], `must include ${name}, because it is part of the address`)
+    );
   return [...unknown, ...optional];
 }

@@ -81,7 +81,7 @@ export function compileDefinition(
   }
   throw new OrchestratorError(
     "validation_failed",
-    "Cannot register the tool: its definition has mistakes. Mend them.",
+    "Cannot register the tool: its definition is invalid. Fix the problems listed in `errors`.",
     { issues: issues.map(({ location, message }) => ({ location, message })) },
   );
 }
@@ -91,7 +91,7 @@ function createDocument(entry: OpenapiEntry, deps: FileToolsDeps) {
   const load = () => {
     const next: Loaded = { tools: Promise.resolve([]), issues: [] };
     next.tools = toolsOf(entry, deps, next.issues).catch((error) => {
-      const message = `its tools are missing: ${(error as Error).message}`;
+      const message = `its tools are not available: ${(error as Error).message}`;
       next.issues.push({ location: `${entry.file}, ${entry.document}`, message });
       next.failed_at = deps.now();
       deps.log.warn("an OpenAPI document cannot be used", { document: entry.document, error });

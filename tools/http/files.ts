@@ -66,7 +66,7 @@ export function readToolFiles(paths: readonly string[]): ToolFiles {
 
 function filesAt(path: string, all: ToolFiles): string[] {
   if (!existsSync(path)) {
-    all.issues.push({ location: path, message: "is not there" });
+    all.issues.push({ location: path, message: "does not exist" });
     return [];
   }
   if (!statSync(path).isDirectory()) return [path];
@@ -133,7 +133,7 @@ function addDefinition(value: unknown, at: Path, locate: Locate, all: ToolFiles)
   }
   if (!definition) return;
   if (all.definitions.some(({ name }) => name === definition.name)) {
-    const message = `is the second tool named ${definition.name}: rename one`;
+    const message = `is the second tool with the name ${definition.name}: rename one`;
     all.issues.push({ location: locate([...at, "name"]), message });
   } else all.definitions.push(definition);
 }

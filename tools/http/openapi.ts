@@ -40,7 +40,7 @@ const MAX_DESCRIPTION = 1000;
 /** Reads a document that was parsed from JSON or YAML. */
 export function openapiTools(document: unknown, options: OpenapiOptions = {}): OpenapiTools {
   if (!isRecord(document) || !/^3\.[01]\b/.test(String(document.openapi))) {
-    const message = "is no OpenAPI 3.0 or 3.1 document; convert it first";
+    const message = "is not an OpenAPI 3.0 or 3.1 document: convert it first";
     return { definitions: [], issues: [{ location: "/openapi", message }] };
   }
   const result: OpenapiTools = { definitions: [], issues: [] };

@@ -22,7 +22,7 @@ export function isRecord(value: unknown): value is JsonSchema {
 export function resolveRef(document: JsonSchema, value: unknown): unknown {
   let at = value;
   for (let hops = 0; isRecord(at) && typeof at.$ref === "string"; hops++) {
-    if (hops === MAX_HOPS) throw new Error(`has references in a circle: ${at.$ref}`);
+    if (hops === MAX_HOPS) throw new Error(`has circular references: ${at.$ref}`);
     at = target(document, at.$ref);
   }
   return at;
@@ -62,7 +62,7 @@ function target(document: JsonSchema, pointer: string): unknown {
       ? parent[key]
       : undefined;
   }
-  if (at === undefined) throw new Error(`refers to what is not there: ${pointer}`);
+  if (at === undefined) throw new Error(`has a reference that leads nowhere: ${pointer}`);
   return at;
 }
 

@@ -32,7 +32,7 @@ const INPUT = {
   type: "object",
   properties: {
     method: { type: "string", enum: METHODS, default: "GET" },
-    url: { type: "string", description: "Full address, on a host that the operator allowed." },
+    url: { type: "string", description: "Full address, on a host that the operator allows." },
     query: { type: "object", additionalProperties: { type: "string" } },
     headers: { type: "object", additionalProperties: { type: "string" } },
     body: { description: "Text is sent as it is; anything else as JSON." },
@@ -53,7 +53,7 @@ interface Arguments {
 export function createHttpRequest(deps: HttpRequestDeps): Tool {
   return {
     name: "http_request",
-    description: "Makes an HTTP request to one of the hosts that the operator allowed. " +
+    description: "Makes an HTTP request to one of the hosts that the operator allows. " +
       "Returns the status, some headers and the body, whatever the status is.",
     input: INPUT,
     source: "built_in",
@@ -103,7 +103,7 @@ function allowed(
   if (hosts.length === 0) {
     throw new OrchestratorError(
       "tool_unconfigured",
-      "Cannot call http_request: the operator named no host for it. Name them under http_hosts in " +
+      "Cannot call http_request: no hosts are configured for it. List them under http_hosts in " +
         "a tools file.",
     );
   }
@@ -111,7 +111,7 @@ function allowed(
   const host = hosts.find(({ origin }) => new URL(origin).origin === url.origin);
   if (host && (host.methods ?? METHODS).includes(method)) return { url, host };
   const names = hosts.map(({ origin }) => origin).join(", ");
-  const why = host ? `${method} is not allowed there` : `allowed are only ${names}`;
+  const why = host ? `${method} is not allowed for this host` : `only ${names} are allowed`;
   throw new OrchestratorError(
     "egress_denied",
     `Cannot request ${url.origin}: ${why}. The operator can change http_hosts.`,

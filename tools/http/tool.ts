@@ -53,7 +53,7 @@ export function httpTool(definition: HttpToolDefinition, deps: HttpToolDeps): To
       const answer = await call(definition, args, scope, deps);
       const found = await result(answer);
       if (found !== undefined) return found;
-      const why = `there is nothing at ${http.response} in the answer. Mend the tool's response`;
+      const why = `the response has no value at ${http.response}. Fix the tool's \`http.response\``;
       throw new OrchestratorError("tool_failed", `Cannot call ${name}: ${why}.`, {
         details: { tool: name, status: answer.status },
       });

@@ -26,14 +26,14 @@ export async function toolError(
   if (error instanceof StreamableHTTPError) {
     const { code = 0 } = error;
     if (code === 401 || code === 403) {
-      return failed(`it answers ${code}. Check its \`headers\`.`, false);
+      return failed(`it answered ${code}. Check its \`headers\`.`, false);
     }
     return failed(excerpt(error.message), code >= 500 || code === 429 || code === 408);
   }
   if (isZodError(error)) {
     return new OrchestratorError(
       "tool_bad_output",
-      `Cannot use the answer of MCP server ${name}: it does not follow the protocol. Mend the server.`,
+      `Cannot use the answer of MCP server ${name}: it does not follow the protocol. Fix the server.`,
       { cause: error },
     );
   }
@@ -57,7 +57,7 @@ export function excerpt(text: string): string {
 function timedOut(name: string, cause: unknown): OrchestratorError {
   return new OrchestratorError(
     "tool_timeout",
-    `Cannot wait for MCP server ${name} any longer: it did not answer in time. Raise its \`timeout_seconds\`, or mend it.`,
+    `MCP server ${name} did not answer in time. Raise its \`timeout_seconds\`, or check the server.`,
     { kind: "retryable", cause },
   );
 }

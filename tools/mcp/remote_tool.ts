@@ -49,10 +49,11 @@ export async function readTools(
     const problem = schemaProblem(data);
     const info = infoOf(server, data);
     if (problem) problems.push(`${data.name} is left out: ${problem}`);
-    else if (tools.has(info.name)) problems.push(`${data.name} is left out: ${info.name} is taken`);
-    else tools.set(info.name, { remote: data.name, info, hash: await hashOf(data) });
+    else if (tools.has(info.name)) {
+      problems.push(`${data.name} is left out: the name ${info.name} is taken`);
+    } else tools.set(info.name, { remote: data.name, info, hash: await hashOf(data) });
   }
-  problems.push(...[...missing].map((name) => `${name} is not among its tools`));
+  problems.push(...[...missing].map((name) => `the server has no tool named ${name}`));
   return { tools: [...tools.values()], problems };
 }
 
@@ -62,7 +63,7 @@ function nameOf(item: unknown): string {
 }
 
 function schemaProblem({ inputSchema, outputSchema }: Described): string | undefined {
-  if (inputSchema.type !== "object") return "its input schema is not of type object";
+  if (inputSchema.type !== "object") return "its input schema does not have the type object";
   const [problem] = [
     ...schemaProblems(inputSchema, ["inputSchema"]),
     ...(outputSchema ? schemaProblems(outputSchema, ["outputSchema"]) : []),

@@ -26,7 +26,7 @@ export async function readResult(
   const content = result.content ?? [];
   const text = content.flatMap(textOf).join("\n");
   if (result.isError) {
-    const why = excerpt(text) || "it says no more";
+    const why = excerpt(text) || "it gave no reason";
     throw new OrchestratorError("tool_failed", `Cannot get a result of ${name}: ${sentence(why)}`);
   }
   const files: Artifact[] = [];
@@ -37,7 +37,7 @@ export async function readResult(
   if (output) {
     throw new OrchestratorError(
       "tool_bad_output",
-      `Cannot use the result of ${name}: it has a schema, but no structured content. Mend the server.`,
+      `Cannot use the result of ${name}: it has a schema, but no structured content. Fix the server.`,
     );
   }
   const links = content.flatMap((item) =>

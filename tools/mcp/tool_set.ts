@@ -166,7 +166,7 @@ export class McpToolSet {
 
   private heldBecause({ remote, info, hash }: RemoteTool, accepted: Hashes): string | undefined {
     if (this.pinned.get(remote) === hash || accepted.get(remote) === hash) return undefined;
-    return `${info.name} is held back: the server describes it in another way than before`;
+    return `${info.name} is held back: the server has changed its description or schemas`;
   }
 
   private toolOf(tool: RemoteTool, accepted: Hashes): Tool {
@@ -190,7 +190,7 @@ export class McpToolSet {
     if (held !== undefined) {
       throw new OrchestratorError(
         "tool_disabled",
-        `Cannot call ${tool.info.name}: ${held}. Look at it, then POST /v1/tools/${tool.info.name}/enable.`,
+        `Cannot call ${tool.info.name}: ${held}. Review it, then POST /v1/tools/${tool.info.name}/enable.`,
       );
     }
     const breaker = this.breakers.of(caller);

@@ -38,7 +38,7 @@ async function programTransport(
       "config_invalid",
       `Cannot start MCP server ${name}: the program is not allowed. Add ${
         JSON.stringify(line)
-      } to MCP_ALLOWED_COMMANDS if you trust it.`,
+      } to MCP_ALLOWED_COMMANDS if you trust this program.`,
     );
   }
   const { deserializeMessage, StdioClientTransport } = await import("./sdk.ts");
@@ -97,7 +97,7 @@ function requestId(body: unknown): string | number | undefined {
  * wait for its time-out. The error itself travels as `data`, which nothing from outside can be.
  */
 function fail(transport: Transport, id: string | number, data: unknown): void {
-  const message = "the answer broke off";
+  const message = "the answer was cut off";
   transport.onmessage?.({ jsonrpc: "2.0", id, error: { code: -32000, message, data } });
 }
 

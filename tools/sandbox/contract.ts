@@ -8,7 +8,7 @@ export type Language = "javascript" | "python";
 export interface CodeRequest {
   language: Language;
   code: string;
-  /** JSON that the code finds as `input`. */
+  /** JSON that is available to the code as `input`. */
   input?: Json;
   /**
    * Files that the code may read, by name without folders: in Python below `/data/`, in JavaScript

@@ -133,12 +133,14 @@ function conclude(
   if (started.error) return describe(context, started.error, code);
   const ran = settle(context, started.value, output);
   if (ran.error) return describe(context, ran.error, code);
-  if (!ran.value) return { code: "code_failed", reason: "it awaits something that never comes" };
+  if (!ran.value) return { code: "code_failed", reason: "it awaits a promise that never settles" };
   const shaping = context.callFunction(finish, context.undefined, ran.value);
   if (shaping.error) return describe(context, shaping.error, code);
   const shaped = settle(context, shaping.value, output);
   if (shaped.error) return describe(context, shaped.error, code);
-  if (!shaped.value) return { code: "code_failed", reason: "its result never comes" };
+  if (!shaped.value) {
+    return { code: "code_failed", reason: "its result is a promise that never settles" };
+  }
   const json = context.getString(shaped.value);
   count(output, json.length);
   return { json };

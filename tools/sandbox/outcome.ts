@@ -38,11 +38,11 @@ export function failure(
   printed: { stdout: string; stderr: string } = { stdout: "", stderr: "" },
 ): OrchestratorError {
   const why: Record<Failure["code"], string> = {
-    code_failed: `${sentence(reason)} Mend the code.`,
-    code_timeout: `it took longer than ${timeout_ms} ms. Let it do less, or give it more time.`,
-    code_memory: `it needs more than ${memory_mb} MB of memory. Let it hold less at a time.`,
+    code_failed: `${sentence(reason)} Fix the code.`,
+    code_timeout: `it took longer than ${timeout_ms} ms. Do less, or allow more time.`,
+    code_memory: `it needs more than ${memory_mb} MB of memory. Keep less in memory at a time.`,
     code_output_too_large:
-      `it printed, returned and wrote more than ${MAX_OUTPUT_BYTES} bytes. Let it keep less.`,
+      `it printed, returned and wrote more than ${MAX_OUTPUT_BYTES} bytes. Write less.`,
   };
   const details = {
     stdout: printed.stdout.slice(-KEPT_OUTPUT),

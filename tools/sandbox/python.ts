@@ -123,7 +123,7 @@ async function collect(
 
 const DIED: Failure = {
   code: "code_failed",
-  reason: "it broke the interpreter, or awaits what never comes",
+  reason: "it broke the interpreter, or awaits something that never settles",
 };
 
 function tooLarge(outcome: Outcome): Outcome {

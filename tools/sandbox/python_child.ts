@@ -76,7 +76,7 @@ async function readJob() {
     if (head.kind === "snapshot") snapshot = expand(body);
     if (head.kind === "file") files.push([String(head.name), body]);
   }
-  if (!job) throw new Error("Cannot run Python: this command is for the service itself.");
+  if (!job) throw new Error("Cannot run Python: only the service itself may use this command.");
   return { job, files, snapshot };
 }
 
@@ -140,7 +140,9 @@ function lockUp(memory_mb: number): (end: { json: string } | Failure) => void {
   const { exit } = Deno;
   for (const name of ["run", "net", "read", "write", "env", "sys", "ffi", "import"] as const) {
     const { state } = Deno.permissions.revokeSync({ name } as Deno.PermissionDescriptor);
-    if (state === "granted") throw new Error(`Cannot run Python: ${name} stays allowed.`);
+    if (state === "granted") {
+      throw new Error(`Cannot run Python: the permission ${name} could not be revoked.`);
+    }
   }
   watchMemory((memory_mb + BASE_MB) * MB);
   for (const name of Object.getOwnPropertyNames(globalThis)) {

@@ -188,7 +188,7 @@ async function mustMatch(
   if (record?.status === decision && record.payload_hash === payloadHash(payload)) return;
   throw new OrchestratorError(
     "internal",
-    `Cannot go on after approval ${id}: what the run was told is not what was decided.`,
+    `Cannot continue after approval ${id}: the payload that the run received is not the one that was decided.`,
   );
 }
 

@@ -57,8 +57,8 @@ export function mustFit(payload: Json): void {
   if (bytes <= MAX_PAYLOAD_BYTES) return;
   throw new OrchestratorError(
     "payload_too_large",
-    `Cannot decide about a payload of ${bytes} bytes: the limit is ${MAX_PAYLOAD_BYTES}. ` +
-      "Give the part that the decision is about.",
+    `Cannot request approval for a payload of ${bytes} bytes: the limit is ${MAX_PAYLOAD_BYTES}. ` +
+      "Pass only the part that the decision is about.",
     { details: { max_bytes: MAX_PAYLOAD_BYTES } },
   );
 }
@@ -72,10 +72,10 @@ export function conflict(approval: Approval, why: string): OrchestratorError {
 
 function mustBeAllowed({ id, allowed, self_approval, requested_by }: Approval, by: string): void {
   if (allowed && !allowed.includes(by)) {
-    throw forbidden(id, `${by} is not among those who may. Ask one of ${allowed.join(", ")}.`);
+    throw forbidden(id, `${by} is not an allowed approver. Ask one of ${allowed.join(", ")}.`);
   }
   if (!self_approval && by === requested_by) {
-    throw forbidden(id, `${by} started the run. Ask somebody else.`);
+    throw forbidden(id, `${by} started the run and may not approve it. Ask another person.`);
   }
 }
 
@@ -86,16 +86,19 @@ function forbidden(id: string, why: string): OrchestratorError {
 function mustBeOpen(approval: Approval, request: Decided, now: number): void {
   const { status, expires_at, decisions, payload_hash } = approval;
   if (status !== "pending") {
-    throw conflict(approval, `it is ${status} already. See \`details\` for who decided what.`);
+    throw conflict(approval, `it is already ${status}. See \`details\` for the decisions.`);
   }
   if (expires_at !== undefined && Date.parse(expires_at) <= now) {
     throw conflict(approval, `it expired at ${expires_at}.`);
   }
   if (decisions.some(({ by }) => by === request.by)) {
-    throw conflict(approval, `${request.by} has decided already. Ask somebody else to, too.`);
+    throw conflict(approval, `${request.by} has already decided. Another person must decide, too.`);
   }
   if (request.payload_hash !== undefined && request.payload_hash !== payload_hash) {
-    throw conflict(approval, "its payload is another one by now. Look at it again, then decide.");
+    throw conflict(
+      approval,
+      "its payload has changed since you viewed it. Review it again before deciding.",
+    );
   }
 }
 
@@ -103,12 +106,15 @@ function mustBeOpen(approval: Approval, request: Decided, now: number): void {
 function editedPayload(approval: Approval, request: DecideRequest): Json | undefined {
   const { payload } = request;
   if (payload === undefined || payloadHash(payload) === approval.payload_hash) return undefined;
-  if (request.decision === "reject") throw notEditable("a rejection takes no other payload");
+  if (request.decision === "reject") throw notEditable("a rejection does not accept a payload");
   if (!approval.editable) {
-    throw notEditable("it is decided as it is: this approval is not editable");
+    throw notEditable("this approval is not editable");
   }
   if (approval.decisions.length > 0) {
-    throw conflict(approval, "somebody approved its payload as it is, so it cannot be edited now.");
+    throw conflict(
+      approval,
+      "another approver has already approved its payload, so it can no longer be edited.",
+    );
   }
   mustFit(payload);
   const issues = approval.schema ? schemaIssues(approval.schema, payload) : [];
@@ -128,8 +134,8 @@ function invalid(issues: Issue[]): OrchestratorError {
   const [{ location, message }] = issues as [Issue];
   return new OrchestratorError(
     "validation_failed",
-    `Cannot take the decision: ${location}: ${sentence(message)} ` +
-      "Mend what `errors` lists and decide again.",
+    `Cannot accept the decision: ${location}: ${sentence(message)} ` +
+      "Fix the problems listed in `errors` and decide again.",
     { issues },
   );
 }

@@ -102,7 +102,7 @@ class StoredApprovals implements Approvals {
     }
     throw new OrchestratorError(
       "conflict",
-      `Cannot decide approval ${id}: others keep changing it. Look at it again.`,
+      `Cannot decide approval ${id}: it was changed by too many other requests. Review it again.`,
     );
   }
 
@@ -159,7 +159,6 @@ function verdictOf({ status, payload, decisions }: Approval): Verdict {
 function notFound(id: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot find the approval ${JSON.stringify(id)}: there is none with this id. ` +
-      "See GET /v1/approvals.",
+    `No approval has the ID ${JSON.stringify(id)}. GET /v1/approvals lists them.`,
   );
 }

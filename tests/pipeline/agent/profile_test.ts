@@ -83,7 +83,7 @@ Deno.test("parseProfile() leaves later lines of dashes to the body", () => {
 
 Deno.test("parseProfile() says on which line something is wrong", () => {
   expect(issues("You plan.")).toEqual([
-    { location: "line 1", message: expect.stringContaining("must begin with front matter") },
+    { location: "line 1", message: expect.stringContaining("must start with front matter") },
   ]);
   expect(issues("---\nname: x\nhistory: many\n---\n")).toEqual([
     { location: "line 3, history", message: "must be an integer" },

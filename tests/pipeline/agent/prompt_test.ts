@@ -43,7 +43,7 @@ Deno.test("createPrompt() takes the time of the run for now, in UTC", async () =
   expect(await render("{{ '2025-06-01T10:00:00Z' | date: '%H:%M' }}")).toBe("10:00");
   await expect(render("{{ list | sample }}", { list: [1, 2] })).rejects.toMatchObject({
     code: "prompt_invalid",
-    message: expect.stringContaining("sample is not allowed"),
+    message: expect.stringContaining("sample is not available"),
   });
 });
 

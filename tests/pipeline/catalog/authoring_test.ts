@@ -92,7 +92,7 @@ Deno.test("what cannot run is not stored, and read() says what is wrong with a f
     expect(await authoring.check(LOCAL, "{")).toHaveLength(1);
     await expect(authoring.put(BY, "other", document("new", "New."))).rejects.toMatchObject({
       code: "pipeline_invalid",
-      issues: [{ location: "name", message: 'must be the name in the path: write "other"' }],
+      issues: [{ location: "name", message: 'must match the name in the path: write "other"' }],
     });
     await Deno.writeTextFile(`${root}/home/bad.yaml`, wrong.replace("new", "bad"));
     catalog.reload();

@@ -49,8 +49,8 @@ Deno.test("mergeReview() reports edits that cannot be applied", () => {
   const { content, review } = merge("text", edit("no", "x"), edit(" ", "x"), edit("text", "text"));
   expect(content).toBe("text");
   expect(review.edits.map(({ applied, note }) => [applied, note])).toEqual([
-    [false, "the draft does not hold this text"],
-    [false, "it names no text to find"],
+    [false, "the draft does not contain this text"],
+    [false, "it has no text to find"],
     [false, "it changes nothing"],
   ]);
 });

@@ -48,10 +48,10 @@ Deno.test("parsePipeline() does not check references when it is told of none", a
 Deno.test("parsePipeline() says in its message where the first problem is and how many there are", async () => {
   await expect(parsePipeline(document("  a: { agent: x, next: y }"), "demo.yaml", KNOWN)).rejects
     .toThrow(
-      'Cannot use pipeline demo.yaml: line 5, nodes.a.agent: unknown agent "x"; available: researcher, planner (and 1 more). Mend the document.',
+      'Cannot use pipeline demo.yaml: line 5, nodes.a.agent: unknown agent "x"; available: researcher, planner (and 1 more). Fix the document.',
     );
   await expect(parsePipeline(document("  a: { agent: reseacher }"), "demo.yaml", KNOWN)).rejects
-    .toThrow('unknown agent "reseacher"; did you mean "researcher"? Mend the document.');
+    .toThrow('unknown agent "reseacher"; did you mean "researcher"? Fix the document.');
 });
 
 reports([
@@ -131,7 +131,7 @@ reports([
     "line 6",
     /^duplicate key/,
   ],
-  ["bad YAML", "name: demo\nversion: [1\n", "line 3", /^bad YAML/],
+  ["bad YAML", "name: demo\nversion: [1\n", "line 3", /^invalid YAML/],
   ["an unresolved alias", "version: 1\nname: *gone\n", "line 2", /^unknown anchor "gone"/],
   [
     "an unknown field with the nearest one",
@@ -264,7 +264,7 @@ Deno.test("parsePipeline() is quick with documents that are wrong everywhere", (
     const many = Array.from({ length: 20_000 }, (_, n) => `  n${n}: {}`).join("\n");
     expect(await issues(document(many).slice(0, 250_000))).toContainEqual({
       location: "line 4, nodes",
-      message: "a pipeline has 500 nodes at most: split it",
+      message: "a pipeline may have at most 500 nodes: split it",
     });
   }));
 

@@ -49,7 +49,7 @@ Deno.test("parsePipeline() counts the nodes of all graphs", async () => {
   const found = await issues(document(`  a: { parallel: { ${branch("x")}, ${branch("y")} } }`));
   expect(found).toEqual([{
     location: "line 5, nodes.a.parallel.y.nodes",
-    message: "a pipeline has 500 nodes at most: split it",
+    message: "a pipeline may have at most 500 nodes: split it",
   }]);
 });
 
@@ -70,7 +70,7 @@ reports([
     "a wait with two ends in time",
     document("  a: { wait: { seconds: 5, until: 2026-01-01T00:00:00Z } }"),
     "line 5, nodes.a.wait",
-    /two ends in time: keep seconds or until/,
+    "has both seconds and until: keep one of them",
   ],
   [
     "a way out of a wait that has no end in time",
@@ -214,7 +214,7 @@ reports([
     "compensation that leads on",
     document("  a: { transform: 1, on_cancel: [b] }\n  b: { transform: 1, next: a }"),
     "line 5, nodes.a.on_cancel[0]",
-    /^node "b" puts things right after the end, so it leads nowhere/,
+    /^node "b" undoes work after the run has ended, so it leads nowhere/,
   ],
   [
     "compensation that a run passes anyway",
@@ -249,7 +249,7 @@ reports([
       "input: { type: object, required: [q] }\nschedule: [{ cron: '@daily', input: { p: 1 } }]",
     ),
     "line 7, schedule[0].input",
-    /^the input does not fit/,
+    /^the input does not match the schema/,
   ],
   [
     "a concurrency key over nodes",

@@ -117,7 +117,7 @@ Deno.test("pages that are no documents, do not want to be or are gone are skippe
   expect(reasons).toEqual([
     undefined,
     "it asks not to be indexed",
-    "its type cannot be read",
+    "its type is not supported",
     "the site answered 404",
   ]);
 });

@@ -27,7 +27,7 @@ Deno.test("cronProblem() says what is wrong and in which field", async () => {
     ["", undefined, "cron", /five fields/],
     ["61 * * * *", undefined, "cron", /minute: 61/],
     ["@often", undefined, "cron", /"@often" is not a cron expression/],
-    ["0 0 30 2 *", undefined, "cron", /never comes/],
+    ["0 0 30 2 *", undefined, "cron", /never matches/],
     ["0 9 * * *", "Europe/Wien", "timezone", /"Europe\/Wien" is not a time zone/],
   ];
   for (const [cron, timezone, field, message] of wrong) {

@@ -153,7 +153,7 @@ Deno.test("approval's schema checks the schema of edited payloads", () => {
 });
 
 Deno.test("approval needs a place where approvals are kept", () => {
-  expect(() => approval.compile(BARE, {})).toThrow("Cannot ask for approvals");
+  expect(() => approval.compile(BARE, {})).toThrow("Cannot request approvals");
 });
 
 Deno.test("approval takes no cached decision", () => {

@@ -179,7 +179,7 @@ Deno.test("map refuses what is no list or too long a list, and names the node", 
   };
   expect(await message({ x: 1 })).toEqual([
     "validation_failed",
-    'Cannot map in a: items is {"x":1}, not a list. Mend the node\'s expression or its input.',
+    'Cannot map in a: items is {"x":1}, not a list. Fix the node\'s expression or its input.',
   ]);
   expect((await message(Array(10_001).fill(0)) as string[])[1]).toMatch(
     /Cannot map in a: there are 10001 items, more than 10000/,

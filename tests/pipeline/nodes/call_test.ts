@@ -97,7 +97,7 @@ Deno.test("validation knows services and refuses addresses, secrets and foreign 
     'nodes/a/call/service: unknown service "biling"; did you mean "billing"?',
   ]);
   expect(await problems({ service: "billing", path: "http://evil.test" })).toEqual([
-    "nodes/a/call/path: a path begins with /",
+    "nodes/a/call/path: a path starts with /",
   ]);
   for (const name of ["Authorization", "cookie", "Host", "Idempotency-Key"]) {
     const found = await problems({ service: "billing", path: "/x", headers: { [name]: "x" } });

@@ -44,7 +44,7 @@ Deno.test("pipeline fails with its run, and says why", async () => {
       code: "child_failed",
       kind: "retryable",
       message:
-        `Cannot finish a: the run of pipeline inner ended with model_timeout: Too slow. Look at run ${run_id}.`,
+        `Cannot finish a: the run of pipeline inner ended with model_timeout: Too slow. See run ${run_id}.`,
       details: { step: "a", run_id, code: "model_timeout", message: "Too slow." },
     },
   });

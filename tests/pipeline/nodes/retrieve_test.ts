@@ -101,7 +101,7 @@ Deno.test("a retrieve whose values do not fit, or that has no documents, fails",
     "a",
     SCOPE,
   );
-  await expect(none).rejects.toThrow("there are no documents");
+  await expect(none).rejects.toThrow("documents are not available");
 });
 
 Deno.test("a document's retrieve nodes are checked", async () => {

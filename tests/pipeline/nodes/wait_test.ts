@@ -56,8 +56,16 @@ Deno.test("wait refuses what an expression gives and no wait can use", async () 
       details: { step: "a" },
     }),
   });
-  expect(await refused("seconds", "soon")).toEqual(error(/^Cannot wait in a: seconds is "soon"/));
-  expect(await refused("seconds", -1)).toEqual(error(/seconds is -1, not a number from 0/));
-  expect(await refused("until", "soon")).toEqual(error(/until is "soon", not a time/));
-  expect(await refused("signal", "")).toEqual(error(/signal is "", not a text/));
+  expect(await refused("seconds", "soon")).toEqual(
+    error(/^Cannot wait in a: seconds must be a number from 0 to 315360000, but is "soon"/),
+  );
+  expect(await refused("seconds", -1)).toEqual(
+    error(/seconds must be a number from 0 to 315360000, but is -1/),
+  );
+  expect(await refused("until", "soon")).toEqual(
+    error(/until must be a time such as .*, but is "soon"/),
+  );
+  expect(await refused("signal", "")).toEqual(
+    error(/signal must be a non-empty string, but is ""/),
+  );
 });

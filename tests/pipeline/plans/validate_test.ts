@@ -34,7 +34,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "an id that is used twice",
     [step("a"), step("b"), step("a")],
     "/steps/2/id",
-    'the step 0 has the id "a" already: choose another one',
+    'step 0 already has the ID "a": choose another one',
   ],
   [
     "an id that cannot be referred to",
@@ -46,7 +46,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "other work under the id of a finished step",
     [step("old", { input: { ask: "something else" } })],
     "/steps/0/id",
-    /"old" is finished and stays as it is/,
+    /"old" is completed and cannot be changed/,
   ],
   [
     "an unknown agent",
@@ -106,7 +106,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "an input that is missing beside one that is known later",
     [step("a", { name: "researcher", input: { documents: "${ context.documents }" } })],
     "/steps/0/input/",
-    'the input "ask" is missing: add it',
+    'the input "ask" is required',
   ],
   [
     "an input that nobody takes",
@@ -124,7 +124,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "a step that waits for itself",
     [step("a", { depends_on: ["a"] })],
     "/steps/0/depends_on",
-    "the steps wait for each other: a → a. Break the circle",
+    "the steps depend on each other: a → a. Break the cycle",
   ],
   [
     "a circle, with its path, also through inputs",
@@ -135,13 +135,13 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
       step("c", { depends_on: ["x", "b"] }),
     ],
     "/steps/1/depends_on",
-    "the steps wait for each other: a → c → b → a. Break the circle",
+    "the steps depend on each other: a → c → b → a. Break the cycle",
   ],
   [
     "more steps than there may be",
     Array.from({ length: 50 }, (_, n) => step(`s${n}`)),
     "/steps",
-    /51 steps, finished ones included, are more than 50/,
+    /51 steps, including completed ones, are more than 50/,
   ],
 ];
 

@@ -102,7 +102,7 @@ Deno.test("what is no data set is refused with the reason", async () => {
   expect(await why("  \n")).toMatch(/^dataset_invalid .*empty/);
   expect(await why("<!doctype html><p>x")).toMatch(/web page/);
   expect(await why("{]", "x.json")).toMatch(/not valid JSON/);
-  expect(await why("[1,2]", "x.json")).toMatch(/no objects/);
+  expect(await why("[1,2]", "x.json")).toMatch(/its items are not objects/);
   expect(await why("PAR1xxxxxxxxPAR1")).toMatch(/not valid Parquet/);
   expect(await why('a\n"x\n')).toMatch(/quotes/);
   expect(await why("a,".repeat(2_001) + "\n1\n")).toMatch(/more than 2000 columns/);

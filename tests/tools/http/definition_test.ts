@@ -37,14 +37,14 @@ Deno.test("parseToolDefinition() says what is wrong, and where", () => {
       "/http/url: must not have placeholders in its host",
     ],
     [http({ url: "https://{id}/" }), "/http/url: must"],
-    [http({ url: "https://u:p@example.com/" }), "/http/url: must hold no password"],
+    [http({ url: "https://u:p@example.com/" }), "/http/url: must not contain a password"],
     [http({ url: "https://example.com/#{id}" }), "/http/url: must not have a fragment"],
-    [http({ query: { q: "{who}" } }), "/http/query: {who} is no property of the input"],
-    [http({ body: { a: ["{who}"] } }), "/http/body: {who} is no property"],
+    [http({ query: { q: "{who}" } }), "/http/query: {who} is not a property of the input"],
+    [http({ body: { a: ["{who}"] } }), "/http/body: {who} is not a property"],
     [http({ body: 1 }), "/http/body: a GET request has no body"],
     [http({ headers: { "a b": "c" } }), "/http/headers/a b: "],
-    [input({ required: [] }), "/input/required: must hold id"],
-    [input({ type: "array" }), "/input/type: must be object"],
+    [input({ required: [] }), "/input/required: must include id"],
+    [input({ type: "array" }), '/input/type: must be "object"'],
     [input({ properties: { id: { type: "text" } } }), "/input/properties/id/type: unknown type"],
     [{ ...base, output: { type: "nothing" } }, "/output/type: unknown type"],
     [{ ...base, timeout_seconds: 0 }, "/timeout_seconds: must be at least 1"],
@@ -63,7 +63,7 @@ Deno.test("parseToolDefinition() lets only operators use secrets and weaken what
   expect(issuesOf(value)).toEqual([]);
   expect(issuesOf(value, false)).toEqual([
     "/secret_headers: only tools in the operator's files may use secrets",
-    "/capability: only tools in the operator's files may be compute: this one sends something out",
+    "/capability: only tools in the operator's files may be compute, because this tool sends something outside",
     "/untrusted: only tools in the operator's files may be trusted",
   ]);
   expect(issuesOf({ ...base, capability: "write" }, false)).toEqual([]);

@@ -46,7 +46,7 @@ test("readToolFiles() reads single tools and sections, from files and folders", 
     "empty.yml": "",
   }, (folder) => {
     const files = readToolFiles([folder, join(folder, "absent")]);
-    expect(files.issues).toEqual([{ location: join(folder, "absent"), message: "is not there" }]);
+    expect(files.issues).toEqual([{ location: join(folder, "absent"), message: "does not exist" }]);
     expect(files.definitions.map(({ name }) => name)).toEqual(["weather", "time"]);
     expect(files.openapi.map(({ document }) => document))
       .toEqual([join(folder, "pets.yaml"), "https://a.test/o.json"]);
@@ -76,13 +76,13 @@ http_hosts: []
       `${location.replace(`${folder}/`, "")}: ${message}`
     );
     expect(lines).toEqual([
-      "gone.yaml: is not there",
+      "gone.yaml: does not exist",
       expect.stringMatching(/^bad.yaml, line \d: /),
       'hosts.yaml, line 3, shell: unknown field "shell"; available: tools, openapi, http_hosts',
       expect.stringMatching(/^hosts.yaml, line 2, http_hosts.0.origin: must be an origin/),
-      "more.yaml, line 4, tools.0.http.url: {city} is no property of the input",
+      "more.yaml, line 4, tools.0.http.url: {city} is not a property of the input",
       expect.stringMatching(/^more.yaml, line 5, tools.1.name: must be 1 to 64/),
-      "second.yaml, line 1, name: is the second tool named weather: rename one",
+      "second.yaml, line 1, name: is the second tool with the name weather: rename one",
     ]);
   }));
 
@@ -157,7 +157,7 @@ test("createFileTools() tells what is wrong and loads a document again later", (
           });
           expect(await set.tools(ACME)).toEqual([]);
           expect(set.problem?.(ACME)).toContain(
-            "/o.json: its tools are missing: the server answered 500",
+            "/o.json: its tools are not available: the server answered 500",
           );
           expect(warnings).toEqual(["an OpenAPI document cannot be used"]);
           broken = false;

@@ -192,11 +192,11 @@ Deno.test("openapiTools() says what cannot be a tool, and takes the rest", () =>
     "/paths/~1again/get": "has the same name as another operation: ok",
     "/paths/~1cookie/get": "needs the cookie parameter c in a style that is not supported",
     "/paths/~1out/get": "refers to another document: other.yaml#/a",
-    "/paths/~1gone/get": "refers to what is not there: #/nowhere",
+    "/paths/~1gone/get": "has a reference that leads nowhere: #/nowhere",
     "/paths/~1file/post": "needs a body of a type that is not supported: image/png",
-    "/paths/~1loop/get": expect.stringContaining("has references in a circle"),
+    "/paths/~1loop/get": "has circular references: #/paths/~1loop/get/parameters/0",
     "/paths/~1type/get": expect.stringContaining('unknown type "strin"; did you mean "string"?'),
-    "/paths/~1missing~1{id}/get": expect.stringContaining("{id} is no property of the input"),
+    "/paths/~1missing~1{id}/get": expect.stringContaining("{id} is not a property of the input"),
   });
 });
 

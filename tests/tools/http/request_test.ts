@@ -79,7 +79,7 @@ test("http_request reaches nothing else, redirects included", () =>
     const { issues } = await expectError(run(tool, { url: "x" }), "tool_bad_arguments");
     expect(issues).toMatchObject([{
       location: "/url",
-      message: expect.stringMatching(/"x" is no URL/),
+      message: expect.stringMatching(/"x" is not a URL/),
     }]);
     await expectError(run(tool, { url, method: "DELETE" }), "egress_denied");
     expect(seen).toEqual([]);

@@ -134,7 +134,7 @@ test("broken tools are left out and told, the others stay", async (bench) => {
   const problem = await set.problem(LOCAL) ?? "";
   for (
     const part of [
-      "no_object is left out: its input schema is not of type object",
+      "no_object is left out: its input schema does not have the type object",
       "no_schema is left out: it does not follow the protocol",
       "bad_type is left out",
       "bad_output is left out",
