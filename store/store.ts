@@ -202,7 +202,7 @@ async function makeDirectory(directory: string): Promise<void> {
       "config_invalid",
       `Cannot use ${directory}: it cannot be made (${
         (cause as Error).name
-      }). Set ORCHESTRATOR_HOME to a folder that this user can write to.`,
+      }). Set ORCHESTRATOR_HOME to a folder that this user can write.`,
       { cause },
     );
   }

@@ -101,7 +101,7 @@ function checked({ name, output }: Tool, value: Json): Json {
 function timedOut({ name, timeout_ms }: Tool): OrchestratorError {
   return new OrchestratorError(
     "tool_timeout",
-    `Tool ${name} did not finish within ${timeout_ms} ms. Ask for less, or raise its time limit.`,
+    `Cannot call ${name}: it did not finish within ${timeout_ms} ms. Ask for less, or raise its time limit.`,
     { kind: "retryable" },
   );
 }

@@ -21,7 +21,7 @@ export interface RetryPolicy {
   errors?: string[];
   /** Pause before the second attempt, in milliseconds. */
   interval_ms: number;
-  /** Factor by which the delay grows. */
+  /** Factor between pauses. */
   backoff_rate: number;
   /** Longest pause, in milliseconds. */
   max_delay_ms: number;

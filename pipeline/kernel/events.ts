@@ -123,7 +123,7 @@ export interface Budget {
   /** Input and output tokens together. */
   tokens?: number;
   cost_usd?: number;
-  /** Steps that have an effect outside. */
+  /** Steps that do something outside. */
   steps?: number;
   /** Seconds since the run was created, waiting included. */
   seconds?: number;

@@ -266,7 +266,7 @@ const DENIED: [why: string, call: ToolCall, reason: RegExp][] = [
   [
     "with arguments that do not fit",
     toolCall("c1", "search", '{"q":5}'),
-    "the arguments do not match the schema: /q: must be a string",
+    /the arguments do not match the schema: \/q: must be a string/,
   ],
 ];
 for (const [why, denied, reason] of DENIED) {

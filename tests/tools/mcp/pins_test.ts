@@ -139,7 +139,7 @@ test("broken tools are left out and told, the others stay", async (bench) => {
       "bad_type is left out",
       "bad_output is left out",
       "slow is left out",
-      "Good is left out: mock_good is taken",
+      "Good is left out: the name mock_good is taken",
       "a tool without a name is left out",
     ]
   ) expect(problem).toContain(part);
@@ -150,7 +150,7 @@ test("only the tools that the settings name are taken; one that is missing is to
   const server = startMcp([takesQ("a"), takesQ("b")], {});
   const set = bench.open({ url: server.url, tools: ["b", "c"] });
   expect((await set.tools(LOCAL)).map(({ name }) => name)).toEqual(["mock_b"]);
-  expect(await set.problem(LOCAL)).toBe("c is not among its tools");
+  expect(await set.problem(LOCAL)).toBe("the server has no tool named c");
   await server.stop();
 });
 
