@@ -63,7 +63,7 @@ export class Caller {
     throw new OrchestratorError(
       "forbidden",
       `Cannot act for the user ${JSON.stringify(user)}: you are ${JSON.stringify(this.actor)} ` +
-        "and may not act for other users.",
+        "and may not act for other users. Name your own user, or ask for the grant users:*.",
     );
   }
 }
