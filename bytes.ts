@@ -10,3 +10,12 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
   }
   return whole;
 }
+
+/** The most bytes that a unit of a string takes in UTF-8. */
+const UNIT_BYTES = 3;
+const encoder = new TextEncoder();
+
+/** True when `text` takes more than `limit` bytes in UTF-8. Short texts are not encoded for that. */
+export function isLonger(text: string, limit: number): boolean {
+  return text.length * UNIT_BYTES > limit && encoder.encode(text).length > limit;
+}

@@ -37,6 +37,7 @@ export type ErrorCode =
   | "data_dir_locked"
   | "store_newer_schema"
   | "store_unavailable"
+  | "value_damaged"
   | "worker_fenced"
   // runs
   | "run_cancelled"

@@ -88,7 +88,7 @@ export interface OrchestratorOptions {
  */
 export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const { config, log } = options;
-  const { store, flight, close } = await (options.opening ?? configuredStore(config));
+  const { store, flight, close } = await (options.opening ?? configuredStore(config, log));
   const world = realWorld(store.after);
   const models = watchModels(configuredModels(config), world.clock.now);
   const conversations = createConversations(store);
@@ -98,7 +98,6 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   const max_bytes = config.server.max_artifact_bytes;
   const artifacts = createArtifacts(store, {
     now: world.clock.now,
-    newId: world.newId,
     max_bytes,
     keep_ms,
   });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type Config, type Env, type Environment, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { diagnose, rowOf } from "../llm/mod.ts";
-import { lockDirectory } from "../store/mod.ts";
+import { findDamagedIn, lockDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { environmentIssues, placeholders } from "./suspicions.ts";
 
@@ -121,7 +121,10 @@ async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLi
     const probe = join(home, `.check-${Deno.pid}`);
     await writeFile(probe, "");
     await rm(probe);
-    return [{ state: "ok", subject: home, message: "can be written" }, await checkLock(data_dir)];
+    return [
+      { state: "ok", subject: home, message: "can be written" },
+      ...await checkData(data_dir),
+    ];
   } catch (error) {
     const message = `cannot be written (${(error as Error).message}): fix its permissions, or ` +
       "set ORCHESTRATOR_HOME to another folder";
@@ -129,13 +132,33 @@ async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLi
   }
 }
 
-async function checkLock(data_dir: string): Promise<CheckLine> {
+async function checkData(data_dir: string): Promise<CheckLine[]> {
   try {
-    (await lockDirectory(data_dir)).release();
-    return { state: "ok", subject: data_dir, message: "is free" };
+    const lock = await lockDirectory(data_dir);
+    try {
+      const free = { state: "ok" as const, subject: data_dir, message: "is free" };
+      return [free, ...await checkStore(data_dir)];
+    } finally {
+      lock.release();
+    }
   } catch (error) {
     if (toOrchestratorError(error).code !== "data_dir_locked") throw error;
-    return { state: "info", subject: data_dir, message: "is in use: a server is running" };
+    return [{ state: "info", subject: data_dir, message: "is in use: a server is running" }];
+  }
+}
+
+/** Reads every stored value; a directory without a store has none. */
+async function checkStore(data_dir: string): Promise<CheckLine[]> {
+  const subject = join(data_dir, "store.kv");
+  const problem = (error: OrchestratorError): CheckLine => (
+    { state: "problem", subject, message: error.message }
+  );
+  try {
+    const damaged = await findDamagedIn(data_dir);
+    if (damaged?.length === 0) return [{ state: "ok", subject, message: "has no damaged value" }];
+    return damaged?.map(problem) ?? [];
+  } catch (error) {
+    return [problem(toOrchestratorError(error))];
   }
 }
 

@@ -29,7 +29,7 @@ const writeError = (text: string) => void Deno.stderr.writeSync(encoder.encode(t
  */
 async function create(options: OrchestratorOptions): Promise<Orchestrator> {
   const { configuredStore } = await import("../wiring/store.ts");
-  const opening = configuredStore(options.config);
+  const opening = configuredStore(options.config, options.log);
   opening.catch(() => {}); // whoever awaits it tells
   try {
     const { createOrchestrator } = await import("../orchestrator.ts");

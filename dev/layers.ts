@@ -47,7 +47,7 @@ const LAYERS: string[][] = [
 
 /** Parts with rules of their own: all that they may import besides themselves. */
 const NARROW: Record<string, string[]> = {
-  "pipeline/kernel": ["guard/mod.ts", "store", "telemetry", "json", "errors.ts"],
+  "pipeline/kernel": ["guard/mod.ts", "store", "telemetry", "json", "bytes.ts", "errors.ts"],
   "config.ts": ["config", "telemetry", "errors.ts"],
 };
 

@@ -16,8 +16,8 @@ import type { Caller } from "../guard/mod.ts";
 import {
   type Key,
   keys,
-  type ListOptions,
   type Mutation,
+  type ReadOptions,
   type Selector,
   setJson,
   type Store,
@@ -25,7 +25,7 @@ import {
 import { removeBelow, removeEach } from "./remove.ts";
 
 /** The part of the store that conversations use. */
-export type ConversationStore = Pick<Store, "get" | "list" | "commit" | "kv">;
+export type ConversationStore = Pick<Store, "get" | "list" | "keys" | "commit">;
 
 /** One message as agents see it. */
 export interface ConversationMessage {
@@ -156,9 +156,9 @@ class StoredConversations implements Conversations {
       ? [{ key: keys.conversationAt(tenant, before, id), delete: true }]
       : [];
     return [
-      ...setJson(keys.exchange(tenant, id, run_id), exchange),
+      setJson(keys.exchange(tenant, id, run_id), exchange),
       ...old,
-      ...setJson(keys.conversationAt(tenant, run_id, id), null),
+      setJson(keys.conversationAt(tenant, run_id, id), null),
     ];
   }
 
@@ -170,7 +170,7 @@ class StoredConversations implements Conversations {
     ]);
     if (!last || (known && known.value.upto >= upto)) return false;
     const checks = [{ key, versionstamp: known?.versionstamp ?? null }];
-    const mutations = setJson(key, { text, upto, ...ownerOf(last) });
+    const mutations = [setJson(key, { text, upto, ...ownerOf(last) })];
     return await this.store.commit({ checks, mutations }) !== null;
   }
 
@@ -205,12 +205,15 @@ class StoredConversations implements Conversations {
   }
 
   private async headOf(caller: Caller, id: string): Promise<ConversationHead | null> {
+    let broken: string | undefined; // of the exchanges that cannot be read, the newest
+    const onDamaged: ReadOptions["onDamaged"] = (_error, { key }) => broken ??= String(key.at(-1));
     const [[first], [last]] = await Promise.all([
       this.read(caller, id, { limit: 1 }),
-      this.read(caller, id, { limit: 1 }, { reverse: true }),
+      this.read(caller, id, { limit: 1 }, { reverse: true, onDamaged }),
     ]);
     if (!first || !last) return null;
-    const { run: last_run, at = new Date(0).toISOString() } = last;
+    const { at = new Date(0).toISOString() } = last;
+    const last_run = broken ?? last.run;
     return { id, title: titleOf(first.user), updated_at: at, last_run, ...ownerOf(first) };
   }
 
@@ -219,7 +222,7 @@ class StoredConversations implements Conversations {
     caller: Caller,
     id: string,
     span: Span,
-    options?: ListOptions,
+    options?: ReadOptions,
   ): Promise<RunExchange[]> {
     const found = await this.read(caller, id, span, options);
     // Of two users who begin it in the same moment, each has their own turns.
@@ -232,7 +235,7 @@ class StoredConversations implements Conversations {
     { tenant }: Caller,
     id: string,
     { after, before, limit }: Span,
-    options: ListOptions = {},
+    options: ReadOptions = {},
   ): Promise<RunExchange[]> {
     const found: RunExchange[] = [];
     if (limit < 1) return found;

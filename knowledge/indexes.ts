@@ -118,7 +118,9 @@ export class Indexes {
       const { record, version } = found;
       const kept = this.options.model !== undefined && record.embedding === this.options.model;
       const vectors = kept ? await this.options.shelves.vectors(place, record.id) : undefined;
-      await index.add(record, version, passages, vectors);
+      // A document of which a passage is damaged is not searched: the others would be mistaken.
+      const whole = passages.length === record.passages ? passages : [];
+      await index.add(record, version, whole, vectors);
     };
     for await (const { document, passage } of this.options.shelves.passagesFrom(place, first)) {
       if (document !== current) {

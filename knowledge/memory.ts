@@ -63,7 +63,7 @@ export function createMemory(store: MemoryStore, now: () => number): Memory {
 }
 
 /** The part of the store that the memory uses. */
-type MemoryStore = Pick<Store, "get" | "list" | "commit" | "kv">;
+type MemoryStore = Pick<Store, "get" | "list" | "keys" | "commit">;
 
 class StoredMemory implements Memory {
   constructor(private readonly store: MemoryStore, private readonly now: () => number) {}
@@ -85,7 +85,7 @@ class StoredMemory implements Memory {
       const fact = factOf({ id, user_id, at, known: known?.value }, { ...said, text });
       const stamp = await this.store.commit({
         checks: [{ key, versionstamp: known?.versionstamp ?? null }],
-        mutations: [...setJson(key, fact), ...setJson(keys.memoryOf(tenant, id), user_id)],
+        mutations: [setJson(key, fact), setJson(keys.memoryOf(tenant, id), user_id)],
       });
       if (stamp === null) continue;
       if (!known) await this.makeRoom(tenant, user_id);
@@ -104,11 +104,11 @@ class StoredMemory implements Memory {
   async clear(caller: Caller, user_id: string): Promise<number> {
     caller.mustActFor(user_id);
     const { tenant } = caller;
-    for (const { id } of await this.all(tenant, user_id)) {
-      const key = keys.memoryOf(tenant, id);
-      await this.store.commit({ checks: [], mutations: [{ key, delete: true }] });
+    const prefix = keys.memoriesOf(tenant, user_id);
+    for await (const fact of this.store.keys({ prefix })) {
+      await removeEach(this.store, [keys.memoryOf(tenant, fact.key.at(-1) as string)]);
     }
-    return await removeBelow(this.store, keys.memoriesOf(tenant, user_id));
+    return await removeBelow(this.store, prefix);
   }
 
   private async all(tenant: string, user_id: string): Promise<Fact[]> {

@@ -44,7 +44,7 @@ export interface Recollection {
 const MAX_COUNTED = 10_000;
 
 /** The part of the store that a recollection uses. */
-type RecollectionStore = Pick<Store, "kv" | "commit">;
+type RecollectionStore = Pick<Store, "keys" | "kv" | "commit">;
 
 /** What is remembered in `store`. */
 export function createRecollection(
@@ -134,7 +134,7 @@ class StoredRecollection implements Recollection {
 
   private async count(prefix: Key): Promise<number> {
     let found = 0;
-    for await (const _ of this.store.kv.list({ prefix }, { limit: MAX_COUNTED })) found++;
+    for await (const _ of this.store.keys({ prefix }, { limit: MAX_COUNTED })) found++;
     return found;
   }
 }

@@ -1,21 +1,21 @@
-/** Removes values of the store, with every part of those that are kept in several. @module */
-import { deleteEntry, type Key, type Mutation, type Store } from "../store/mod.ts";
+/** Removes values of the store. @module */
+import type { Key, Mutation, Store } from "../store/mod.ts";
 
 /** Entries that are deleted in one commit. */
 const BATCH = 100;
 
 /** Deletes the values under these keys, as far as they are there. */
 export async function removeEach(
-  store: Pick<Store, "kv" | "commit">,
+  store: Pick<Store, "commit">,
   keys: Key[],
 ): Promise<void> {
-  const entries = (await store.kv.getMany(keys)).flatMap((entry) => entry ?? []);
-  await store.commit({ checks: [], mutations: entries.flatMap(deleteEntry) });
+  const mutations = keys.map((key) => ({ key, delete: true as const }));
+  await store.commit({ checks: [], mutations });
 }
 
 /** Deletes everything below a key. @returns how many values */
 export async function removeBelow(
-  store: Pick<Store, "kv" | "commit">,
+  store: Pick<Store, "keys" | "commit">,
   prefix: Key,
 ): Promise<number> {
   let removed = 0;
@@ -25,9 +25,9 @@ export async function removeBelow(
     batch = [];
     if (mutations.length > 0) await store.commit({ checks: [], mutations });
   };
-  for await (const entry of store.kv.list({ prefix })) {
+  for await (const { key } of store.keys({ prefix })) {
     removed++;
-    batch.push(...deleteEntry(entry));
+    batch.push({ key, delete: true });
     if (batch.length >= BATCH) await flush();
   }
   await flush();

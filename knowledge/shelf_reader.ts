@@ -54,7 +54,7 @@ export class ShelfReader {
     }
   }
 
-  /** Some passages by number; `undefined` where there is none. */
+  /** Some passages by number; `undefined` where there is none that can be read. */
   async passages(
     { tenant, collection }: Place,
     refs: { document: string; n: number }[],
@@ -62,7 +62,7 @@ export class ShelfReader {
     const found: (Passage | undefined)[] = [];
     const wanted = refs.map(({ document, n }) => keys.passage(tenant, collection, document, n));
     for (let at = 0; at < wanted.length; at += 10) {
-      const some = await this.store.getMany<Passage>(wanted.slice(at, at + 10));
+      const some = await this.store.getMany<Passage>(wanted.slice(at, at + 10), { onDamaged() {} });
       found.push(...some.map((entry) => entry?.value));
     }
     return found;
@@ -80,11 +80,11 @@ export class ShelfReader {
     }
   }
 
-  /** The vectors of a document's passages, in order. */
+  /** The vectors of a document's passages, in order; fewer than these where some are damaged. */
   async vectors({ tenant, collection }: Place, document: string): Promise<Uint8Array[]> {
     const found: Uint8Array[] = [];
     const prefix = keys.vectorsOf(tenant, collection, document);
-    for await (const { value } of this.store.kv.list({ prefix })) found.push(value);
+    for await (const { value } of this.store.listBytes({ prefix })) found.push(value);
     return found;
   }
 

@@ -14,7 +14,7 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import { type Key, keys, type Mutation, setJson, type Store } from "../store/mod.ts";
+import { type Key, keys, type Mutation, setBytes, setJson, type Store } from "../store/mod.ts";
 import type { DocumentRecord, Passage, Place } from "./document.ts";
 import { ShelfReader, type Unfinished } from "./shelf_reader.ts";
 import { toBytes } from "./vectors.ts";
@@ -80,9 +80,9 @@ export class Shelves extends ShelfReader {
     await this.checkRoom(tenant, record);
     await this.write([this.mark(tenant, record)]);
     await this.write(passages.flatMap((passage, n) => [
-      ...setJson(keys.passage(tenant, collection, id, n), passage),
+      setJson(keys.passage(tenant, collection, id, n), passage),
       ...(vectors[n]
-        ? [{ key: keys.vector(tenant, collection, id, n), set: toBytes(vectors[n]) }]
+        ? [setBytes(keys.vector(tenant, collection, id, n), toBytes(vectors[n]))]
         : []),
     ]));
     const outcome = await this.commitRecord(tenant, record);
@@ -99,15 +99,16 @@ export class Shelves extends ShelfReader {
   ): Promise<Change | undefined> {
     const { collection, id } = record;
     const key = keys.document(tenant, collection, id);
-    await this.write((vectors ?? []).map((vector, n) => ({
-      key: keys.vector(tenant, collection, id, n),
-      set: toBytes(vector),
-    })));
+    await this.write(
+      (vectors ?? []).map((vector, n) =>
+        setBytes(keys.vector(tenant, collection, id, n), toBytes(vector))
+      ),
+    );
     const change = await this.change(
       { tenant, collection },
       async () =>
         await this.store.get(key) && {
-          mutations: setJson(key, record),
+          mutations: [setJson(key, record)],
           counts: { documents: 0, passages: 0 },
           change: { added: record },
         },
@@ -158,10 +159,10 @@ export class Shelves extends ShelfReader {
       const removed = at ? await this.get(tenant, at.value) : null;
       const mutations = [
         ...(removed ? [...this.unset(tenant, removed), this.mark(tenant, removed)] : []),
-        ...setJson(keys.document(tenant, collection, id), record),
-        ...setJson(keys.documentOf(tenant, id), collection),
-        ...setJson(keys.documentKey(tenant, collection, "hash", hash), id),
-        ...(urlKey ? setJson(urlKey, id) : []),
+        setJson(keys.document(tenant, collection, id), record),
+        setJson(keys.documentOf(tenant, id), collection),
+        setJson(keys.documentKey(tenant, collection, "hash", hash), id),
+        ...(urlKey ? [setJson(urlKey, id)] : []),
         { key: keys.unfinished(tenant, id), delete: true as const },
       ];
       return {
@@ -194,7 +195,7 @@ export class Shelves extends ShelfReader {
       };
       const after = await this.store.commit({
         checks: [{ key, versionstamp: version }],
-        mutations: [...planned.mutations, ...setJson(key, next)],
+        mutations: [...planned.mutations, setJson(key, next)],
       });
       if (after !== null) return { before: version, after, ...planned.change };
     }
@@ -214,7 +215,7 @@ export class Shelves extends ShelfReader {
 
   private mark(tenant: string, { id, collection }: DocumentRecord): Mutation {
     const value: Unfinished = { collection, worker: this.store.worker };
-    return setJson(keys.unfinished(tenant, id), value)[0]!;
+    return setJson(keys.unfinished(tenant, id), value);
   }
 
   /** What a removed document leaves out of the indexes. */
@@ -229,7 +230,7 @@ export class Shelves extends ShelfReader {
 
   private async deleteAll(prefix: Key): Promise<void> {
     const doomed: Mutation[] = [];
-    for await (const { key } of this.store.kv.list({ prefix })) doomed.push({ key, delete: true });
+    for await (const { key } of this.store.keys({ prefix })) doomed.push({ key, delete: true });
     await this.write(doomed);
   }
 

@@ -1,29 +1,23 @@
 /**
- * Files that runs make or people upload. A file is one record and its bytes in pieces; all pieces
- * of one write are below a key of their own, so that no reader sees a mixture of two writes.
+ * Files that runs make or people upload: a record and its bytes.
  *
  * Invariants
- * 1. Bytes that are not named by a record are named by a marker (`blob_loose`): from before the
- *    first piece is written until the commit that writes the record, and from the commit that
- *    removes the record until the last piece is gone. A crash leaves nothing that is not found.
- * 2. A record appears, changes and disappears in one commit together with its index.
- * 3. The same place and name give the same id: a repeated attempt replaces what the one before it
+ * 1. A record appears, changes and disappears in one commit together with its bytes and its index.
+ * 2. The same place and name give the same id: a repeated attempt replaces what the one before it
  *    left, and writes nothing when the bytes are the same.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { OrchestratorError } from "../errors.ts";
-import { clearBlob, interrupted, markLoose, readBlob, writeBlob } from "./blobs.ts";
+import type { At, ReadOptions } from "./contents.ts";
 import { keys } from "./keys.ts";
-import type { Check, Commit, Key, Mutation } from "./kv.ts";
-import type { Store, Versioned } from "./store.ts";
-import { setJson } from "./values.ts";
+import type { Commit, Key } from "./kv.ts";
+import type { Store } from "./store.ts";
+import { setBytes, setJson } from "./values.ts";
 
 /** Files that one run may have. */
 export const MAX_RUN_ARTIFACTS = 100;
-/** A write that has not ended after this long has died. */
-const WRITE_MS = 3_600_000;
 
 /** A file as it is put. */
 export interface ArtifactFile {
@@ -81,7 +75,7 @@ export interface Artifacts {
   list(owner: Owner, run: string): Promise<ArtifactRecord[]>;
   /** False when there is none. */
   remove(owner: Owner, id: string): Promise<boolean>;
-  /** Removes old uploads and loose bytes; gives how many records each slice removed. */
+  /** Removes old uploads; gives how many each slice removed. */
   sweep(): AsyncGenerator<number, void>;
 }
 
@@ -89,38 +83,28 @@ export interface Artifacts {
 export interface ArtifactOptions {
   /** Milliseconds since the epoch. */
   now: () => number;
-  newId: () => string;
   /** Largest file. */
   max_bytes: number;
   /** How long an upload is kept, in milliseconds; 0: for ever. */
   keep_ms: number;
 }
 
-type ArtifactStore = Pick<Store, "get" | "getMany" | "list" | "commit" | "kv">;
-
-/** The record as it is stored. */
-interface Stored extends ArtifactRecord {
-  /** Names the pieces. */
-  write: string;
-}
+type ArtifactStore = Pick<Store, "get" | "getMany" | "getBytes" | "list" | "keys" | "commit">;
 
 /** Makes the keeper of files. */
 export function createArtifacts(store: ArtifactStore, options: ArtifactOptions): Artifacts {
   return {
     put: ({ tenant }, place, file) => put(store, options, tenant, place, file),
     get: async ({ tenant }, id) => {
-      const found = await store.get<Stored>(keys.artifact(tenant, id));
-      return found && recordOf(found.value);
+      return (await store.get<ArtifactRecord>(keys.artifact(tenant, id)))?.value ?? null;
     },
     read: ({ tenant }, id) => read(store, tenant, id),
     list: ({ tenant }, run) => list(store, tenant, run),
     async remove({ tenant }, id) {
       while (true) {
-        const { write, ...commit } = await releaseArtifact(store, tenant, id);
-        if (write === undefined) return false;
-        if (await store.commit(commit) === null) continue;
-        await clearBlob(store, tenant, write);
-        return true;
+        const removed = await removeArtifact(store, tenant, id);
+        if (removed.mutations.length === 0) return false;
+        if (await store.commit(removed) !== null) return true;
       }
     },
     sweep: () => sweep(store, options),
@@ -134,18 +118,18 @@ async function put(
   place: ArtifactPlace,
   file: ArtifactFile,
 ): Promise<ArtifactRecord> {
-  const { now, newId, max_bytes } = options;
+  const { now, max_bytes } = options;
   const { bytes } = file;
   if (bytes.length > max_bytes) throw tooLarge(file.name, max_bytes);
   const name = cleanName(file.name);
   const id = `art_${shortHash(tenant, place.run ?? "", place.key, name)}`;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const before = await store.get<Stored>(keys.artifact(tenant, id));
-  if (before?.value.sha256 === sha256) return recordOf(before.value);
+  const key = keys.artifact(tenant, id);
+  const before = await store.get<ArtifactRecord>(key);
+  if (before?.value.sha256 === sha256) return before.value;
   if (before && place.run === undefined) throw mismatch(name);
   if (!before && place.run !== undefined) await refuseTooMany(store, tenant, place.run);
-  const write = newId();
-  const stored: Stored = {
+  const record: ArtifactRecord = {
     id,
     name,
     type: cleanType(file.type),
@@ -154,97 +138,72 @@ async function put(
     ...(place.run === undefined ? {} : { run_id: place.run }),
     ...(place.step === undefined ? {} : { step: place.step }),
     created_at: new Date(now()).toISOString(),
-    write,
   };
-  const marker = await writeBlob(store, tenant, { write, bytes, at: now() });
-  await publish(store, tenant, stored, { marker, before });
-  if (before) await clearBlob(store, tenant, before.value.write);
-  return recordOf(stored);
-}
-
-/** The commit from which on the file exists. */
-async function publish(
-  store: ArtifactStore,
-  tenant: string,
-  stored: Stored,
-  { marker, before }: { marker: Check; before: Versioned<Stored> | null },
-): Promise<void> {
-  const key = keys.artifact(tenant, stored.id);
   const committed = await store.commit({
-    checks: [{ key, versionstamp: before?.versionstamp ?? null }, marker],
+    checks: [{ key, versionstamp: before?.versionstamp ?? null }],
     mutations: [
-      ...setJson(key, stored),
-      ...setJson(indexKey(tenant, stored), { at: Date.parse(stored.created_at) }),
-      { key: marker.key, delete: true },
-      ...(before ? markLoose(tenant, before.value.write, 0) : []),
+      setJson(key, record),
+      setJson(indexKey(tenant, record), { at: Date.parse(record.created_at) }),
+      setBytes(keys.artifactBytes(tenant, id), bytes),
     ],
   });
-  if (committed === null) throw interrupted();
+  if (committed === null) throw interrupted(name);
+  return record;
 }
 
 /**
- * The changes that make a file disappear; its bytes stay behind as loose ones that a sweep removes.
- * No changes for a file that is not there.
+ * The changes that make a file disappear; none for a file that is not there. Of a file whose record
+ * is damaged nobody knows the run: the run's index is left to the caller.
  */
-export async function releaseArtifact(
-  store: Pick<Store, "get">,
+export async function removeArtifact(
+  store: Pick<Store, "getMany">,
   tenant: string,
   id: string,
-): Promise<Commit & { write?: string }> {
-  const found = await store.get<Stored>(keys.artifact(tenant, id));
-  if (!found) return { checks: [], mutations: [] };
-  const { write } = found.value;
-  const checks = [{ key: found.key, versionstamp: found.versionstamp }];
-  const mutations: Mutation[] = [
-    { key: found.key, delete: true },
-    { key: indexKey(tenant, found.value), delete: true },
-    ...markLoose(tenant, write, 0),
-  ];
-  return { checks, mutations, write };
+): Promise<Commit> {
+  const key = keys.artifact(tenant, id);
+  let damaged: At | undefined;
+  const onDamaged: ReadOptions["onDamaged"] = (_error, at) => damaged = at;
+  const [found] = await store.getMany<ArtifactRecord>([key], { onDamaged });
+  const at = found ?? damaged;
+  if (!at) return { checks: [], mutations: [] };
+  const index = found ? indexKey(tenant, found.value) : keys.upload(tenant, id);
+  return {
+    checks: [{ key, versionstamp: at.versionstamp }],
+    mutations: [key, index, keys.artifactBytes(tenant, id)].map((key) => ({ key, delete: true })),
+  };
 }
 
 async function read(store: ArtifactStore, tenant: string, id: string): Promise<Uint8Array> {
-  // A file that is replaced between the record and its pieces is there under its new write.
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const found = await store.get<Stored>(keys.artifact(tenant, id));
-    if (!found) break;
-    const bytes = await readBlob(store, tenant, found.value);
-    if (bytes) return bytes;
-  }
-  throw artifactNotFound(id);
+  const bytes = await store.getBytes(keys.artifactBytes(tenant, id));
+  if (!bytes) throw artifactNotFound(id);
+  return bytes;
 }
 
 async function list(store: ArtifactStore, tenant: string, run: string): Promise<ArtifactRecord[]> {
   const ids: Key[] = [];
-  for await (const { key } of store.kv.list({ prefix: keys.artifactsOf(tenant, run) })) {
+  for await (const { key } of store.keys({ prefix: keys.artifactsOf(tenant, run) })) {
     ids.push(keys.artifact(tenant, key.at(-1) as string));
   }
-  const found = await store.getMany<Stored>(ids);
-  return found.flatMap((one) => one ? [recordOf(one.value)] : [])
+  const found = await store.getMany<ArtifactRecord>(ids, { onDamaged() {} });
+  return found.flatMap((one) => one ? [one.value] : [])
     .sort((a, b) => a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0);
 }
 
 async function* sweep(store: ArtifactStore, options: ArtifactOptions): AsyncGenerator<number> {
   const { now, keep_ms } = options;
-  if (keep_ms > 0) {
-    for await (const { key, value } of store.list<{ at: number }>({ prefix: keys.uploads() })) {
-      if (value.at >= now() - keep_ms) continue;
-      const old = await releaseArtifact(store, key[1] as string, key[2] as string);
-      await store.commit({ ...old, mutations: [...old.mutations, { key, delete: true }] });
-      yield 1;
-    }
-  }
-  for await (const { key, value } of store.list<{ at: number }>({ prefix: keys.looseBlobs() })) {
-    if (value.at >= now() - WRITE_MS) continue;
-    await clearBlob(store, key[1] as string, key[2] as string);
-    yield 0;
+  if (keep_ms <= 0) return;
+  for await (const { key, value } of store.list<{ at: number }>({ prefix: keys.uploads() })) {
+    if (value.at >= now() - keep_ms) continue;
+    const old = await removeArtifact(store, key[1] as string, key[2] as string);
+    await store.commit({ ...old, mutations: [...old.mutations, { key, delete: true }] });
+    yield 1;
   }
 }
 
-async function refuseTooMany({ kv }: ArtifactStore, tenant: string, run: string): Promise<void> {
+async function refuseTooMany(store: ArtifactStore, tenant: string, run: string): Promise<void> {
   const limit = MAX_RUN_ARTIFACTS;
   const prefix = keys.artifactsOf(tenant, run);
-  if ((await Array.fromAsync(kv.list({ prefix }, { limit }))).length < limit) return;
+  if ((await Array.fromAsync(store.keys({ prefix }, { limit }))).length < limit) return;
   throw new OrchestratorError(
     "payload_too_large",
     `Cannot keep another file of ${run}: it has ${limit}, which is the most. Make fewer files.`,
@@ -254,10 +213,6 @@ async function refuseTooMany({ kv }: ArtifactStore, tenant: string, run: string)
 
 function indexKey(tenant: string, { id, run_id }: ArtifactRecord): Key {
   return run_id === undefined ? keys.upload(tenant, id) : keys.artifactOf(tenant, run_id, id);
-}
-
-function recordOf({ write: _write, ...record }: Stored): ArtifactRecord {
-  return record;
 }
 
 /** 130 bits of a hash, in letters that ids have. */
@@ -302,5 +257,14 @@ function mismatch(name: string): OrchestratorError {
   return new OrchestratorError(
     "idempotency_mismatch",
     `Cannot keep the file ${name}: this Idempotency-Key was used for other bytes. Use a new key.`,
+  );
+}
+
+/** Another write came first. */
+function interrupted(name: string): OrchestratorError {
+  return new OrchestratorError(
+    "conflict",
+    `Cannot keep the file ${name}: it was written by another request at the same time. Try again.`,
+    { kind: "retryable" },
   );
 }

@@ -1,92 +1,130 @@
 /**
- * Bytes of any length in pieces, each write below a key of its own. Until a record names them, and
- * once none does any more, a marker (`blob_loose`) does: see `artifacts.ts`.
+ * The contents of large values: bytes in pieces. The pieces of one write are a *blob*; they are below
+ * an id that no other write has, so no reader sees a mixture of two writes.
+ *
+ * Invariants
+ * 1. The pointer in a value names its blob. A blob is named by one commit and, once its value was
+ *    replaced or deleted, never again: from then on it is garbage.
+ * 2. While there are pieces of a blob there is its record (`blob_of`), which says whose it is: the
+ *    record comes with the first piece and goes with the last.
+ * 3. A blob that is written before the commit with its pointer says so in its record, with the worker
+ *    that writes it. When that worker has no lease any more, the commit cannot come any more, either.
  *
  * @module
  */
-import { OrchestratorError } from "../errors.ts";
 import { keys } from "./keys.ts";
-import { type Check, MAX_VALUE_BYTES, type Mutation } from "./kv.ts";
-import type { Store } from "./store.ts";
-import { setJson } from "./values.ts";
+import type { Commit, Entry, Key, Kv, Mutation } from "./kv.ts";
+import { checksum, type Pointer, setJson, setPointer } from "./values.ts";
 
-/** Pieces that one commit writes or deletes: 720 KB. */
-const PIECES_PER_COMMIT = 12;
+/** Pieces that are deleted together. */
+const PIECES = 200;
 
-type BlobStore = Pick<Store, "get" | "commit" | "kv">;
-
-/**
- * Writes loose bytes.
- *
- * @returns the check that they have not been swept in the meantime, for the commit that names them
- * @throws `conflict`, retryable: they have
- */
-export async function writeBlob(
-  store: BlobStore,
-  tenant: string,
-  { write, bytes, at }: { write: string; bytes: Uint8Array; at: number },
-): Promise<Check> {
-  const key = keys.looseBlob(tenant, write);
-  const versionstamp = await store.commit({ checks: [], mutations: markLoose(tenant, write, at) });
-  const marker = { key, versionstamp };
-  const piece = (n: number): Mutation => {
-    const set = bytes.subarray(n * MAX_VALUE_BYTES, (n + 1) * MAX_VALUE_BYTES);
-    return { key: keys.blob(tenant, write, n), set };
-  };
-  const count = Math.ceil(bytes.length / MAX_VALUE_BYTES);
-  for (let from = 0; from < count; from += PIECES_PER_COMMIT) {
-    const length = Math.min(PIECES_PER_COMMIT, count - from);
-    const mutations = Array.from({ length }, (_, i) => piece(from + i));
-    if (await store.commit({ checks: [marker], mutations }) === null) throw interrupted();
-  }
-  return marker;
+/** Whose a blob is. */
+export interface BlobRecord {
+  /** The key of its value. */
+  key: Key;
+  pieces: number;
+  /** Who writes it, until a value names it. */
+  worker?: string;
 }
 
-/** All bytes of a write; nothing when they are not, or no longer, all there. */
+/** A blob that is about to be written. */
+export interface NewBlob {
+  owner: Key;
+  pointer: Pointer;
+  content: Uint8Array;
+  piece_bytes: number;
+}
+
+/** Cuts `content` into a blob. */
+export function newBlob(
+  blob: string,
+  owner: Key,
+  content: Uint8Array,
+  piece_bytes: number,
+): NewBlob {
+  const pieces = Math.ceil(content.length / piece_bytes);
+  const pointer = { blob, size: content.length, checksum: checksum(content), pieces };
+  return { owner, pointer, content, piece_bytes };
+}
+
+/** Writes the pieces from `from` to `to`, exclusive. */
+export function setPieces(
+  { owner, pointer, content, piece_bytes }: NewBlob,
+  from = 0,
+  to = pointer.pieces,
+): Mutation[] {
+  return range(from, Math.min(to, pointer.pieces)).map((n) => ({
+    key: keys.blob(scopeOf(owner), pointer.blob, n),
+    set: content.subarray(n * piece_bytes, (n + 1) * piece_bytes),
+  }));
+}
+
+/** Says that `worker` writes a blob. */
+export function beginBlob({ owner, pointer: { blob, pieces } }: NewBlob, worker: string): Mutation {
+  const record: BlobRecord = { key: owner, pieces, worker };
+  return setJson(keys.blobOf(scopeOf(owner), blob), record);
+}
+
+/** Makes a blob the content of its owner's value. */
+export function publishBlob(owner: Key, pointer: Pointer): Mutation[] {
+  const record: BlobRecord = { key: owner, pieces: pointer.pieces };
+  return [
+    setPointer(owner, pointer),
+    setJson(keys.blobOf(scopeOf(owner), pointer.blob), record),
+  ];
+}
+
+/** Deletes a blob with its record. */
+export function deleteBlob(owner: Key, { blob, pieces }: Pointer): Mutation[] {
+  const scope = scopeOf(owner);
+  return [
+    ...range(0, pieces).map((n) => ({ key: keys.blob(scope, blob, n), delete: true as const })),
+    { key: keys.blobOf(scope, blob), delete: true },
+  ];
+}
+
+/** The content of a blob; nothing when it is not, or no longer, there as it was written. */
 export async function readBlob(
-  { kv }: Pick<BlobStore, "kv">,
-  tenant: string,
-  { write, size }: { write: string; size: number },
+  kv: Kv,
+  owner: Key,
+  { blob, size, checksum: expected }: Pointer,
 ): Promise<Uint8Array | undefined> {
-  const bytes = new Uint8Array(size);
+  const content = new Uint8Array(size);
   let at = 0;
-  for await (const { value } of kv.list({ prefix: keys.blobs(tenant, write) })) {
+  for await (const { value } of kv.list({ prefix: keys.blobs(scopeOf(owner), blob) })) {
     if (at + value.length > size) return undefined;
-    bytes.set(value, at);
+    content.set(value, at);
     at += value.length;
   }
-  return at === size ? bytes : undefined;
+  return at === size && checksum(content) === expected ? content : undefined;
 }
 
-/** Deletes loose bytes, their marker last. A write that was published meanwhile has no marker. */
-export async function clearBlob(store: BlobStore, tenant: string, write: string): Promise<void> {
-  const marker = await store.get(keys.looseBlob(tenant, write));
-  if (!marker) return;
-  // The marker changes with each commit: the write that it belongs to cannot be published any more.
-  let versionstamp: string | null = marker.versionstamp;
-  for (let done = false; !done && versionstamp !== null;) {
-    const pieces: Mutation[] = [];
-    const prefix = keys.blobs(tenant, write);
-    for await (const { key } of store.kv.list({ prefix }, { limit: PIECES_PER_COMMIT })) {
-      pieces.push({ key, delete: true });
-    }
-    done = pieces.length < PIECES_PER_COMMIT;
-    const rest = done ? [{ key: marker.key, delete: true as const }] : markLoose(tenant, write, 0);
-    const checks = [{ key: marker.key, versionstamp }];
-    versionstamp = await store.commit({ checks, mutations: [...pieces, ...rest] });
+/**
+ * Deletes a blob that nothing names, its record last.
+ *
+ * @param record as it was when that was found out: another one leaves the blob as it is
+ */
+export async function clearBlob(
+  { key, versionstamp }: Entry,
+  { pieces }: BlobRecord,
+  commit: (commit: Commit) => Promise<string | null>,
+): Promise<void> {
+  const [, scope, blob] = key as [string, string, string];
+  const checks = [{ key, versionstamp }];
+  for (let from = 0; from <= pieces; from += PIECES) {
+    const mutations: Mutation[] = range(from, Math.min(from + PIECES, pieces))
+      .map((n) => ({ key: keys.blob(scope, blob, n), delete: true }));
+    if (from + PIECES > pieces) mutations.push({ key, delete: true });
+    if (await commit({ checks, mutations }) === null) return;
   }
 }
 
-/** Says that no record names a write. @param at when it began, in milliseconds; 0: it is over */
-export function markLoose(tenant: string, write: string, at: number): Mutation[] {
-  return setJson(keys.looseBlob(tenant, write), { at });
+/** Blobs are kept below the tenant that their value belongs to, if it belongs to one. */
+export function scopeOf(owner: Key): string {
+  return String(owner[1] ?? "");
 }
 
-/** Another write came first, or this one took too long. */
-export function interrupted(): OrchestratorError {
-  return new OrchestratorError(
-    "conflict",
-    "Cannot keep a file: somebody else wrote it at the same time, or it took too long. Try again.",
-    { kind: "retryable" },
-  );
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index);
 }

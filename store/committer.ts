@@ -21,19 +21,10 @@
  * @module
  */
 import { OrchestratorError } from "../errors.ts";
-import type { Check, Commit, Entry, Key, Kv, Mutation } from "./kv.ts";
+import { add, commitTooLarge, type Cost, costOf, exactCostOf, fits, noCost } from "./cost.ts";
+import type { Check, Commit, Entry, Key, Kv, KvLimits, Mutation } from "./kv.ts";
 import { keys } from "./keys.ts";
-import { isChunk, setJson } from "./values.ts";
-
-/** What one commit of the store may hold. */
-export interface CommitLimits {
-  checks: number;
-  mutations: number;
-  bytes: number;
-}
-
-/** Limits of Deno KV, with some room for encoding. */
-export const DENO_KV_LIMITS: CommitLimits = { checks: 100, mutations: 1000, bytes: 780_000 };
+import { jsonOf, setJson } from "./values.ts";
 
 /** What a lease says. */
 export interface Lease {
@@ -57,12 +48,11 @@ export interface CommitterOptions {
   sleep: (ms: number) => Promise<void>;
   /** How long others take this worker for alive after its last batch. */
   lease_ms: number;
-  limits?: CommitLimits;
 }
 
 interface Member {
   commit: Commit;
-  bytes: number;
+  cost: Cost;
   resolve: (versionstamp: string | null) => void;
   reject: (error: unknown) => void;
 }
@@ -70,17 +60,17 @@ interface Member {
 /** Splitting fewer members than this costs more than it gains. */
 const SMALL_BATCH = 16;
 const RETRY_DELAYS_MS = [5, 20, 80, 320, 1000];
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** What the lease adds to each commit. */
+const LEASE_BYTES = 1_000;
 
 /** The latest time that the writer of a lease knew of. */
 export function latestOf({ at, latest }: Lease): number {
   return latest ?? at;
 }
 
-/** Reads a lease. */
+/** Reads a lease. @throws `value_damaged` */
 export function parseLease(entry: Entry): Lease {
-  return JSON.parse(decoder.decode(entry.value)) as Lease;
+  return jsonOf<Lease>(entry);
 }
 
 /** Groups, fences and resolves commits. See the module's invariants. */
@@ -90,13 +80,16 @@ export class Committer {
   private readonly now: () => number;
   private readonly sleep: (ms: number) => Promise<void>;
   private readonly lease_ms: number;
-  private readonly limits: CommitLimits;
+  /** What the members of a batch may need together. */
+  readonly room: KvLimits;
   private readonly leaseKey: Key;
   private queue: Member[] = [];
   private busy = false;
   private batch = 0;
   /** Version of our lease after the last batch; `null` before {@linkcode acquire}. */
   private stamp: string | null = null;
+  /** The version of this worker's first commit: no other worker of this database ever had it. */
+  session = "";
   private fenced = false;
   private latestTime = 0;
 
@@ -106,7 +99,7 @@ export class Committer {
     this.now = options.now;
     this.sleep = options.sleep;
     this.lease_ms = options.lease_ms;
-    this.limits = options.limits ?? DENO_KV_LIMITS;
+    this.room = roomIn(options.kv.limits);
     this.leaseKey = keys.lease(this.worker);
   }
 
@@ -117,7 +110,9 @@ export class Committer {
 
   /** Registers this worker. */
   async acquire(): Promise<void> {
-    if (await this.write([]) === null) throw this.fence();
+    const stamp = await this.write([]);
+    if (stamp === null) throw this.fence();
+    this.session = stamp;
   }
 
   /** Gives the lease back: nothing can be committed afterwards. */
@@ -127,7 +122,7 @@ export class Committer {
     const checks = [{ key: this.leaseKey, versionstamp: this.stamp }];
     const mutations: Mutation[] = [
       { key: this.leaseKey, delete: true },
-      ...setJson(keys.time(), { latest: this.latestTime }),
+      setJson(keys.time(), { latest: this.latestTime }),
     ];
     await this.kv.commit({ checks, mutations });
   }
@@ -141,12 +136,13 @@ export class Committer {
    * Commits all of `commit` or nothing of it.
    *
    * @returns the versionstamp, or `null` when one of its checks refused it
-   * @throws `worker_fenced`; `store_unavailable` (the outcome may then be unknown for good)
+   * @throws `worker_fenced`; `store_unavailable` (the outcome may then be unknown for good);
+   *   `payload_too_large` when it can never be written
    */
   submit(commit: Commit): Promise<string | null> {
     if (this.fenced) return Promise.reject(this.fence());
     return new Promise((resolve, reject) => {
-      this.queue.push({ commit, bytes: sizeOf(commit.mutations), resolve, reject });
+      this.queue.push({ commit, cost: costOf(commit), resolve, reject });
       if (this.busy) return;
       this.busy = true;
       queueMicrotask(() => this.drain());
@@ -177,17 +173,14 @@ export class Committer {
 
   /** The longest run of members, in order, that fits one commit (invariant 4). */
   private take(): Member[] {
-    let checks = 1, mutations = 1, bytes = 200, count = 0;
+    const total = noCost();
+    let count = 0;
     let written: Set<string> | undefined;
     const most = this.share();
-    for (const { commit, bytes: size } of this.queue) {
+    for (const { commit, cost } of this.queue) {
       if (count === most) break;
-      checks += commit.checks.length;
-      mutations += commit.mutations.length;
-      bytes += size;
-      const full = checks > this.limits.checks || mutations > this.limits.mutations ||
-        bytes > this.limits.bytes;
-      if (count > 0 && full) break;
+      add(total, cost);
+      if (count > 0 && !fits(total, this.room)) break;
       if (count > 0 && commit.checks.length > 0) {
         written ??= writtenKeys(this.queue.slice(0, count));
         if (commit.checks.some((check) => written!.has(keyText(check.key)))) break;
@@ -217,24 +210,15 @@ export class Committer {
 
   private async writeAlone(member: Member): Promise<void> {
     try {
-      if (member.bytes > this.limits.bytes) await this.writeChunksFirst(member);
-      if (isTooLarge(member.commit, this.limits)) throw tooLarge(member.commit);
+      if (!this.takes(member)) throw commitTooLarge(member.commit);
       member.resolve(await this.write([member]));
     } catch (error) {
       member.reject(error);
     }
   }
 
-  /** Chunks are invisible until their pointer is there, so they may be committed before it. */
-  private async writeChunksFirst(member: Member): Promise<void> {
-    const chunks = member.commit.mutations.filter(isChunk);
-    const rest = member.commit.mutations.filter((m) => !isChunk(m));
-    const perCommit = Math.max(1, Math.floor(this.limits.bytes / 62_000));
-    for (let at = 0; at < chunks.length; at += perCommit) {
-      const mutations = chunks.slice(at, at + perCommit);
-      await this.write([{ ...member, commit: { checks: [], mutations } }]);
-    }
-    member.commit = { checks: member.commit.checks, mutations: rest };
+  private takes({ commit, cost }: Member): boolean {
+    return fits(cost, this.room) || fits(exactCostOf(commit), this.room);
   }
 
   /** One commit of the store, its outcome resolved (invariants 2 and 3). */
@@ -286,9 +270,7 @@ export class Committer {
     if (at < this.latestTime) lease.latest = this.latestTime;
     else this.latestTime = at;
     const checks: Check[] = [{ key: this.leaseKey, versionstamp: this.stamp }];
-    const mutations: Mutation[] = [
-      { key: this.leaseKey, set: encoder.encode(JSON.stringify(lease)) },
-    ];
+    const mutations: Mutation[] = [setJson(this.leaseKey, lease)];
     for (const { commit } of members) {
       for (const check of commit.checks) checks.push(check);
       for (const mutation of commit.mutations) mutations.push(mutation);
@@ -310,19 +292,15 @@ export class Committer {
   }
 }
 
-/** True for what the store would refuse however often it is tried. */
-function isTooLarge({ checks, mutations }: Commit, limits: CommitLimits): boolean {
-  return checks.length + 1 > limits.checks || mutations.length + 1 > limits.mutations ||
-    sizeOf(mutations) > limits.bytes;
-}
-
-function tooLarge({ checks, mutations }: Commit): OrchestratorError {
-  return new OrchestratorError(
-    "payload_too_large",
-    `Cannot write ${mutations.length} changes with ${checks.length} checks and ${
-      sizeOf(mutations)
-    } bytes at once: the store takes less. Do it in several steps.`,
-  );
+/** What is left of a commit beside the lease. */
+function roomIn(limits: KvLimits): KvLimits {
+  return {
+    ...limits,
+    checks: limits.checks - 1,
+    mutations: limits.mutations - 1,
+    commit_key_bytes: limits.commit_key_bytes - LEASE_BYTES,
+    commit_bytes: limits.commit_bytes - LEASE_BYTES,
+  };
 }
 
 function writtenKeys(members: Member[]): Set<string> {
@@ -335,12 +313,4 @@ function writtenKeys(members: Member[]): Set<string> {
 
 function keyText(key: Key): string {
   return key.join("\u0000");
-}
-
-function sizeOf(mutations: Mutation[]): number {
-  let bytes = 0;
-  for (const mutation of mutations) {
-    bytes += 80 + ("set" in mutation ? mutation.set.length : 0);
-  }
-  return bytes;
 }

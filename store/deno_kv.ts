@@ -3,7 +3,17 @@
  *
  * @module
  */
-import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
+import type { Commit, Entry, Key, Kv, KvLimits, ListOptions, Selector } from "./kv.ts";
+
+/** What Deno KV takes. A commit's bytes leave room for how it encodes keys (of 819,200). */
+export const DENO_KV_LIMITS: KvLimits = {
+  value_bytes: 65_536,
+  checks: 100,
+  mutations: 1_000,
+  key_bytes: 2_048,
+  commit_key_bytes: 81_920,
+  commit_bytes: 800_000,
+};
 
 /** Keys that one `getMany` of Deno KV takes. */
 const GET_MANY = 10;
@@ -18,6 +28,8 @@ export async function openDenoKv(path?: string): Promise<Kv> {
 }
 
 class DenoKv implements Kv {
+  readonly limits = DENO_KV_LIMITS;
+
   constructor(private readonly kv: Deno.Kv) {}
 
   async get(key: Key): Promise<Entry | null> {

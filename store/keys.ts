@@ -35,8 +35,7 @@
  * | `artifact, tenant, artifact` | what is known of a file |
  * | `artifact_of, tenant, run, artifact` | index by the run that made it |
  * | `artifact_upload, tenant, artifact` | index of those that were uploaded |
- * | `blob, tenant, write, n` | pieces of a file's bytes |
- * | `blob_loose, tenant, write` | bytes that no artifact names, yet or any more |
+ * | `artifact_bytes, tenant, artifact` | the bytes of a file |
  * | `mcp_pin, server, tool` | what an MCP server said about a tool when it was first seen, as a hash |
  * | `mcp_accepted, tenant, server, tool` | what a tenant accepted in place of that |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
@@ -47,14 +46,15 @@
  * | `vector, tenant, collection, document, n` | their vectors, 32-bit floats |
  * | `collection, tenant, collection` | how many documents and passages it has; written with each change |
  * | `unfinished, tenant, document` | a document that is being written or removed, and by whom |
- * | `chunk, …key, n` | pieces of a value over 60 KB |
+ * | `blob, scope, blob, n` | pieces of a large value; `scope` is the second part of its key |
+ * | `blob_of, scope, blob` | whose value a blob is, and who writes it (`blobs.ts`) |
  *
  * @module
  */
 import type { Key } from "./kv.ts";
 
 /** Version of the key map and of the values' shapes. A newer one is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Makes every key. */
 export const keys = {
@@ -134,10 +134,7 @@ export const keys = {
   artifactsOf: (tenant: string, run: string): Key => ["artifact_of", tenant, run],
   upload: (tenant: string, id: string): Key => ["artifact_upload", tenant, id],
   uploads: (): Key => ["artifact_upload"],
-  blob: (tenant: string, write: string, n: number): Key => ["blob", tenant, write, n],
-  blobs: (tenant: string, write: string): Key => ["blob", tenant, write],
-  looseBlob: (tenant: string, write: string): Key => ["blob_loose", tenant, write],
-  looseBlobs: (): Key => ["blob_loose"],
+  artifactBytes: (tenant: string, id: string): Key => ["artifact_bytes", tenant, id],
   mcpPin: (server: string, tool: string): Key => ["mcp_pin", server, tool],
   mcpPins: (server: string): Key => ["mcp_pin", server],
   mcpAccepted: (tenant: string, server: string, tool: string): Key => [
@@ -196,5 +193,8 @@ export const keys = {
   collections: (tenant: string): Key => ["collection", tenant],
   unfinished: (tenant: string, id: string): Key => ["unfinished", tenant, id],
   unfinisheds: (): Key => ["unfinished"],
-  chunk: (key: Key, n: number): Key => ["chunk", ...key, n],
+  blob: (scope: string, blob: string, n: number): Key => ["blob", scope, blob, n],
+  blobs: (scope: string, blob: string): Key => ["blob", scope, blob],
+  blobOf: (scope: string, blob: string): Key => ["blob_of", scope, blob],
+  blobOwners: (): Key => ["blob_of"],
 } as const;

@@ -1,6 +1,6 @@
 /**
- * The port to a key-value store with atomic, checked commits. Values are bytes of at most
- * {@linkcode MAX_VALUE_BYTES}; larger ones are chunked by `store/values.ts`.
+ * The port to a key-value store with atomic, checked commits. Each adapter declares its
+ * {@linkcode KvLimits}; above the port, `writer.ts` stores what is larger.
  *
  * Only check, set and delete: that is all that every adapter does alike.
  *
@@ -9,11 +9,24 @@
 
 /** One part of a key. */
 export type KeyPart = string | number;
-/** A key: ordered by its parts, strings before numbers as in Deno KV. */
+/** A key: ordered by its parts, strings before numbers, strings by their UTF-8 bytes. */
 export type Key = readonly KeyPart[];
 
-/** The largest value an adapter must take. */
-export const MAX_VALUE_BYTES = 60_000;
+/** The most that an adapter takes at once. */
+export interface KvLimits {
+  /** Bytes of one value. */
+  value_bytes: number;
+  /** Checks of one commit. */
+  checks: number;
+  /** Mutations of one commit. */
+  mutations: number;
+  /** Bytes of one key. */
+  key_bytes: number;
+  /** Bytes of all keys of one commit, those of checks included. */
+  commit_key_bytes: number;
+  /** Bytes of all keys and values that one commit writes. */
+  commit_bytes: number;
+}
 
 /** A value with its version. */
 export interface Entry {
@@ -52,6 +65,7 @@ export interface ListOptions {
 
 /** A key-value store. */
 export interface Kv {
+  readonly limits: KvLimits;
   get(key: Key): Promise<Entry | null>;
   getMany(keys: Key[]): Promise<(Entry | null)[]>;
   /** In key order. Never more than a batch in memory. */

@@ -6,11 +6,24 @@ export {
   type ArtifactRecord,
   type Artifacts,
   createArtifacts,
-  releaseArtifact,
+  removeArtifact,
 } from "./artifacts.ts";
+export { type At, isDamaged, type ReadOptions, refuseDamaged, type Versioned } from "./contents.ts";
 export { openDenoKv } from "./deno_kv.ts";
 export { keys, SCHEMA_VERSION } from "./keys.ts";
-export type { Check, Commit, Entry, Key, Kv, ListOptions, Mutation, Selector } from "./kv.ts";
+export type {
+  Check,
+  Commit,
+  Entry,
+  Key,
+  Kv,
+  KvLimits,
+  ListOptions,
+  Mutation,
+  Selector,
+} from "./kv.ts";
 export { lockDirectory } from "./lock.ts";
-export { type OpenStore, openStore, Store, type StoreOptions, type Versioned } from "./store.ts";
-export { deleteEntry, readJson, setJson, setText } from "./values.ts";
+export { type OpenStore, openStore } from "./open.ts";
+export { Store, type StoreOptions } from "./store.ts";
+export { findDamagedIn } from "./verify.ts";
+export { MAX_VALUE_BYTES, setBytes, setJson, setText } from "./values.ts";

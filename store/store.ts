@@ -1,28 +1,36 @@
 /**
  * The store as the rest of the program sees it: JSON values of any size, fenced grouped commits.
  *
+ * Boundary: what is large, damaged or of an earlier schema version is dealt with here; callers read
+ * and write values.
+ *
  * @module
  */
-import { OrchestratorError, toOrchestratorError } from "../errors.ts";
-import { Committer, type CommitterOptions, latestOf, parseLease } from "./committer.ts";
-import { openDenoKv } from "./deno_kv.ts";
+import { OrchestratorError } from "../errors.ts";
+import { Committer, type CommitterOptions, latestOf, type Lease, parseLease } from "./committer.ts";
+import { type At, BYTES, Contents, json, type ReadOptions, type Versioned } from "./contents.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
-import { type FlightFile, openFlightFile } from "./flight.ts";
-import { type DirectoryLock, lockDirectory } from "./lock.ts";
-import { readJson, setJson } from "./values.ts";
+import { migrate, schemaOf, setSchema } from "./migrate.ts";
+import { sweepBlobs } from "./sweep.ts";
+import { jsonOf } from "./values.ts";
+import { Writer } from "./writer.ts";
 
 /** What a store needs. */
 export interface StoreOptions extends CommitterOptions {
   /** True when the lock of the data directory proves that every other worker is dead. */
   alone?: boolean;
+  /** Called once for each damaged value that is found. Must not throw. */
+  onDamaged?(error: OrchestratorError): void;
 }
 
-/** A JSON value with its version. */
-export interface Versioned<T> {
-  key: Key;
-  value: T;
-  versionstamp: string;
+/** A worker that holds a lease. */
+export interface Worker {
+  worker: string;
+  /** Since its last sign of life, in milliseconds. */
+  age_ms: number;
+  /** Its lease. */
+  entry: Entry;
 }
 
 /** What a commit holds may have been made this long before it, and the clock been set back since. */
@@ -38,46 +46,105 @@ export class Store {
    */
   after = 0;
   private readonly committer: Committer;
+  private readonly writer: Writer;
+  private readonly contents: Contents;
   private readonly now: () => number;
 
   constructor(private readonly options: StoreOptions) {
-    this.kv = options.kv;
-    this.worker = options.worker;
-    this.now = options.now;
-    this.committer = new Committer(options);
+    const { kv, worker, now, onDamaged } = options;
+    this.kv = kv;
+    this.worker = worker;
+    this.now = now;
+    const committer = this.committer = new Committer(options);
+    const writer = this.writer = new Writer(kv, committer);
+    const onLarge: Writer["remember"] = (...large) => writer.remember(...large);
+    this.contents = new Contents({ kv, onLarge, onDamaged });
   }
 
-  /** Checks the schema version and registers the worker. @throws `store_newer_schema` */
+  /**
+   * Registers the worker and migrates what an earlier program wrote.
+   *
+   * @throws `store_newer_schema`
+   */
   async open(): Promise<void> {
-    const found = await this.get<{ version: number }>(keys.schema());
-    if (found && found.value.version > SCHEMA_VERSION) throw newerSchema(found.value.version);
+    const schema = await schemaOf(this.kv);
+    if (schema && schema.version > SCHEMA_VERSION) throw newerSchema(schema.version);
     this.after = await this.latestTime() + AFTER_MS;
     this.committer.hasSeen(this.after);
     await this.committer.acquire();
     if (this.options.alone) await this.buryOthers();
-    if (!found) await this.commit({ checks: [], mutations: schemaMutations() });
+    const commit = (change: Commit) => this.commit(change);
+    if (schema) await migrate({ kv: this.kv, commit }, schema);
+    else await commit({ checks: [], mutations: [setSchema({ version: SCHEMA_VERSION })] });
   }
 
-  /** See {@linkcode Committer.submit}. */
+  /**
+   * Commits all of `commit` or nothing of it. Its values may have any size that they can be made
+   * with; see {@linkcode Committer.submit}.
+   */
   commit(commit: Commit): Promise<string | null> {
-    return this.committer.submit(commit);
+    return this.writer.commit(commit);
   }
 
-  /** Reads one value. */
+  /** Reads one value. @throws `value_damaged` */
   async get<T>(key: Key): Promise<Versioned<T> | null> {
     const entry = await this.kv.get(key);
-    return entry && await this.decode<T>(entry);
+    return entry && await this.contents.read(entry, json<T>());
   }
 
-  /** Reads several values; `null` where there is none. */
-  async getMany<T>(wanted: Key[]): Promise<(Versioned<T> | null)[]> {
+  /** Reads one value; `null` where there is none that can be read. */
+  async tryGet<T>(key: Key): Promise<Versioned<T> | null> {
+    return (await this.getMany<T>([key], { onDamaged() {} }))[0]!;
+  }
+
+  /**
+   * Reads several values; `null` where there is none.
+   *
+   * @throws `value_damaged`, unless `onDamaged` is given: such a value is `null` then
+   */
+  async getMany<T>(
+    wanted: Key[],
+    { onDamaged }: Pick<ReadOptions, "onDamaged"> = {},
+  ): Promise<(Versioned<T> | null)[]> {
+    const { contents } = this;
     const entries = await this.kv.getMany(wanted);
-    return await Promise.all(entries.map((entry) => entry && this.decode<T>(entry)));
+    return await Promise.all(entries.map((entry) => {
+      if (!entry) return null;
+      if (!onDamaged) return contents.read(entry, json<T>());
+      return contents.attempt(entry, json<T>(), onDamaged);
+    }));
   }
 
-  /** Reads values in key order. */
-  async *list<T>(selector: Selector, options?: ListOptions): AsyncIterable<Versioned<T>> {
-    for await (const entry of this.kv.list(selector, options)) yield await this.decode<T>(entry);
+  /** Reads bytes. @throws `value_damaged` */
+  async getBytes(key: Key): Promise<Uint8Array | null> {
+    const entry = await this.kv.get(key);
+    return entry && (await this.contents.read(entry, BYTES))?.value || null;
+  }
+
+  /** Reads values in key order; damaged ones are left out. */
+  list<T>(selector: Selector, options?: ReadOptions): AsyncIterable<Versioned<T>> {
+    return this.contents.list(selector, json<T>(), options);
+  }
+
+  /** The same for bytes. */
+  listBytes(selector: Selector, options?: ReadOptions): AsyncIterable<Versioned<Uint8Array>> {
+    return this.contents.list(selector, BYTES, options);
+  }
+
+  /** Reads keys in their order: of large values no more than where they are. */
+  keys(selector: Selector, options?: ListOptions): AsyncIterable<At> {
+    return this.contents.keys(selector, options);
+  }
+
+  /** Deletes what replaced and deleted values left behind; gives how many each slice deleted. */
+  sweep(): AsyncGenerator<number, void> {
+    return sweepBlobs({
+      kv: this.kv,
+      worker: this.worker,
+      commit: (commit) => this.committer.submit(commit),
+      isWriting: (blob) => this.writer.isWriting(blob),
+      workers: async () => (await this.workers()).map(({ worker }) => worker),
+    });
   }
 
   /** Shows other workers that this one is alive. */
@@ -95,19 +162,19 @@ export class Store {
     return this.committer.isFenced;
   }
 
-  /** The workers that hold a lease, with the age of their last sign of life in milliseconds. */
-  async workers(): Promise<{ worker: string; age_ms: number; entry: Entry }[]> {
-    const out = [];
+  /** The workers that hold a lease. */
+  async workers(): Promise<Worker[]> {
+    const found: Worker[] = [];
     for await (const entry of this.kv.list({ prefix: keys.leases() })) {
-      const lease = parseLease(entry);
-      out.push({ worker: lease.worker, age_ms: this.now() - lease.at, entry });
+      const { worker, at } = leaseOf(entry);
+      found.push({ worker, age_ms: this.now() - at, entry });
     }
-    return out;
+    return found;
   }
 
   /** Declares a worker dead. False when it showed life in the meantime. */
   async bury(entry: Entry): Promise<boolean> {
-    this.committer.hasSeen(latestOf(parseLease(entry)));
+    this.committer.hasSeen(latestOf(leaseOf(entry)));
     const checks = [{ key: entry.key, versionstamp: entry.versionstamp }];
     return await this.commit({ checks, mutations: [{ key: entry.key, delete: true }] }) !== null;
   }
@@ -117,16 +184,11 @@ export class Store {
     return this.committer.release();
   }
 
-  private async decode<T>(entry: Entry): Promise<Versioned<T>> {
-    const value = await readJson<T>(this.kv, entry);
-    return { key: entry.key, value, versionstamp: entry.versionstamp };
-  }
-
   /** The clock of this machine may be behind what workers before this one have seen. */
   private async latestTime(): Promise<number> {
-    const kept = await this.get<{ latest: number }>(keys.time());
-    const leases = (await this.workers()).map(({ entry }) => parseLease(entry));
-    return Math.max(kept?.value.latest ?? 0, ...leases.map(latestOf));
+    const kept = await this.kv.get(keys.time());
+    const leases = (await this.workers()).map(({ entry }) => latestOf(leaseOf(entry)));
+    return Math.max(kept ? timeOf(kept) : 0, ...leases);
   }
 
   private async buryOthers(): Promise<void> {
@@ -138,78 +200,22 @@ export class Store {
   }
 }
 
-/** An open store with what must be closed after it. */
-export interface OpenStore {
-  store: Store;
-  /** Only a data directory has one. */
-  flight?: FlightFile;
-  close(): Promise<void>;
-}
-
-/**
- * Opens the database of a data directory.
- *
- * @param directory created when absent; `:memory:` keeps nothing; nothing: the platform's database
- * @throws `data_dir_locked`, `store_newer_schema`, `store_unavailable`
- */
-export async function openStore(
-  directory: string | undefined,
-  options: Omit<StoreOptions, "kv" | "alone">,
-): Promise<OpenStore> {
-  const local = directory !== undefined && directory !== ":memory:";
-  let lock: DirectoryLock | undefined;
-  let flight: FlightFile | undefined;
-  if (local) {
-    await makeDirectory(directory);
-    lock = await lockDirectory(directory);
-    flight = await openFlightFile(directory, options.worker);
-  }
-  const path = local ? `${directory}/store.kv` : directory;
-  let kv: Kv | undefined;
-  const close = async () => {
-    await kv?.close();
-    flight?.close();
-    lock?.release();
-  };
+/** A lease that cannot be read is overdue. */
+function leaseOf(entry: Entry): Lease {
   try {
-    kv = await openDenoKv(path);
-    const store = new Store({ ...options, kv, alone: local });
-    await store.open();
-    return { store, flight, close };
-  } catch (error) {
-    await close();
-    throw local ? unusable(path!, error) : error;
+    return parseLease(entry);
+  } catch {
+    return { worker: entry.key[1] as string, batch: 0, at: -Infinity };
   }
 }
 
-/** The database has no code for damage: its words have to say whether it is that. */
-function unusable(path: string, cause: unknown): OrchestratorError {
-  if (cause instanceof OrchestratorError) return cause;
-  return new OrchestratorError(
-    "store_unavailable",
-    `Cannot open ${path}: it is damaged or cannot be used (${
-      toOrchestratorError(cause).message
-    }). Check disk space and permissions; if it is damaged, restore a backup (docs/operations.md) or move it away.`,
-    { cause },
-  );
-}
-
-async function makeDirectory(directory: string): Promise<void> {
+/** One that cannot be read says nothing. */
+function timeOf(entry: Entry): number {
   try {
-    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new OrchestratorError(
-      "config_invalid",
-      `Cannot use ${directory}: it cannot be made (${
-        (cause as Error).name
-      }). Set ORCHESTRATOR_HOME to a folder that this user can write.`,
-      { cause },
-    );
+    return jsonOf<{ latest: number }>(entry).latest;
+  } catch {
+    return 0;
   }
-}
-
-function schemaMutations() {
-  return setJson(keys.schema(), { version: SCHEMA_VERSION });
 }
 
 function newerSchema(version: number): OrchestratorError {

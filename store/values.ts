@@ -1,89 +1,133 @@
 /**
- * Values are JSON as UTF-8 bytes. One that is larger than an adapter takes is cut into chunks
- * beside it; its own key then holds a pointer, told apart by a first byte that JSON never has.
+ * The form of values. A value begins with a byte that says what it is and a checksum of the rest:
+ *
+ * | first byte | after it |
+ * |---|---|
+ * | 1 | CRC-32 in four bytes, the content |
+ * | 4 | CRC-32 in four bytes, a {@linkcode Pointer} to the content as JSON |
+ * | any other | content of schema version 1: JSON without a checksum |
+ *
+ * JSON begins with neither 1 nor 4, and no single flipped bit makes one of the three another.
  *
  * @module
  */
+import { crc32 } from "node:zlib";
 import { OrchestratorError } from "../errors.ts";
-import { keys } from "./keys.ts";
-import { type Entry, type Key, type Kv, MAX_VALUE_BYTES, type Mutation } from "./kv.ts";
+import type { Entry, Key, Mutation } from "./kv.ts";
 
-/** The largest value that is stored at all. */
-export const MAX_CHUNKED_BYTES = 16 * 1024 * 1024;
-const POINTER = 0;
+/** The largest JSON value, in bytes: 16 MiB. */
+export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
+/** Bytes before the content. */
+export const HEADER_BYTES = 5;
+const INLINE = 1;
+const POINTER = 4;
+const ROOM = "\0\0\0\0";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** JSON text to the mutations that store it under `key`. @throws `payload_too_large` */
-export function setText(key: Key, text: string): Mutation[] {
-  const bytes = encoder.encode(text);
-  if (bytes.length <= MAX_VALUE_BYTES) return [{ key, set: bytes }];
-  if (bytes.length > MAX_CHUNKED_BYTES) throw tooLarge(bytes.length);
-  const mutations: Mutation[] = [];
-  for (let at = 0, n = 0; at < bytes.length; at += MAX_VALUE_BYTES, n++) {
-    mutations.push({
-      key: keys.chunk(key, n),
-      set: bytes.subarray(at, at + MAX_VALUE_BYTES),
-    });
-  }
-  mutations.push({ key, set: pointer(mutations.length) });
-  return mutations;
+/** Where the content of a large value is: see `blobs.ts`. */
+export interface Pointer {
+  blob: string;
+  /** In bytes. */
+  size: number;
+  /** CRC-32 of the content. */
+  checksum: number;
+  pieces: number;
 }
 
-/** A JSON value to the mutations that store it under `key`. @throws `payload_too_large` */
-export function setJson(key: Key, value: unknown): Mutation[] {
+/** A JSON value to the mutation that stores it under `key`. @throws `payload_too_large` */
+export function setJson(key: Key, value: unknown): Mutation {
   return setText(key, JSON.stringify(value));
 }
 
-/** The mutations that delete `entry` with its chunks. */
-export function deleteEntry(entry: { key: Key; value: Uint8Array }): Mutation[] {
-  const mutations: Mutation[] = [{ key: entry.key, delete: true }];
-  for (let n = 0; n < chunkCount(entry.value); n++) {
-    mutations.push({ key: keys.chunk(entry.key, n), delete: true });
+/** JSON text to the mutation that stores it under `key`. @throws `payload_too_large` */
+export function setText(key: Key, json: string): Mutation {
+  const set = encoder.encode(String.fromCharCode(INLINE) + ROOM + json);
+  const size = set.length - HEADER_BYTES;
+  if (size > MAX_VALUE_BYTES) throw tooLarge(size);
+  return { key, set: seal(set) };
+}
+
+/** Bytes of any length to the mutation that stores them under `key`. */
+export function setBytes(key: Key, bytes: Uint8Array): Mutation {
+  const set = new Uint8Array(HEADER_BYTES + bytes.length);
+  set[0] = INLINE;
+  set.set(bytes, HEADER_BYTES);
+  return { key, set: seal(set) };
+}
+
+/** The mutation that stores a pointer under `key`. */
+export function setPointer(key: Key, pointer: Pointer): Mutation {
+  const json = JSON.stringify(pointer);
+  return { key, set: seal(encoder.encode(String.fromCharCode(POINTER) + ROOM + json)) };
+}
+
+/** The content of an entry, or where it is. @throws `value_damaged` */
+export function contentOf({ key, value }: Pick<Entry, "key" | "value">): Uint8Array | Pointer {
+  const form = value[0];
+  if (form !== INLINE && form !== POINTER) return value;
+  const content = value.subarray(HEADER_BYTES);
+  if (value.length < HEADER_BYTES || checksum(content) !== checksumIn(value)) {
+    throw damaged(key, "its checksum does not match its content");
   }
-  return mutations;
+  return form === INLINE ? content : JSON.parse(decoder.decode(content)) as Pointer;
 }
 
-/** The text of an entry, its chunks joined. */
-export async function readText(kv: Kv, entry: Entry): Promise<string> {
-  const count = chunkCount(entry.value);
-  if (count === 0) return decoder.decode(entry.value);
-  const chunkKeys = Array.from({ length: count }, (_, n) => keys.chunk(entry.key, n));
-  const chunks = await kv.getMany(chunkKeys);
-  const text = new TextDecoder();
-  let out = "";
-  for (const chunk of chunks) {
-    if (!chunk) throw new Error(`Cannot read ${entry.key.join("/")}: a chunk is missing`);
-    out += text.decode(chunk.value, { stream: true });
+/** The value of JSON content. @throws `value_damaged` */
+export function parseContent<T>(key: Key, content: Uint8Array): T {
+  try {
+    return JSON.parse(decoder.decode(content)) as T;
+  } catch {
+    throw damaged(key, "it is not valid JSON");
   }
-  return out + text.decode();
 }
 
-/** The JSON value of an entry, its chunks joined. */
-export async function readJson<T>(kv: Kv, entry: Entry): Promise<T> {
-  return JSON.parse(await readText(kv, entry)) as T;
+/** The JSON value of a small entry. @throws `value_damaged` */
+export function jsonOf<T>(entry: Pick<Entry, "key" | "value">): T {
+  const content = contentOf(entry);
+  if (content instanceof Uint8Array) return parseContent(entry.key, content);
+  throw damaged(entry.key, "its content is elsewhere");
 }
 
-/** True when a mutation only writes a chunk: it is invisible until its pointer is committed. */
-export function isChunk(mutation: Mutation): boolean {
-  return mutation.key[0] === "chunk";
+/** CRC-32. `before`: that of the bytes before these. */
+export function checksum(bytes: Uint8Array, before = 0): number {
+  return crc32(bytes, before);
 }
 
-function pointer(chunks: number): Uint8Array {
-  const bytes = new Uint8Array(5);
-  bytes[0] = POINTER;
-  new DataView(bytes.buffer).setUint32(1, chunks);
-  return bytes;
+/** The error for a value that cannot be read. */
+export function damaged(key: Key, why: string): OrchestratorError {
+  return new OrchestratorError(
+    "value_damaged",
+    `Cannot read ${
+      nameOf(key)
+    } from the store: ${why}. Restore a backup, or see docs/operations.md for what can be done without one.`,
+    { details: { key } },
+  );
 }
 
-function chunkCount(value: Uint8Array): number {
-  if (value[0] !== POINTER) return 0;
-  return new DataView(value.buffer, value.byteOffset).getUint32(1);
+/** A key for people. */
+export function nameOf(key: Key): string {
+  return `\`${key.join("/")}\``;
+}
+
+/** Writes the checksum of a value's content into the room before it. */
+function seal(value: Uint8Array): Uint8Array {
+  const sum = checksum(value.subarray(HEADER_BYTES));
+  value[1] = sum >>> 24;
+  value[2] = sum >>> 16;
+  value[3] = sum >>> 8;
+  value[4] = sum;
+  return value;
+}
+
+function checksumIn(value: Uint8Array): number {
+  return (value[1]! << 24 | value[2]! << 16 | value[3]! << 8 | value[4]!) >>> 0;
 }
 
 function tooLarge(bytes: number): OrchestratorError {
   return new OrchestratorError(
     "payload_too_large",
-    `Cannot store a value of ${bytes} bytes: the limit is ${MAX_CHUNKED_BYTES}. Return less, or store it elsewhere and return where.`,
+    `Cannot store a value of ${bytes} bytes: the limit is ${MAX_VALUE_BYTES}. Return less, or store it elsewhere and return a reference.`,
+    { details: { bytes, max_bytes: MAX_VALUE_BYTES } },
   );
 }

@@ -335,7 +335,7 @@ function portsOf(store: Store) {
     definitions: {
       get: async (version) => (await store.get<string>(keys.definition(version)))?.value ?? null,
       put: async (version, json) => {
-        const mutations = setText(keys.definition(version), JSON.stringify(json));
+        const mutations = [setText(keys.definition(version), JSON.stringify(json))];
         await store.commit({ checks: [], mutations });
       },
     },
@@ -384,7 +384,7 @@ function portsOf(store: Store) {
       newId,
     }),
     tools,
-    artifacts: createArtifacts(store, { now, newId, max_bytes: 9_999, keep_ms: 0 }),
+    artifacts: createArtifacts(store, { now, max_bytes: 9_999, keep_ms: 0 }),
     probe: createProbe({
       provider: "offline",
       default_model: "offline",

@@ -9,6 +9,7 @@
 import { OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import { type Json, schemaProblems, unknownName } from "../json/mod.ts";
+import { isDamaged } from "../store/mod.ts";
 import { runTool } from "./run_tool.ts";
 import type { Tool, ToolInfo, ToolScope, ToolSet } from "./tool.ts";
 import {
@@ -145,8 +146,9 @@ class ToolRegistry implements Registry {
   }
 
   async unregister(caller: Caller, name: string): Promise<void> {
-    const { record } = await this.find(caller, name);
-    if (record?.definition === undefined) {
+    // A record that cannot be read is removed, whatever it was.
+    const found = await this.find(caller, name).catch(absentIfDamaged);
+    if (found && found.record?.definition === undefined) {
       const why = "it was not registered over the API";
       throw new OrchestratorError("conflict", `Cannot remove ${name}: ${why}. Disable it instead.`);
     }
@@ -213,6 +215,10 @@ class ToolRegistry implements Registry {
     }
     return tool;
   }
+}
+
+function absentIfDamaged(error: unknown): undefined {
+  if (!isDamaged(error)) throw error;
 }
 
 function infoOf(

@@ -63,7 +63,7 @@ export class ToolRecords {
   /** Keeps what is known of a tool; without a record there is nothing to know. */
   async put({ tenant }: Caller, name: string, record?: ToolRecord): Promise<void> {
     const key = keys.tool(tenant, name);
-    const mutations: Mutation[] = record ? setJson(key, record) : [{ key, delete: true }];
+    const mutations: Mutation[] = [record ? setJson(key, record) : { key, delete: true }];
     const stamp = await this.deps.store.commit({ checks: [], mutations });
     if (stamp === null) throw new Error(`tool ${name} of ${tenant} was not written`);
   }
@@ -77,7 +77,7 @@ export class ToolRecords {
       const before = await this.deps.store.get<ToolRecord>(key);
       const record: ToolRecord = { ...before?.value, last_error };
       const checks = [{ key, versionstamp: before?.versionstamp ?? null }];
-      await this.deps.store.commit({ checks, mutations: setJson(key, record) });
+      await this.deps.store.commit({ checks, mutations: [setJson(key, record)] });
     } catch (cause) {
       this.deps.log.warn("a tool's failure could not be kept", { tool: name, error: cause });
     }

@@ -171,7 +171,7 @@ export function configuredCatalog(deps: {
     definitions: {
       get: async (wanted) => (await store.get<string>(keys.definition(wanted)))?.value ?? null,
       put: async (wanted, json) => {
-        const mutations = setText(keys.definition(wanted), JSON.stringify(json));
+        const mutations = [setText(keys.definition(wanted), JSON.stringify(json))];
         await store.commit({ checks: [], mutations });
       },
     },

@@ -176,11 +176,10 @@ class CatalogAuthoring implements Authoring {
   ): Promise<CurrentPipeline> {
     const { catalog, stored } = this;
     catalog.refresh(); // a condition is about what there is now
-    const [record, document] = await Promise.all([
-      stored.current(caller.tenant, name),
-      catalog.document(caller, name),
-    ]);
-    const text = record && !record.value.deleted ? record.value.text : document?.text;
+    const record = await stored.current(caller.tenant, name);
+    const text = record && !record.value.deleted
+      ? record.value.text
+      : (await catalog.document(caller, name))?.text;
     demand(name, condition, text);
     return record;
   }

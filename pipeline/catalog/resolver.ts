@@ -18,7 +18,7 @@ import {
   useAnyAgent,
 } from "../document/mod.ts";
 import { memo } from "./memo.ts";
-import type { StoredPipeline } from "./stored_pipelines.ts";
+import type { DamagedPipeline, StoredPipeline } from "./stored_pipelines.ts";
 
 /** A definition with its version. */
 export interface Resolved {
@@ -61,7 +61,7 @@ export interface ShelfOptions {
   /** Names of the services there are; without them references are not checked. */
   services?: string[];
   /** They come before files. */
-  stored: ReadonlyMap<string, Pick<StoredPipeline, "text">>;
+  stored: ReadonlyMap<string, Pick<StoredPipeline, "text"> | DamagedPipeline>;
 }
 
 /** Defines pipelines. */
@@ -110,10 +110,11 @@ export class Shelf {
     return all.filter((_, index) => found[index]);
   }
 
-  /** The text of a pipeline; `null` when there is none. @throws `pipeline_invalid` */
+  /** The text of a pipeline; `null` when there is none. @throws `pipeline_invalid`, `value_damaged` */
   async text(name: string): Promise<string | null> {
     const { files, stored } = this.options;
     const put = stored.get(name);
+    if (put && "damaged" in put) throw put.damaged;
     if (put) return put.text;
     return (await files.list()).pipelines.has(name) ? await files.pipeline(name) : null;
   }

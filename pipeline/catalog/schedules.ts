@@ -17,7 +17,15 @@
  */
 import { toOrchestratorError } from "../../errors.ts";
 import { actingFor, type Caller, localCaller } from "../../guard/mod.ts";
-import { type Key, keys, setJson, type Store, type Versioned } from "../../store/mod.ts";
+import {
+  type Key,
+  keys,
+  type Mutation,
+  type ReadOptions,
+  setJson,
+  type Store,
+  type Versioned,
+} from "../../store/mod.ts";
 import type { Catalog } from "./catalog.ts";
 import type { StoredPipelines } from "./stored_pipelines.ts";
 import { DEFAULT_TIMEZONE, readCron, type Ticks } from "../language/mod.ts";
@@ -89,6 +97,9 @@ interface Kept {
   run?: string;
 }
 
+/** No schedule has this rule. */
+const NOTHING_KEPT: Kept = { rule: "", last: 0 };
+
 interface Known {
   /** As whom it is looked at: to start a run takes the grants of whoever stored the pipeline. */
   caller: Caller;
@@ -120,7 +131,7 @@ class CronSchedules implements Schedules {
     const now = this.options.clock.now();
     return await Promise.all(known.map(async ({ pipeline, index, schedule, rule, key }) => {
       const { cron, timezone = DEFAULT_TIMEZONE, missed = "skip", input } = schedule;
-      const kept = (await this.options.store.get<Kept>(key))?.value;
+      const kept = (await this.options.store.tryGet<Kept>(key))?.value;
       const next = (await this.ticksOf(schedule, rule)).next(now);
       return {
         pipeline,
@@ -175,7 +186,7 @@ class CronSchedules implements Schedules {
       kept.delete(name);
     }
     for (const { key, versionstamp } of kept.values()) {
-      await this.commit(key, versionstamp, [{ key, delete: true as const }]);
+      await this.commit(key, versionstamp, { key, delete: true });
     }
   }
 
@@ -229,9 +240,10 @@ class CronSchedules implements Schedules {
   private async commit(
     key: Key,
     versionstamp: string | null,
-    mutations: ReturnType<typeof setJson>,
+    mutation: Mutation,
   ): Promise<void> {
-    await this.options.store.commit({ checks: [{ key, versionstamp }], mutations });
+    const checks = [{ key, versionstamp }];
+    await this.options.store.commit({ checks, mutations: [mutation] });
   }
 
   private async known(caller: Caller): Promise<Known[]> {
@@ -251,7 +263,12 @@ class CronSchedules implements Schedules {
 
   private async kept({ tenant }: Caller): Promise<Map<string, Versioned<Kept>>> {
     const found = new Map<string, Versioned<Kept>>();
-    const entries = this.options.store.list<Kept>({ prefix: keys.schedules(tenant) });
+    // One that is damaged begins anew, in the place of its record.
+    const onDamaged: ReadOptions["onDamaged"] = (_error, at) =>
+      void found.set(nameOf(at.key), { ...at, value: NOTHING_KEPT });
+    const entries = this.options.store.list<Kept>({ prefix: keys.schedules(tenant) }, {
+      onDamaged,
+    });
     for await (const entry of entries) found.set(nameOf(entry.key), entry);
     return found;
   }

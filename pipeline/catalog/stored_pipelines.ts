@@ -9,7 +9,15 @@
  */
 import { OrchestratorError } from "../../errors.ts";
 import type { Caller, CallerRecord } from "../../guard/mod.ts";
-import { type Key, keys, setJson, type Store, type Versioned } from "../../store/mod.ts";
+import {
+  type At,
+  type Key,
+  keys,
+  type ReadOptions,
+  setJson,
+  type Store,
+  type Versioned,
+} from "../../store/mod.ts";
 
 /** One version of a pipeline. */
 export interface StoredPipeline {
@@ -29,6 +37,11 @@ export interface StoredPipeline {
   deleted?: boolean;
 }
 
+/** A current record that cannot be read: a new version and a deletion replace it. */
+export interface DamagedPipeline extends StoredPipeline {
+  damaged: OrchestratorError;
+}
+
 /** A document to put. */
 export type PutPipeline = Pick<StoredPipeline, "name" | "text" | "version">;
 
@@ -37,7 +50,7 @@ export interface Snapshot {
   /** Changes with every put and delete; `null` while there was none. */
   stamp: string | null;
   /** The pipelines that are not deleted, by name. */
-  pipelines: Map<string, StoredPipeline>;
+  pipelines: Map<string, StoredPipeline | DamagedPipeline>;
 }
 
 /** The current record of a name with its version in the store; `null`: the name was never put. */
@@ -49,7 +62,7 @@ export interface StoredPipelines {
   tenants(): Promise<string[]>;
   /** The pipelines of a tenant; `known` comes back when nothing has changed since. */
   snapshot(tenant: string, known?: Snapshot): Promise<Snapshot>;
-  /** The current record, a deleted one included. */
+  /** The current record, a deleted or damaged one included. */
   current(tenant: string, name: string): Promise<CurrentPipeline>;
   /** One version, whether or not the pipeline was deleted since. */
   version(tenant: string, name: string, number: number): Promise<StoredPipeline | null>;
@@ -71,7 +84,7 @@ class PipelineStore implements StoredPipelines {
 
   async tenants(): Promise<string[]> {
     const prefix = keys.pipelineChanges();
-    const changes = await Array.fromAsync(this.store.kv.list({ prefix }));
+    const changes = await Array.fromAsync(this.store.keys({ prefix }));
     return changes.map(({ key }) => String(key[1]));
   }
 
@@ -80,13 +93,26 @@ class PipelineStore implements StoredPipelines {
     // The mark is read first: a change that comes in between is seen again next time.
     const stamp = (await store.kv.get(keys.pipelineChange(tenant)))?.versionstamp ?? null;
     if (known && known.stamp === stamp) return known;
-    const all = stamp === null ? [] : await readAll(store, keys.pipelines(tenant));
-    const there = all.filter(({ deleted }) => !deleted);
-    return { stamp, pipelines: new Map(there.map((pipeline) => [pipeline.name, pipeline])) };
+    const pipelines: Snapshot["pipelines"] = new Map();
+    if (stamp === null) return { stamp, pipelines };
+    const onDamaged: ReadOptions["onDamaged"] = (error, { key }) => {
+      const name = key.at(-1) as string;
+      pipelines.set(name, damagedPipeline(name, 0, error));
+    };
+    const all = store.list<StoredPipeline>({ prefix: keys.pipelines(tenant) }, { onDamaged });
+    for await (const { value } of all) if (!value.deleted) pipelines.set(value.name, value);
+    return { stamp, pipelines };
   }
 
-  current(tenant: string, name: string): Promise<CurrentPipeline> {
-    return this.store.get<StoredPipeline>(keys.pipeline(tenant, name));
+  async current(tenant: string, name: string): Promise<CurrentPipeline> {
+    const { store } = this;
+    let broken: { at: At; error: OrchestratorError } | undefined;
+    const [found] = await store.getMany<StoredPipeline>([keys.pipeline(tenant, name)], {
+      onDamaged: (error, at) => void (broken = { at, error }),
+    });
+    if (!broken) return found ?? null;
+    const number = await lastNumber(store, tenant, name);
+    return { ...broken.at, value: damagedPipeline(name, number, broken.error) };
   }
 
   async version(tenant: string, name: string, number: number): Promise<StoredPipeline | null> {
@@ -112,7 +138,8 @@ class PipelineStore implements StoredPipelines {
   }
 
   remove(tenant: string, current: Versioned<StoredPipeline>): Promise<void> {
-    return this.change(tenant, { ...current.value, deleted: true }, current);
+    const { damaged: _damaged, ...record } = current.value as DamagedPipeline;
+    return this.change(tenant, { ...record, deleted: true }, current);
   }
 
   /** @throws `conflict` */
@@ -124,13 +151,29 @@ class PipelineStore implements StoredPipelines {
     const { name, number, deleted } = record;
     const key = keys.pipeline(tenant, name);
     const mutations = [
-      ...setJson(key, record),
-      ...(deleted ? [] : setJson(keys.pipelineVersion(tenant, name, number), record)),
-      ...setJson(keys.pipelineChange(tenant), { name, number }),
+      setJson(key, record),
+      ...(deleted ? [] : [setJson(keys.pipelineVersion(tenant, name, number), record)]),
+      setJson(keys.pipelineChange(tenant), { name, number }),
     ];
     const checks = [{ key, versionstamp: current?.versionstamp ?? null }];
     if (await this.store.commit({ checks, mutations }) === null) throw overtaken(name);
   }
+}
+
+function damagedPipeline(
+  name: string,
+  number: number,
+  damaged: OrchestratorError,
+): DamagedPipeline {
+  return { name, number, text: "", version: "", created_at: "", by: "", damaged };
+}
+
+async function lastNumber(store: Store, tenant: string, name: string): Promise<number> {
+  const prefix = keys.pipelineVersions(tenant, name);
+  for await (const { key } of store.keys({ prefix }, { limit: 1, reverse: true })) {
+    return key.at(-1) as number;
+  }
+  return 0;
 }
 
 async function readAll(store: Store, prefix: Key): Promise<StoredPipeline[]> {

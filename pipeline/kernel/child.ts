@@ -66,7 +66,7 @@ export function makeChild(
     seq: 1,
     at: created_at,
   };
-  const mutations = offerRun(record);
-  mutations.push(...setText(keys.events(tenant, id, 1), JSON.stringify([started])));
+  const mutations = [offerRun(record)];
+  mutations.push(setText(keys.events(tenant, id, 1), JSON.stringify([started])));
   return { checks: [], mutations };
 }

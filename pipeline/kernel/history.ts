@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ErrorJson } from "../../errors.ts";
+import type { ErrorJson, OrchestratorError } from "../../errors.ts";
 import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Budget, EventBody, JournalEvent, Json } from "./events.ts";
 
@@ -51,6 +51,8 @@ export interface History {
   crashes: number;
   /** At how many of these crashes it had control of the process. */
   suspicions: number;
+  /** Its journal cannot be read, so the run cannot be resumed. */
+  damaged?: OrchestratorError;
 }
 
 /** A history without events. */

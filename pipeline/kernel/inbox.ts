@@ -6,7 +6,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { deleteEntry, type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
+import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import { isTooLarge } from "./limits.ts";
 import type { Reader } from "./reader.ts";
@@ -56,8 +56,7 @@ export class Inbox {
    */
   async round(ring: (tenant: string, id: string) => Promise<void>): Promise<void> {
     for await (const { tenant, id } of this.addressees()) {
-      const { live, waiting } = await this.deps.reader.holder(tenant, id);
-      if (live || waiting) await ring(tenant, id);
+      if (await this.deps.reader.isThere(tenant, id)) await ring(tenant, id);
       else await this.drop(tenant, id);
     }
   }
@@ -68,7 +67,7 @@ export class Inbox {
     let start: Key | undefined;
     while (true) {
       const selector = start ? { prefix, start } : { prefix };
-      const [first] = await Array.fromAsync(this.deps.store.kv.list(selector, { limit: 1 }));
+      const [first] = await Array.fromAsync(this.deps.store.keys(selector, { limit: 1 }));
       if (!first) return;
       const [, tenant, id] = first.key as [string, string, string];
       yield { tenant, id };
@@ -80,9 +79,10 @@ export class Inbox {
     const { store } = this.deps;
     const prefix = keys.inbox(tenant, id);
     while (true) {
-      const found = await Array.fromAsync(store.kv.list({ prefix }, { limit: BATCH }));
+      const found = await Array.fromAsync(store.keys({ prefix }, { limit: BATCH }));
       if (found.length === 0) return;
-      await store.commit({ checks: [], mutations: found.flatMap(deleteEntry) });
+      const mutations = found.map(({ key }) => ({ key, delete: true as const }));
+      await store.commit({ checks: [], mutations });
     }
   }
 

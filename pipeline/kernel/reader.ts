@@ -1,6 +1,14 @@
 /** Reads runs from the store. Knows nothing of what this process executes. @module */
 import { OrchestratorError } from "../../errors.ts";
-import { type Key, keys, type Selector, type Store, type Versioned } from "../../store/mod.ts";
+import {
+  type Key,
+  keys,
+  type ReadOptions,
+  refuseDamaged,
+  type Selector,
+  type Store,
+  type Versioned,
+} from "../../store/mod.ts";
 import type { JournalEvent } from "./events.ts";
 import type { RunPage, RunRecord, RunResult, RunStatus } from "./runs.ts";
 import type { InboxMessage, LiveRun, WaitingRun } from "./transitions.ts";
@@ -12,13 +20,14 @@ const MAX_PAGE = 200;
 export class Reader {
   constructor(private readonly store: Store) {}
 
-  /** The header of a run, wherever it is. */
-  async run(tenant: string, id: string): Promise<RunRecord | null> {
-    const found = await this.store.getMany<RunRecord | LiveRun | WaitingRun>([
-      keys.run(tenant, id),
-      keys.live(tenant, id),
-      keys.waiting(tenant, id),
-    ]);
+  /** The header of a run, wherever it is. @throws `value_damaged`, as `Store.getMany` */
+  async run(
+    tenant: string,
+    id: string,
+    options?: Pick<ReadOptions, "onDamaged">,
+  ): Promise<RunRecord | null> {
+    const places = [keys.run(tenant, id), keys.live(tenant, id), keys.waiting(tenant, id)];
+    const found = await this.store.getMany<RunRecord | LiveRun | WaitingRun>(places, options);
     const value = found.find((entry) => entry !== null)?.value;
     return value === undefined ? null : "run" in value ? value.run : value;
   }
@@ -46,6 +55,12 @@ export class Reader {
     return waiting ? { waiting } : {};
   }
 
+  /** True for a run that has not ended, also for one whose header is damaged. */
+  async isThere(tenant: string, id: string): Promise<boolean> {
+    const places = [keys.live(tenant, id), keys.waiting(tenant, id)];
+    return (await this.store.kv.getMany(places)).some((entry) => entry !== null);
+  }
+
   /** A run that has ended. */
   ended(tenant: string, id: string): Promise<Versioned<RunRecord> | null> {
     return this.store.get<RunRecord>(keys.run(tenant, id));
@@ -57,7 +72,8 @@ export class Reader {
     const events: JournalEvent[] = [];
     const start = after > 0 ? await this.entryWith(prefix, after + 1) : undefined;
     const selector = start ? { prefix, start } : { prefix };
-    for await (const { value } of this.store.list<JournalEvent[]>(selector)) {
+    const options = { onDamaged: refuseDamaged };
+    for await (const { value } of this.store.list<JournalEvent[]>(selector, options)) {
       for (const event of value) if (event.seq > after) events.push(event);
     }
     return events;
@@ -76,12 +92,23 @@ export class Reader {
     do {
       const selector: Selector = before ? { prefix, end: before } : { prefix };
       before = undefined;
-      const commit = this.store.list<JournalEvent[]>(selector, { limit: 1, reverse: true });
+      const options = { limit: 1, reverse: true, onDamaged: refuseDamaged };
+      const commit = this.store.list<JournalEvent[]>(selector, options);
       for await (const { key, value } of commit) {
         before = key;
         yield* value.reverse();
       }
     } while (before);
+  }
+
+  /** Where the last commit of a journal begins: a sequence number; 0 without one. */
+  async lastCommit(tenant: string, id: string): Promise<number> {
+    const entries = this.store.keys({ prefix: keys.journal(tenant, id) }, {
+      limit: 1,
+      reverse: true,
+    });
+    for await (const { key } of entries) return key.at(-1) as number;
+    return 0;
   }
 
   /** How the run ended; `null` while it has not. */
@@ -138,7 +165,7 @@ export class Reader {
     });
     for await (const { key, value } of entries) {
       const run = "run" in value ? value.run : "id" in value ? value : undefined;
-      const header = run ?? await this.run(tenant, key.at(-1) as string);
+      const header = run ?? await this.run(tenant, key.at(-1) as string, { onDamaged() {} });
       if (header && (!status || header.status === status)) found.push(header);
       if (found.length === limit) break;
     }
@@ -148,7 +175,7 @@ export class Reader {
   /** The key of the commit that holds event `seq`: the last one that begins at or before it. */
   private async entryWith(prefix: Key, seq: number): Promise<Key | undefined> {
     const selector = { prefix, end: [...prefix, seq + 1] };
-    const entries = this.store.kv.list(selector, { limit: 1, reverse: true });
+    const entries = this.store.keys(selector, { limit: 1, reverse: true });
     for await (const { key } of entries) return key;
   }
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { keys, type Store, type Versioned } from "../../store/mod.ts";
+import { isDamaged, keys, type Store, type Versioned } from "../../store/mod.ts";
 import { runName } from "./active_run.ts";
 import type { Reader } from "./reader.ts";
 import type { Runner } from "./runner.ts";
@@ -92,7 +92,7 @@ export class Recovery {
     if (runner.orphans.size > 0) await store.commit({ checks: [], mutations: [] });
     for (const [name, run] of [...runner.orphans]) {
       const { tenant, id } = run.record;
-      const live = await reader.live(tenant, id);
+      const live = await reader.live(tenant, id).catch(absentIfDamaged);
       if (live?.value.worker !== store.worker || runner.active.has(name)) {
         runner.orphans.delete(name);
         continue;
@@ -102,4 +102,10 @@ export class Recovery {
     }
     return adopted;
   }
+}
+
+/** A run whose header cannot be read must not keep the others waiting. */
+function absentIfDamaged(error: unknown): null {
+  if (isDamaged(error)) return null;
+  throw error;
 }

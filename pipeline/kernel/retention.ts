@@ -15,16 +15,15 @@
  */
 import { encodeTime } from "ulid";
 import {
+  type At,
   type Check,
-  deleteEntry,
-  type Entry,
   type Key,
   keys,
   type Mutation,
-  readJson,
-  releaseArtifact,
+  removeArtifact,
   setJson,
   type Store,
+  type Versioned,
 } from "../../store/mod.ts";
 import { type Clock, timestamp } from "./clock.ts";
 import type { KernelLog } from "./runner.ts";
@@ -40,7 +39,7 @@ const REST_MS = 300_000;
 const SLICE_RUNS = 25;
 /** Records that are looked at together. */
 const SLICE_RECORDS = 200;
-/** Changes of one run that one commit makes, unless a single value has more chunks. */
+/** Changes of one run that one commit makes. */
 const MAX_MUTATIONS = 100;
 
 /** What retention needs. */
@@ -81,12 +80,6 @@ export function createRetention(options: RetentionOptions): Retention {
 
 /** What a slice did. */
 type Slice = Omit<Swept, "done">;
-
-/** A run that has ended. */
-interface Ended {
-  entry: Entry;
-  run: RunRecord;
-}
 
 class KernelRetention implements Retention {
   /** The pass under way; it stands where the last round stopped. */
@@ -144,7 +137,7 @@ class KernelRetention implements Retention {
   /** One pass over everything. */
   private async *slices(): AsyncGenerator<Slice, void> {
     const { clock, keep_ms, store } = this.options;
-    for await (const { key } of store.kv.list({ prefix: keys.removings() })) {
+    for await (const { key } of store.keys({ prefix: keys.removings() })) {
       yield* this.clear(key[1] as string, key[2] as string);
     }
     if (keep_ms > 0) {
@@ -157,6 +150,7 @@ class KernelRetention implements Retention {
     for (const sweep of this.options.sweepers ?? []) {
       for await (const records of sweep()) yield { runs: 0, records };
     }
+    for await (const _ of store.sweep()) yield { runs: 0, records: 0 };
   }
 
   /** The tenants that have runs, without reading all of these. */
@@ -165,7 +159,7 @@ class KernelRetention implements Retention {
     let start: Key | undefined;
     while (true) {
       const selector = start ? { prefix, start } : { prefix };
-      const [first] = await Array.fromAsync(this.options.store.kv.list(selector, { limit: 1 }));
+      const [first] = await Array.fromAsync(this.options.store.keys(selector, { limit: 1 }));
       if (!first) return;
       const tenant = first.key[1] as string;
       yield tenant;
@@ -178,16 +172,16 @@ class KernelRetention implements Retention {
    * later one while the clock is behind what the store has seen.
    */
   private async *oldRuns(tenant: string, cutoff: number): AsyncGenerator<Slice, void> {
-    const { clock, store: { kv, after } } = this.options;
+    const { clock, store } = this.options;
     const prefix = keys.runs(tenant);
     const end = [...prefix, `run_${encodeTime(cutoff).toLowerCase()}`];
-    const selector = clock.now() < after ? { prefix } : { prefix, end };
+    const selector = clock.now() < store.after ? { prefix } : { prefix, end };
     const ended = timestamp(cutoff);
-    let batch: Ended[] = [];
-    for await (const entry of kv.list(selector)) {
-      const run = await readJson<RunRecord>(kv, entry);
-      if (run.ended_at === undefined || run.ended_at >= ended) continue;
-      batch.push({ entry, run });
+    let batch: Versioned<RunRecord>[] = [];
+    for await (const run of store.list<RunRecord>(selector)) {
+      const { ended_at } = run.value;
+      if (ended_at === undefined || ended_at >= ended) continue;
+      batch.push(run);
       if (batch.length < SLICE_RUNS) continue;
       yield* this.removeAll(batch);
       batch = [];
@@ -196,22 +190,23 @@ class KernelRetention implements Retention {
   }
 
   /** Removes runs, each in a commit of its own, which the store groups. */
-  private async *removeAll(batch: Ended[]): AsyncGenerator<Slice, void> {
+  private async *removeAll(batch: Versioned<RunRecord>[]): AsyncGenerator<Slice, void> {
     const left: RunRecord[] = [];
-    const removed = await Promise.all(batch.map(async ({ entry, run }) => {
+    const removed = await Promise.all(batch.map(async (ended) => {
+      const { value: run } = ended;
       const { tenant, id } = run;
       const { mutations, complete } = await this.remains(tenant, id);
       if (!complete) left.push(run);
-      const rest = complete ? mutations : setJson(keys.removing(tenant, id), {});
-      return await this.remove(entry, [...indexOf(run), ...rest]);
+      const rest = complete ? mutations : [setJson(keys.removing(tenant, id), {})];
+      return await this.remove(ended, [...indexOf(run), ...rest]);
     }));
     yield { runs: removed.filter(Boolean).length, records: 0 };
     for (const { tenant, id } of left) yield* this.clear(tenant, id);
   }
 
-  private async remove(entry: Entry, more: Mutation[]): Promise<boolean> {
-    const checks: Check[] = [{ key: entry.key, versionstamp: entry.versionstamp }];
-    const mutations = [...deleteEntry(entry), ...more];
+  private async remove({ key, versionstamp }: At, more: Mutation[]): Promise<boolean> {
+    const checks: Check[] = [{ key, versionstamp }];
+    const mutations = [{ key, delete: true as const }, ...more];
     return await this.options.store.commit({ checks, mutations }) !== null;
   }
 
@@ -245,31 +240,36 @@ class KernelRetention implements Retention {
 
   private async *leftBy(tenant: string, id: string): AsyncGenerator<Mutation[], void> {
     const { store } = this.options;
-    const { kv } = store;
-    for await (const { key } of kv.list({ prefix: keys.artifactsOf(tenant, id) })) {
-      yield (await releaseArtifact(store, tenant, key.at(-1) as string)).mutations;
+    for await (const { key } of store.keys({ prefix: keys.artifactsOf(tenant, id) })) {
+      const { mutations } = await removeArtifact(store, tenant, key.at(-1) as string);
+      yield [{ key, delete: true }, ...mutations];
     }
     for (const prefix of [keys.journal(tenant, id), keys.inbox(tenant, id)]) {
       // One more than a commit takes shows that there are more.
-      for await (const entry of kv.list({ prefix }, { limit: MAX_MUTATIONS + 1 })) {
-        yield deleteEntry(entry);
+      for await (const { key } of store.keys({ prefix }, { limit: MAX_MUTATIONS + 1 })) {
+        yield [{ key, delete: true }];
       }
     }
-    for await (const { key } of kv.list({ prefix: keys.approvalsOf(tenant, id) })) {
+    for await (const { key } of store.keys({ prefix: keys.approvalsOf(tenant, id) })) {
       yield [{ key, delete: true }, ...await this.approvalOf(tenant, id, key.at(-1) as string)];
     }
   }
 
-  /** An approval that the run itself asked for, with its indexes; nothing for a child's. */
+  /**
+   * An approval that the run itself asked for, with its indexes; nothing for a child's. One that
+   * cannot be read goes with the first run that names it.
+   */
   private async approvalOf(tenant: string, run: string, id: string): Promise<Mutation[]> {
-    const { kv } = this.options.store;
-    const entry = await kv.get(keys.approval(tenant, id));
-    if (!entry) return [];
-    const approval = await readJson<{ run_id: string; ancestors?: string[] }>(kv, entry);
-    if (approval.run_id !== run) return [];
-    const around = approval.ancestors ?? [];
+    const key = keys.approval(tenant, id);
+    let isDamaged = false;
+    const [found] = await this.options.store.getMany<{ run_id: string; ancestors?: string[] }>(
+      [key],
+      { onDamaged: () => void (isDamaged = true) },
+    );
+    if (!isDamaged && found?.value.run_id !== run) return [];
+    const around = found?.value.ancestors ?? [];
     return [
-      ...deleteEntry(entry),
+      { key, delete: true },
       { key: keys.pendingApproval(tenant, id), delete: true },
       ...around.map((one) => ({ key: keys.approvalOf(tenant, one, id), delete: true as const })),
     ];
@@ -279,15 +279,15 @@ class KernelRetention implements Retention {
   private async *expired(prefix: Key): AsyncGenerator<Slice, void> {
     const { store, clock } = this.options;
     let seen = 0;
-    let batch: Entry[] = [];
+    let batch: At[] = [];
     const removeBatch = async () => {
-      const removed = await Promise.all(batch.map((entry) => this.remove(entry, [])));
+      const removed = await Promise.all(batch.map((record) => this.remove(record, [])));
       batch = [];
       return { runs: 0, records: removed.filter(Boolean).length };
     };
-    for await (const entry of store.kv.list({ prefix })) {
-      const { expires_at } = await readJson<{ expires_at?: number }>(store.kv, entry);
-      if (expires_at !== undefined && expires_at <= clock.now()) batch.push(entry);
+    for await (const record of store.list<{ expires_at?: number }>({ prefix })) {
+      const { expires_at } = record.value;
+      if (expires_at !== undefined && expires_at <= clock.now()) batch.push(record);
       if (++seen % SLICE_RECORDS === 0 || batch.length === SLICE_RUNS) yield await removeBatch();
     }
     yield await removeBatch();

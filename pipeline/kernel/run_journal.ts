@@ -27,7 +27,7 @@ import {
 import { type Clock, timestamp } from "./clock.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
 import type { Feed } from "./feed.ts";
-import { isTooLarge, MAX_EVENT_CHARS, mustFit } from "./limits.ts";
+import { isTooLarge, MAX_EVENT_BYTES, mustFit } from "./limits.ts";
 import { type InboxMessage, message } from "./transitions.ts";
 
 /** A part beyond either of these is cut off at the next cut: a commit of the store takes no more. */
@@ -120,7 +120,7 @@ export class RunJournal {
 
   /** Adds a message for another run to the next commit. */
   send(tenant: string, run: string, id: string, value: InboxMessage): void {
-    this.change({ checks: [], mutations: message(tenant, run, id, value) });
+    this.change({ checks: [], mutations: [message(tenant, run, id, value)] });
   }
 
   /** Sequence number of the last event that was appended. */
@@ -219,10 +219,10 @@ export class RunJournal {
     for (let at = 0; at < texts.length;) {
       const key = keys.events(this.tenant, this.run, events[at]!.seq);
       let text = "[" + texts[at++]!;
-      while (at < texts.length && text.length + texts[at]!.length < MAX_EVENT_CHARS) {
+      while (at < texts.length && text.length + texts[at]!.length < MAX_EVENT_BYTES) {
         text += "," + texts[at++]!;
       }
-      for (const mutation of setText(key, text + "]")) out.push(mutation);
+      out.push(setText(key, text + "]"));
     }
     return out;
   }

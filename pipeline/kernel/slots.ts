@@ -14,9 +14,13 @@
  * @module
  */
 import {
+  type At,
   type Commit,
+  type Key,
   keys,
   type Mutation,
+  type ReadOptions,
+  refuseDamaged,
   setJson,
   type Store,
   type Versioned,
@@ -110,12 +114,14 @@ export class Slots {
   async read(tenant: string, { key, limit }: Slot, most_turns: number): Promise<Places> {
     await this.taken.get(`${tenant}/${key}`)?.settle?.().catch(() => {});
     const held: Versioned<Place>[] = [];
-    for await (const place of this.store.list<Place>({ prefix: keys.slotsOf(tenant, key) })) {
+    // A place whose record is damaged is not free.
+    const places = { prefix: keys.slotsOf(tenant, key) };
+    for await (const place of this.store.list<Place>(places, { onDamaged: refuseDamaged })) {
       held.push(place);
     }
     const turns: string[] = [];
-    const line = this.store.kv.list({ prefix: keys.turnsOf(tenant, key) }, { limit: most_turns });
-    for await (const entry of line) turns.push(entry.key.at(-1) as string);
+    const line = this.store.keys({ prefix: keys.turnsOf(tenant, key) }, { limit: most_turns });
+    for await (const turn of line) turns.push(turn.key.at(-1) as string);
     const taken = new Set(held.map((place) => place.key.at(-1)));
     const free = Array.from({ length: limit }, (_, n) => n).find((n) => !taken.has(n));
     return { held, turns, ...(free === undefined || turns.length > 0 ? {} : { free }) };
@@ -126,7 +132,7 @@ export class Slots {
     const place = keys.slot(tenant, key, index);
     return {
       checks: [{ key: place, versionstamp: null }],
-      mutations: setJson(place, { run: id }),
+      mutations: [setJson(place, { run: id })],
     };
   }
 
@@ -136,8 +142,8 @@ export class Slots {
     return {
       checks: held.map(({ key, versionstamp }) => ({ key, versionstamp })),
       mutations: [
-        ...held.flatMap(({ key, value }) => setJson(key, value)),
-        ...setJson(keys.turn(tenant, key, id), {}),
+        ...held.map(({ key, value }) => setJson(key, value)),
+        setJson(keys.turn(tenant, key, id), {}),
       ],
     };
   }
@@ -150,7 +156,7 @@ export class Slots {
   }
 
   /** A run knows that it has been given its place. */
-  accept({ tenant, id }: RunRecord, { key, index }: Slot): Mutation[] {
+  accept({ tenant, id }: RunRecord, { key, index }: Slot): Mutation {
     return setJson(keys.slot(tenant, key, index!), { run: id });
   }
 
@@ -179,10 +185,14 @@ export class Slots {
       const checks = [{ key: place, versionstamp: run.placed }];
       return { commit: { checks, mutations: [{ key: place, delete: true }] }, had: true };
     }
-    const [found] = await this.store.getMany<Place>([place]);
-    const checks = [{ key: place, versionstamp: found?.versionstamp ?? null }];
+    let damaged: At | undefined; // the run knows that it has this place
+    const onDamaged: ReadOptions["onDamaged"] = (_error, at) => damaged = at;
+    const [found] = await this.store.getMany<Place>([place], { onDamaged });
+    const checks = [{ key: place, versionstamp: (found ?? damaged)?.versionstamp ?? null }];
     const [turn] = await this.turns(tenant, key, 1);
-    const isEarly = found ? found.value.run !== id : run.placed || run.journal.isFlushing;
+    const isEarly = found
+      ? found.value.run !== id
+      : !damaged && (run.placed || run.journal.isFlushing);
     if (isEarly && !settled) {
       // Read before its first commit took the place, or before the run ahead had left it.
       await run.journal.flush();
@@ -194,7 +204,7 @@ export class Slots {
     }
     const next = turn.key.at(-1) as string;
     checks.push({ key: turn.key, versionstamp: turn.versionstamp });
-    const mutations = [...promote(place, next), { key: turn.key, delete: true as const }];
+    const mutations = [promote(place, next), { key: turn.key, delete: true as const }];
     return { commit: { checks, mutations }, next, had: true };
   }
 
@@ -208,14 +218,11 @@ export class Slots {
   }
 
   private async turns(tenant: string, key: string, limit: number) {
-    const found = [];
-    const line = this.store.kv.list({ prefix: keys.turnsOf(tenant, key) }, { limit });
-    for await (const entry of line) found.push(entry);
-    return found;
+    return await Array.fromAsync(this.store.keys({ prefix: keys.turnsOf(tenant, key) }, { limit }));
   }
 }
 
-function promote(place: Mutation["key"], run: string): Mutation[] {
+function promote(place: Key, run: string): Mutation {
   const value: Place = { run, promoted: true };
   return setJson(place, value);
 }

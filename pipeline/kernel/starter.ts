@@ -210,7 +210,7 @@ export class Starter {
     const parts: Commit[] = [
       parkRun(record, this.idempotency(request), known),
       slots.queue(record, record.slot, places),
-      { checks: [], mutations: journal },
+      { checks: [], mutations: [journal] },
     ];
     const stamp = await store.commit({
       checks: parts.flatMap(({ checks }) => checks),

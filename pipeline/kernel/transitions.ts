@@ -65,7 +65,7 @@ export function createRun(
   idempotency?: IdempotencyRequest,
   known?: Versioned<IdempotencyRecord>,
 ): Commit {
-  const commit: Commit = { checks: [], mutations: putLive({ run, worker }) };
+  const commit: Commit = { checks: [], mutations: [putLive({ run, worker })] };
   return withIdempotency(commit, run, idempotency, known);
 }
 
@@ -75,7 +75,7 @@ export function parkRun(
   idempotency?: IdempotencyRequest,
   known?: Versioned<IdempotencyRecord>,
 ): Commit {
-  return withIdempotency({ checks: [], mutations: putWaiting({ run }) }, run, idempotency, known);
+  return withIdempotency({ checks: [], mutations: [putWaiting({ run })] }, run, idempotency, known);
 }
 
 function withIdempotency(
@@ -91,7 +91,7 @@ function withIdempotency(
     run: run.id,
     expires_at: idempotency.expires_at,
   };
-  mutations.push(...setJson(key, record));
+  mutations.push(setJson(key, record));
   return { checks: [...checks, { key, versionstamp: known?.versionstamp ?? null }], mutations };
 }
 
@@ -100,22 +100,22 @@ export function claimRun(live: Versioned<LiveRun>, worker: string): Commit {
   const checks = [{ key: live.key, versionstamp: live.versionstamp as string | null }];
   const { run, worker: before } = live.value;
   if (before && before !== worker) checks.push({ key: keys.lease(before), versionstamp: null });
-  return { checks, mutations: putLive({ run, worker }) };
+  return { checks, mutations: [putLive({ run, worker })] };
 }
 
 /** Lets go of a run on purpose. */
 export function releaseRun({ key, versionstamp, value: { run } }: Versioned<LiveRun>): Commit {
-  return { checks: [{ key, versionstamp }], mutations: offerRun(run) };
+  return { checks: [{ key, versionstamp }], mutations: [offerRun(run)] };
 }
 
 /** A run that nobody holds and anybody may claim. */
-export function offerRun(run: RunRecord): Mutation[] {
+export function offerRun(run: RunRecord): Mutation {
   return putLive({ run, worker: "", released: true });
 }
 
 /** A run that waited for a place gets one. */
 export function beginRun(run: RunRecord, worker: string): Commit {
-  return { checks: [], mutations: putLive({ run, worker }) };
+  return { checks: [], mutations: [putLive({ run, worker })] };
 }
 
 /** Puts a run aside until its timer or a message wakes it. */
@@ -123,9 +123,9 @@ export function suspendRun(run: RunRecord, due?: number): Commit {
   const { tenant, id } = run;
   const mutations: Mutation[] = [
     { key: keys.live(tenant, id), delete: true },
-    ...putWaiting({ run, ...(due === undefined ? {} : { due }) }),
+    putWaiting({ run, ...(due === undefined ? {} : { due }) }),
   ];
-  if (due !== undefined) mutations.push(...setJson(keys.timer(due, tenant, id), {}));
+  if (due !== undefined) mutations.push(setJson(keys.timer(due, tenant, id), {}));
   return { checks: [], mutations };
 }
 
@@ -135,7 +135,7 @@ export function wakeRun(waiting: Versioned<WaitingRun>, run: RunRecord, worker: 
   const { tenant, id } = run;
   const mutations: Mutation[] = [
     { key: waiting.key, delete: true },
-    ...putLive({ run, worker }),
+    putLive({ run, worker }),
   ];
   if (due !== undefined) mutations.push({ key: keys.timer(due, tenant, id), delete: true });
   return { checks: [{ key: waiting.key, versionstamp: waiting.versionstamp }], mutations };
@@ -147,12 +147,12 @@ export function endRun(run: RunRecord, result: RunResult, at: string, seq: numbe
   const ended: RunRecord = { ...run, status: result.status, ended_at: at, last_seq: seq };
   if (result.status === "failed") ended.error = result.error;
   const mutations: Mutation[] = [
-    ...setJson(keys.run(tenant, id), ended),
+    setJson(keys.run(tenant, id), ended),
     { key: keys.live(tenant, id), delete: true },
   ];
   // Most runs complete: their index would be the list of all runs once more.
   if (result.status !== "completed") {
-    mutations.push(...setJson(keys.ended(tenant, result.status, id), { at }));
+    mutations.push(setJson(keys.ended(tenant, result.status, id), { at }));
   }
   return { checks: [], mutations };
 }
@@ -162,7 +162,7 @@ export function endRun(run: RunRecord, result: RunResult, at: string, seq: numbe
  *
  * @throws `payload_too_large` when the run could not journal it
  */
-export function message(tenant: string, run: string, id: string, value: InboxMessage): Mutation[] {
+export function message(tenant: string, run: string, id: string, value: InboxMessage): Mutation {
   const text = JSON.stringify(value);
   mustFit("a message", text);
   return setText(keys.message(tenant, run, id), text);
@@ -178,7 +178,7 @@ export function sendMessage(
   const { tenant, id: run } = holder.value.run;
   return {
     checks: [{ key: holder.key, versionstamp: holder.versionstamp }, ...also.checks],
-    mutations: [...message(tenant, run, id, value), ...also.mutations],
+    mutations: [message(tenant, run, id, value), ...also.mutations],
   };
 }
 
@@ -187,17 +187,17 @@ export function redriveRun(ended: Versioned<RunRecord>, run: RunRecord, worker: 
   return {
     checks: [{ key: ended.key, versionstamp: ended.versionstamp }],
     mutations: [
-      ...putLive({ run, worker }),
+      putLive({ run, worker }),
       { key: ended.key, delete: true },
       { key: keys.ended(run.tenant, "failed", run.id), delete: true },
     ],
   };
 }
 
-function putLive(live: LiveRun): Mutation[] {
+function putLive(live: LiveRun): Mutation {
   return setJson(keys.live(live.run.tenant, live.run.id), live);
 }
 
-function putWaiting(waiting: WaitingRun): Mutation[] {
+function putWaiting(waiting: WaitingRun): Mutation {
   return setJson(keys.waiting(waiting.run.tenant, waiting.run.id), waiting);
 }

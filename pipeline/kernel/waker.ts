@@ -13,13 +13,13 @@
  *
  * @module
  */
-import { OrchestratorError } from "../../errors.ts";
-import { keys, type Store, type Versioned } from "../../store/mod.ts";
+import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
+import { isDamaged, keys, type Store, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import { Alarm } from "./alarm.ts";
 import type { World } from "./clock.ts";
 import type { ResumeReason } from "./events.ts";
-import { readHistory } from "./history.ts";
+import { emptyHistory, type History, readHistory } from "./history.ts";
 import { cancelled, type Inbox } from "./inbox.ts";
 import type { Reader } from "./reader.ts";
 import type { KernelLog, Runner } from "./runner.ts";
@@ -66,7 +66,10 @@ export class Waker {
     try {
       await this.look(tenant, id);
     } catch (error) {
-      this.options.log.warn("run could not be woken, will be tried again", { run_id: id, error });
+      // The store itself has reported what is damaged.
+      if (!isDamaged(error)) {
+        this.options.log.warn("run could not be woken, will be tried again", { run_id: id, error });
+      }
     }
     const again = this.ringing.get(name);
     this.ringing.delete(name);
@@ -98,7 +101,7 @@ export class Waker {
     while (!signal?.aborted) {
       const due: { tenant: string; id: string }[] = [];
       const now = world.clock.now();
-      for await (const { key } of store.kv.list({ prefix: keys.timers() }, { limit: ROUND })) {
+      for await (const { key } of store.keys({ prefix: keys.timers() }, { limit: ROUND })) {
         const [, at, tenant, id] = key as [string, number, string, string];
         if (at > now) {
           this.alarm.set(at);
@@ -168,15 +171,26 @@ export class Waker {
     if (index !== undefined) run.record.slot = { ...run.record.slot!, index };
     run.journal.change(wakeRun(waiting, run.record, store.worker));
     if (index !== undefined) {
-      run.journal.change({ checks: [], mutations: slots.accept(run.record, run.record.slot!) });
+      run.journal.change({ checks: [], mutations: [slots.accept(run.record, run.record.slot!)] });
     }
     if (!fresh) run.journal.append({ type: "run.resumed", reason, worker: store.worker });
     await this.start(run);
   }
 
   private async load(record: RunRecord): Promise<ActiveRun> {
-    const events = await this.options.reader.journal(record.tenant, record.id);
-    return new ActiveRun(record, readHistory(events), this.options.runDeps);
+    return new ActiveRun(record, await this.history(record), this.options.runDeps);
+  }
+
+  /** A run whose journal cannot be read ends: nobody knows what it has done. */
+  private async history({ tenant, id }: RunRecord): Promise<History> {
+    const { reader } = this.options;
+    try {
+      return readHistory(await reader.journal(tenant, id));
+    } catch (thrown) {
+      if (!isDamaged(thrown)) throw thrown;
+      const damaged = toOrchestratorError(thrown);
+      return { ...emptyHistory(null), seq: await reader.lastCommit(tenant, id), damaged };
+    }
   }
 
   /** From here on messages reach the run in memory. */
@@ -187,6 +201,7 @@ export class Waker {
     if (runner.stopped || runner.active.has(run.name)) return;
     runner.hold(run);
     if (history.cancelling) execution.stop(cancelled(history.cancelling.reason));
+    if (history.damaged) execution.stop(history.damaged);
     if (isToBlame(history)) execution.stop(poisoned(run.record.id));
     await inbox.obey(run).catch((error) => run.journal.close(error));
     runner.take(run);

@@ -14,12 +14,13 @@ export function createNodeCache(store: Store, now: () => number): NodeCache {
   return {
     now,
     async get({ tenant }, hash) {
-      const found = await store.get<Cached>(keys.cache(tenant, hash));
+      // One that is damaged is made again.
+      const found = await store.tryGet<Cached>(keys.cache(tenant, hash));
       return found && found.value.expires_at > now() ? found.value.output : undefined;
     },
     put({ tenant }, hash, output, expires_at) {
       const value: Cached = { output, expires_at };
-      return { checks: [], mutations: setJson(keys.cache(tenant, hash), value) };
+      return { checks: [], mutations: [setJson(keys.cache(tenant, hash), value)] };
     },
   };
 }

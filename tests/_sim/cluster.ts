@@ -149,11 +149,8 @@ export class Cluster {
   }
 
   private isDone(run: string, step: string): boolean {
-    for (const { value } of this.db.list({ prefix: ["journal", "t", run] })) {
-      const events = JSON.parse(new TextDecoder().decode(value)) as {
-        type: string;
-        step?: string;
-      }[];
+    for (const entry of this.db.list({ prefix: ["journal", "t", run] })) {
+      const events = this.db.json<{ type: string; step?: string }[]>(entry);
       if (events.some((e) => e.type === "step.completed" && e.step === step)) return true;
     }
     return false;

@@ -4,22 +4,21 @@ import type { JournalEvent, RunRecord } from "../../pipeline/kernel/mod.ts";
 import type { Call } from "./cluster.ts";
 import type { SimDatabase } from "./kv.ts";
 
-const decode = <T>(value: Uint8Array) => JSON.parse(new TextDecoder().decode(value)) as T;
 const TERMINAL = ["run.completed", "run.failed", "run.cancelled"];
 
 /** The journal of a run. */
 export function journalOf(db: SimDatabase, run: string): JournalEvent[] {
   return db.list({ prefix: ["journal", "t", run] })
-    .flatMap(({ value }) => decode<JournalEvent[]>(value));
+    .flatMap((entry) => db.json<JournalEvent[]>(entry));
 }
 
 /** The headers of all runs. */
 export function runsOf(db: SimDatabase): RunRecord[] {
-  const ended = db.list({ prefix: ["run", "t"] }).map(({ value }) => decode<RunRecord>(value));
+  const ended = db.list({ prefix: ["run", "t"] }).map((entry) => db.json<RunRecord>(entry));
   const live = db.list({ prefix: ["live", "t"] })
-    .map(({ value }) => decode<{ run: RunRecord }>(value).run);
+    .map((entry) => db.json<{ run: RunRecord }>(entry).run);
   const waiting = db.list({ prefix: ["waiting", "t"] })
-    .map(({ value }) => decode<{ run: RunRecord }>(value).run);
+    .map((entry) => db.json<{ run: RunRecord }>(entry).run);
   return [...ended, ...live, ...waiting].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
@@ -27,7 +26,7 @@ export function runsOf(db: SimDatabase): RunRecord[] {
 export function allEnded(db: SimDatabase): boolean {
   const every = <T>(prefix: string, runOf: (value: T) => RunRecord) =>
     db.list({ prefix: [prefix, "t"] })
-      .every(({ value }) => runOf(decode<T>(value)).last_seq !== undefined);
+      .every((entry) => runOf(db.json<T>(entry)).last_seq !== undefined);
   return every<{ run: RunRecord }>("live", ({ run }) => run) &&
     every<{ run: RunRecord }>("waiting", ({ run }) => run) &&
     every<RunRecord>("run", (run) => run);

@@ -1,5 +1,18 @@
 /** A key-value store in memory that all simulated processes share, with faults per process. */
-import type { Commit, Entry, Key, Kv, ListOptions, Selector } from "../../store/mod.ts";
+import { joinBytes } from "../../bytes.ts";
+import { scopeOf } from "../../store/blobs.ts";
+import { exactCostOf, fits } from "../../store/cost.ts";
+import { DENO_KV_LIMITS } from "../../store/deno_kv.ts";
+import {
+  type Commit,
+  type Entry,
+  type Key,
+  keys,
+  type Kv,
+  type ListOptions,
+  type Selector,
+} from "../../store/mod.ts";
+import { contentOf, parseContent } from "../../store/values.ts";
 import type { SimProcess, SimWorld } from "./world.ts";
 
 /** The database itself. */
@@ -45,6 +58,14 @@ export class SimDatabase {
     return found.slice(0, limit);
   }
 
+  /** The JSON value of an entry, wherever its content is. */
+  json<T>(entry: Entry): T {
+    const content = contentOf(entry);
+    if (content instanceof Uint8Array) return parseContent(entry.key, content);
+    const pieces = this.list({ prefix: keys.blobs(scopeOf(entry.key), content.blob) });
+    return parseContent(entry.key, joinBytes(pieces.map(({ value }) => value)));
+  }
+
   private put(text: string, entry: Entry): void {
     if (!this.entries.has(text)) this.order.splice(this.place(text), 0, text);
     this.entries.set(text, entry);
@@ -85,6 +106,7 @@ export const NO_FAULTS: Faults = { before: 0, after: 0, lied: 0, read: 0, latenc
 
 /** What one process sees of the database. */
 export class SimKv implements Kv {
+  readonly limits = DENO_KV_LIMITS;
   /** Called before and after each commit; for tests that stop a process right there. */
   onCommit?: (moment: "before" | "after", n: number) => void;
   private commits = 0;
@@ -112,6 +134,7 @@ export class SimKv implements Kv {
     const n = ++this.commits;
     this.onCommit?.("before", n);
     return this.answer(() => {
+      mustFit(commit);
       const faults = this.faults();
       if (this.world.chance(faults.before)) throw new Error("simulated: not committed");
       const stamp = this.db.apply(commit, this.process);
@@ -150,9 +173,25 @@ export class SimKv implements Kv {
   }
 }
 
-/** Orders as Deno KV does for the parts that we use: part by part, strings before numbers. */
+/** Refuses what Deno KV refuses. */
+function mustFit(commit: Commit): void {
+  const { value_bytes } = DENO_KV_LIMITS;
+  const isTooLarge = commit.mutations.some((one) => "set" in one && one.set.length > value_bytes);
+  if (isTooLarge || !fits(exactCostOf(commit), DENO_KV_LIMITS)) throw new TypeError("too large");
+}
+
+/** Orders as the port says: part by part, strings before numbers, strings by their UTF-8 bytes. */
 function encode(key: Key): string {
   return key.map((part) =>
-    typeof part === "number" ? `\u0002${part.toString().padStart(16, "0")}` : `\u0001${part}\u0000`
+    typeof part === "number"
+      ? `\u0002${part.toString().padStart(16, "0")}`
+      : `\u0001${inUtf8Order(part)}\u0000`
   ).join("");
+}
+
+/** JavaScript compares units of UTF-16: a character of two of them comes before some of one. */
+function inUtf8Order(text: string): string {
+  // deno-lint-ignore no-control-regex
+  if (/^[\u0000-\u007f]*$/.test(text)) return text;
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }

@@ -6,7 +6,7 @@ import { checkConfig, formatCheck } from "../../cli/check.ts";
 import type { Config, Env } from "../../config.ts";
 import { type ErrorCode, OrchestratorError } from "../../errors.ts";
 import { environmentOf } from "./_environment.ts";
-import { lockDirectory } from "../../store/lock.ts";
+import { lockDirectory, openDenoKv, openStore, setJson } from "../../store/mod.ts";
 
 async function inHome(test: (home: string) => Promise<void>): Promise<void> {
   const home = await Deno.makeTempDir();
@@ -68,6 +68,45 @@ Deno.test("checkConfig() reports a running server and stays out of its way", () 
     } finally {
       lock.release();
     }
+  }));
+
+Deno.test("checkConfig() lists the damaged values of a store and changes nothing", () =>
+  inHome(async (home) => {
+    const data = join(home, "data");
+    const path = join(data, "store.kv");
+    const found = async () => find(await check({ ORCHESTRATOR_HOME: home }, fine), path);
+    const sleep = () => Promise.resolve();
+    const options = { worker: "w", now: () => 0, sleep, lease_ms: 1_000 };
+    const { store, close } = await openStore(data, options);
+    const put = (name: string, size: number) => setJson(["tool", "acme", name], "x".repeat(size));
+    const mutations = [put("whole", 10), put("wide", 100_000), put("cut", 100_000), put("bad", 10)];
+    await store.commit({ checks: [], mutations });
+    await close();
+    expect(await found()).toEqual([["ok", "has no damaged value"]]);
+    const kv = await openDenoKv(path);
+    const bad = (await kv.get(["tool", "acme", "bad"]))!;
+    bad.value[8]! ^= 1;
+    const pieces = await Array.fromAsync(kv.list({ prefix: ["blob", "acme"] }));
+    await kv.commit({
+      checks: [],
+      mutations: [{ key: bad.key, set: bad.value }, { key: pieces.at(-1)!.key, delete: true }],
+    });
+    await kv.close();
+    for (let time = 0; time < 2; time++) {
+      expect(await found()).toEqual([
+        ["problem", expect.stringContaining("`tool/acme/bad`")],
+        ["problem", expect.stringContaining("`tool/acme/cut`")],
+      ]);
+    }
+  }));
+
+Deno.test("checkConfig() says of a database that cannot be read what to do", () =>
+  inHome(async (home) => {
+    await Deno.mkdir(join(home, "data"));
+    const path = join(home, "data", "store.kv");
+    await Deno.writeFile(path, new Uint8Array(8_192).fill(0xa5));
+    const lines = await check({ ORCHESTRATOR_HOME: home }, fine);
+    expect(find(lines, path)).toEqual([["problem", expect.stringContaining("restore a backup")]]);
   }));
 
 Deno.test("checkConfig() reports a home folder that cannot be made", () =>

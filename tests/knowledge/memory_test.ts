@@ -115,7 +115,7 @@ Deno.test("stats() counts and forget() clears what it is told to", async () => {
       await m.store.commit({ checks: [], mutations });
     }
     await m.conversations.keepSummary(T, "c1", { text: "s", upto: "run_1" });
-    await m.store.commit({ checks: [], mutations: setJson(keys.cache("t", "h"), 1) });
+    await m.store.commit({ checks: [], mutations: [setJson(keys.cache("t", "h"), 1)] });
   };
   await fill();
   const full = {

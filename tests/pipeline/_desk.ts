@@ -38,7 +38,7 @@ export async function desk(use: (world: World) => Promise<void>): Promise<void> 
           get: async (version) =>
             (await store.get<string>(keys.definition(version)))?.value ?? null,
           put: async (version, json) => {
-            const mutations = setText(keys.definition(version), JSON.stringify(json));
+            const mutations = [setText(keys.definition(version), JSON.stringify(json))];
             await store.commit({ checks: [], mutations });
           },
         },

@@ -53,7 +53,8 @@ export const NO_TOOLS: ToolCallDeps = {
 function nobody(): ApprovalDeps {
   const store: ApprovalDeps["store"] = {
     get: () => Promise.resolve(null),
-    list: async function* () {},
+    tryGet: () => Promise.resolve(null),
+    keys: async function* () {},
     commit: () => Promise.resolve("1"),
   };
   let ids = 0;

@@ -52,7 +52,7 @@ export function setup(options: {
   settings?: Partial<AppDeps["settings"]>;
   deps?: Partial<AppDeps>;
   /** Where approvals are; without it there are none. */
-  store?: Pick<Store, "get" | "list" | "commit">;
+  store?: Pick<Store, "get" | "tryGet" | "list" | "commit">;
   now?: () => number;
 } = {}): Fixture {
   let open = () => {};
@@ -174,8 +174,9 @@ function unused<T extends object>(name: string): T {
   return new Proxy({} as T, { get: () => refuse });
 }
 
-const NOTHING: Pick<Store, "get" | "list" | "commit"> = {
+const NOTHING: Pick<Store, "get" | "tryGet" | "list" | "commit"> = {
   get: () => Promise.resolve(null),
+  tryGet: () => Promise.resolve(null),
   async *list() {},
   commit: () => Promise.resolve("1"),
 };

@@ -12,9 +12,7 @@ async function bench(use: (bench: Bench) => Promise<void>): Promise<void> {
   const now = () => Date.UTC(2026, 0, 1);
   const options = { worker: "w1", now, sleep: () => Promise.resolve(), lease_ms: 1_000 };
   const { store, close } = await openStore(":memory:", options);
-  let ids = 0;
-  const newId = () => `id${++ids}`;
-  const artifacts = createArtifacts(store, { now, newId, max_bytes: 10_000, keep_ms: 0 });
+  const artifacts = createArtifacts(store, { now, max_bytes: 10_000, keep_ms: 0 });
   const fixture = setup({ deps: { artifacts } });
   try {
     await use({

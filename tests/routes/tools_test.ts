@@ -29,10 +29,8 @@ async function bench(use: (fixture: Fixture & { artifacts: Artifacts }) => Promi
     sleep: () => Promise.resolve(),
     lease_ms: 1_000,
   });
-  let ids = 0;
   const artifacts = createArtifacts(store, {
     now: () => NOW,
-    newId: () => `id${++ids}`,
     max_bytes: 10_000,
     keep_ms: 0,
   });

@@ -1,6 +1,6 @@
 /** What every adapter of the KV port must do. Call it from the adapter's own test file. */
 import assert from "node:assert/strict";
-import { type Entry, type Key, type Kv, MAX_VALUE_BYTES } from "../../store/kv.ts";
+import type { Entry, Key, Kv } from "../../store/mod.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (entry: Entry | null) => entry && new TextDecoder().decode(entry.value);
@@ -114,11 +114,17 @@ export function conformance(name: string, open: () => Promise<Kv>): void {
   });
 
   test("the largest value and the largest batch fit", async (kv) => {
-    const big = new Uint8Array(MAX_VALUE_BYTES).fill(7);
+    const big = new Uint8Array(kv.limits.value_bytes).fill(7);
     await kv.commit({ checks: [], mutations: [{ key: ["big"], set: big }] });
     assert.deepEqual((await kv.get(["big"]))!.value, big);
-    const checks = Array.from({ length: 100 }, (_, i) => ({ key: ["c", i], versionstamp: null }));
-    const mutations = Array.from({ length: 1000 }, (_, i) => ({ key: ["m", i], set: bytes("x") }));
+    const checks = Array.from(
+      { length: kv.limits.checks },
+      (_, i) => ({ key: ["c", i], versionstamp: null }),
+    );
+    const mutations = Array.from(
+      { length: kv.limits.mutations },
+      (_, i) => ({ key: ["m", i], set: bytes("x") }),
+    );
     assert.notEqual(await kv.commit({ checks, mutations }), null);
   });
 }

@@ -15,6 +15,7 @@ async function setup(fault?: (n: number, commit: () => Promise<string | null>) =
   const commits: Commit[] = [];
   let armed = false;
   const kv: Kv = {
+    limits: inner.limits,
     get: (key) => inner.get(key),
     getMany: (many) => inner.getMany(many),
     list: (selector, options) => inner.list(selector, options),

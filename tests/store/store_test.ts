@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { keys, openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
-import { MAX_CHUNKED_BYTES } from "../../store/values.ts";
+import { MAX_VALUE_BYTES, openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
+import { setSchema } from "../../store/migrate.ts";
 
 const options = (worker: string) => ({
   worker,
@@ -33,8 +33,8 @@ Deno.test("openStore() refuses a directory that another process has", () =>
 Deno.test("openStore() refuses a store that a newer program wrote, and lets go of it", () =>
   inDirectory(async (directory) => {
     const { store, close } = await openStore(directory, options("w1"));
-    const newer = setJson(keys.schema(), { version: SCHEMA_VERSION + 1 });
-    await store.commit({ checks: [], mutations: newer });
+    const newer = setSchema({ version: SCHEMA_VERSION + 1 });
+    await store.commit({ checks: [], mutations: [newer] });
     await close();
     for (let i = 0; i < 2; i++) {
       await assert.rejects(openStore(directory, options("w2")), { code: "store_newer_schema" });
@@ -120,19 +120,19 @@ Deno.test("a data directory is private to its owner", () =>
     await close();
   }));
 
-for (const size of [10, 59_990, 60_001, 65_537, 900_000, 5_000_000]) {
+for (const size of [10, 59_990, 60_001, 65_510, 65_537, 900_000, 5_000_000]) {
   Deno.test(`a value of ${size} bytes comes back as it was`, async () => {
     const { store, close } = await openStore(":memory:", options("w1"));
     const value = { text: "é".repeat(size / 2) };
-    assert(await store.commit({ checks: [], mutations: setJson(["x", 1], value) }));
+    assert(await store.commit({ checks: [], mutations: [setJson(["x", 1], value)] }));
     assert.deepEqual((await store.get(["x", 1]))!.value, value);
     const listed = await Array.fromAsync(store.list({ prefix: ["x"] }));
-    assert.equal(listed.length, 1, "chunks stay out of lists");
+    assert.equal(listed.length, 1, "pieces stay out of lists");
     await close();
   });
 }
 
 Deno.test("a value above the limit is refused before anything is written", () => {
-  const huge = "x".repeat(MAX_CHUNKED_BYTES);
+  const huge = "x".repeat(MAX_VALUE_BYTES);
   assert.throws(() => setJson(["x"], huge), { code: "payload_too_large" });
 });

@@ -211,7 +211,7 @@ Deno.test("register() takes so many tools of a tenant, also when they come at on
     // A tool of a set that failed or is disabled has a record, too, and does not count.
     await registry.setEnabled(LOCAL, "a", false);
     for (let n = 2; n < MAX_REGISTERED; n++) {
-      const mutations = setJson(keys.tool("default", `t${n}`), { definition: { name: `t${n}` } });
+      const mutations = [setJson(keys.tool("default", `t${n}`), { definition: { name: `t${n}` } })];
       await store.commit({ checks: [], mutations });
     }
     const results = await Promise.all(["b", "c", "d"].map((name) => codeOf(register(name))));

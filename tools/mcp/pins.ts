@@ -5,7 +5,7 @@
  * @module
  */
 import type { Caller } from "../../guard/mod.ts";
-import { type Key, keys, setJson, type Store } from "../../store/mod.ts";
+import { type Key, keys, type ReadOptions, setJson, type Store } from "../../store/mod.ts";
 
 /** Hashes of descriptions by the server's own names of its tools. */
 export type Hashes = ReadonlyMap<string, string>;
@@ -26,13 +26,16 @@ export interface Pins {
 export function createPins(store: Pick<Store, "list" | "commit">): Pins {
   const read = async (prefix: Key) => {
     const found = new Map<string, string>();
-    for await (const { key, value } of store.list<string>({ prefix })) {
+    // A damaged one is like no hash: the tool is held back until it is enabled again.
+    const onDamaged: ReadOptions["onDamaged"] = (_error, { key }) =>
+      void found.set(key.at(-1) as string, "");
+    for await (const { key, value } of store.list<string>({ prefix }, { onDamaged })) {
       found.set(key.at(-1) as string, value);
     }
     return found;
   };
   const write = async (key: Key, hash: string) => {
-    await store.commit({ checks: [], mutations: setJson(key, hash) });
+    await store.commit({ checks: [], mutations: [setJson(key, hash)] });
   };
   return {
     of: (server) => read(keys.mcpPins(server)),

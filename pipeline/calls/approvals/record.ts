@@ -100,7 +100,7 @@ export function createCommit(approval: Approval): Commit {
   ];
   return {
     checks: [{ key, versionstamp: null }],
-    mutations: [...setJson(key, approval), ...indexes.flatMap((index) => setJson(index, {}))],
+    mutations: [setJson(key, approval), ...indexes.map((index) => setJson(index, {}))],
   };
 }
 
@@ -108,5 +108,5 @@ export function createCommit(approval: Approval): Commit {
 export function changeCommit({ key, versionstamp }: Check, next: Approval): Commit {
   const pending = keys.pendingApproval(next.tenant, next.id);
   const left: Mutation[] = next.status === "pending" ? [] : [{ key: pending, delete: true }];
-  return { checks: [{ key, versionstamp }], mutations: [...setJson(key, next), ...left] };
+  return { checks: [{ key, versionstamp }], mutations: [setJson(key, next), ...left] };
 }

@@ -44,7 +44,7 @@ export interface ApprovalRequest {
 
 /** What asking needs. */
 export interface ApprovalDeps {
-  store: Pick<Store, "get" | "list" | "commit">;
+  store: Pick<Store, "get" | "tryGet" | "keys" | "commit">;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Sortable by time. */
@@ -160,9 +160,9 @@ async function expire(
  */
 async function abandon(ctx: RunContext, key: string, { store, now }: ApprovalDeps): Promise<void> {
   const { caller: { tenant }, id: run } = ctx.run;
-  for await (const { key: index } of store.list({ prefix: keys.approvalsOf(tenant, run) })) {
+  for await (const { key: index } of store.keys({ prefix: keys.approvalsOf(tenant, run) })) {
     for (;;) {
-      const entry = await store.get<Approval>(keys.approval(tenant, index.at(-1) as string));
+      const entry = await store.tryGet<Approval>(keys.approval(tenant, index.at(-1) as string));
       if (entry?.value.status !== "pending" || entry.value.run_id !== run) break;
       const { id: approval, step } = entry.value;
       if (step !== key && !step.startsWith(`${key}/`)) break;

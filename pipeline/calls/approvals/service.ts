@@ -24,7 +24,7 @@ const MAX_TRIES = 20;
 
 /** What the service needs. */
 export interface ApprovalsDeps {
-  store: Pick<Store, "get" | "list" | "commit">;
+  store: Pick<Store, "get" | "tryGet" | "list" | "commit">;
   engine: Pick<Engine, "signal">;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -81,10 +81,11 @@ class StoredApprovals implements Approvals {
     const prefix = prefixOf(caller.tenant, { status, run_id });
     const selector = cursor === undefined ? { prefix } : { prefix, end: [...prefix, cursor] };
     const found: Approval[] = [];
-    for await (const { key, value } of this.deps.store.list<object>(selector, { reverse: true })) {
+    const { store } = this.deps;
+    for await (const { key, value } of store.list<object>(selector, { reverse: true })) {
       const isIndex = !("id" in value);
       const approval = isIndex
-        ? (await this.find(caller, key.at(-1) as string))?.value
+        ? (await store.tryGet<Approval>(keys.approval(caller.tenant, key.at(-1) as string)))?.value
         : value as Approval;
       if (approval && (!status || approval.status === status)) found.push(approval);
       if (found.length > limit) break;

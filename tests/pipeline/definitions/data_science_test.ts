@@ -57,7 +57,8 @@ async function dataScience(decisions: Decision[], services: Services = UNREACHAB
         // deno-lint-ignore no-explicit-any -- only what is looked at after a decision
         return Promise.resolve({ value } as any);
       },
-      async *list() {},
+      tryGet: () => Promise.resolve(null),
+      async *keys() {},
       commit: () => Promise.resolve("1"),
     },
     now: () => 0,

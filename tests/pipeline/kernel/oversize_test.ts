@@ -66,6 +66,18 @@ Deno.test("an output of 5 MB fails its step with a code", () =>
     assert.deepEqual(types, ["run.started", "step.started", "step.failed", "run.failed"]);
   }));
 
+Deno.test("the limit of an output counts bytes, not characters", () =>
+  withEngine({
+    fill: (ctx, input) => ctx.step("fill", () => "甲".repeat(input as number)),
+  }, async (engine) => {
+    const ends = await Promise.all([1_300_000, 1_400_000].map(async (characters) => {
+      const { result } = await engine.start(T, start("fill", characters));
+      const end = await result;
+      return end.status === "failed" ? end.error.code : end.status;
+    }));
+    assert.deepEqual(ends, ["completed", "payload_too_large"]);
+  }));
+
 Deno.test("1,001 messages for one run are all obeyed", () =>
   withEngine({
     collect: async (ctx) => {

@@ -12,7 +12,7 @@ const SWEEP_MS = 300;
 Deno.test("a wait whose end is refused is looked at again at once, not with the next sweep", async () => {
   let looks = 0;
   const { world, node, cluster } = await oneNode(async (ctx) => {
-    const settle = () => ++looks === 1 ? REFUSED : { checks: [], mutations: setJson(KEY, looks) };
+    const settle = () => ++looks === 1 ? REFUSED : { checks: [], mutations: [setJson(KEY, looks)] };
     return await ctx.wait("gate", { timeout_ms: 60_000, settle }) as Json;
   });
   const { run, result } = await settle(world, node().engine.start(T, request()));

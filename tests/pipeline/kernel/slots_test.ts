@@ -74,7 +74,7 @@ async function count(seed: number, kills: number, alone: boolean): Promise<Count
     const before = cluster.db.list({ prefix: LEFT, end: [...LEFT, ctx.run.id] }).length;
     if (world.chance(0.3)) await pause(3);
     if (world.chance(0.5)) await ctx.step("a", () => pause(20).then(() => 1));
-    ctx.change({ checks: [], mutations: setJson([...LEFT, ctx.run.id], before) });
+    ctx.change({ checks: [], mutations: [setJson([...LEFT, ctx.run.id], before)] });
     return before;
   }, { alone });
   const node = cluster.boot();

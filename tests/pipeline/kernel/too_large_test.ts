@@ -144,7 +144,7 @@ Deno.test("a signal that is too large for the journal but in the inbox already e
     // As an earlier version took it.
     const signal = { type: "signal", name: "go", payload: "x".repeat(4_500_000) };
     const key = keys.message("t", run.id, "00000000");
-    cluster.db.apply({ checks: [], mutations: setText(key, JSON.stringify(signal)) });
+    cluster.db.apply({ checks: [], mutations: [setText(key, JSON.stringify(signal))] });
     if (wants === "a cancel") await settle(world, engine.cancel(T, run.id));
     const end = await settle(world, result, 20_000);
     assert.equal(end.status === "failed" && end.error.code, "payload_too_large", wants);

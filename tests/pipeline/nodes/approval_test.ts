@@ -31,10 +31,10 @@ async function visit(store: Store, node: Node, decision: "approved" | "rejected"
     await store.commit(options.enter!());
     record = (await store.get<Approval>(keys.approval(RUN.caller.tenant, "apr_1")))!.value;
     if (decision !== "expired") {
-      const mutations = setJson(keys.approval(RUN.caller.tenant, "apr_1"), {
+      const mutations = [setJson(keys.approval(RUN.caller.tenant, "apr_1"), {
         ...record,
         status: decision,
-      });
+      })];
       await store.commit({ checks: [], mutations });
     }
     return await wait(key, { ...options, enter: undefined });
