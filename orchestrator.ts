@@ -19,7 +19,7 @@ import {
   type Approvals,
   createApprovals,
 } from "./pipeline/calls/approvals/mod.ts";
-import { createBudgetGate } from "./pipeline/calls/mod.ts";
+import { createBudgetGate, keepsEvent } from "./pipeline/calls/mod.ts";
 import { createNodeCache } from "./pipeline/walk/mod.ts";
 import {
   type Catalog,
@@ -158,6 +158,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     log,
     observer: createRunLog(log),
     programs: (run) => programs.run(run.version) ?? catalog.program(run.version),
+    keepsEvent,
     gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,
     queue_limit: config.runs.queue_limit,

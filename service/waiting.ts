@@ -1,4 +1,5 @@
 /** When a run goes no further before somebody does something. @module */
+import type {} from "../pipeline/calls/mod.ts"; // its events
 import { isChildSignal, type RunEvent, type WaitingFor } from "../pipeline/kernel/mod.ts";
 
 /** Timers that are over sooner, in milliseconds, are waited for. */

@@ -11,8 +11,18 @@ import type { Usage } from "../../telemetry/mod.ts";
 /** Any JSON value. */
 export type { Json };
 
+/**
+ * Events of what runs do, by type: the kernel journals them and knows nothing more of them. Who emits
+ * one adds it here, as a module augmentation.
+ */
+// deno-lint-ignore no-empty-interface -- filled from above
+export interface OwnEvents {}
+
 /** What happened, without the envelope that the kernel adds. */
-export type EventBody =
+export type EventBody = KernelEvent | OwnEvents[keyof OwnEvents];
+
+/** What the kernel itself journals. */
+export type KernelEvent =
   | {
     type: "run.started";
     pipeline: string;
@@ -71,39 +81,7 @@ export type EventBody =
     retry_at?: string;
   }
   | { type: "step.skipped"; step: string; reason: string }
-  | { type: "agent.started"; step: string; agent: string; model?: string }
-  | {
-    type: "agent.completed";
-    step: string;
-    agent: string;
-    output: Json;
-    usage: Usage;
-    model: string;
-    duration_ms: number;
-    attempts: number;
-  }
-  | { type: "tool.called"; step: string; tool: string; arguments: Json }
-  | { type: "tool.returned"; step: string; tool: string; output: Json }
-  | { type: "tool.denied"; step: string; tool: string; reason: string }
   | { type: "signal.received"; name: string; payload: Json }
-  | {
-    type: "approval.requested";
-    step: string;
-    approval: string;
-    /** The run that asks, when it is one within this run. */
-    run?: string;
-    title: string;
-    expires_at?: string;
-  }
-  | {
-    type: "approval.decided";
-    step: string;
-    approval: string;
-    run?: string;
-    decision: "approved" | "rejected" | "expired" | "void";
-    by?: string[];
-    comment?: string;
-  }
   | { type: "budget.exceeded"; step: string; budget: keyof Budget; limit: number; spent: number }
   | { type: "budget.raised"; step: string; budget: Budget };
 

@@ -1,3 +1,4 @@
+import type { KeepsEvent } from "./restart.ts";
 import type { BudgetGate } from "./spending.ts";
 import type { RunnerOptions } from "./runner.ts";
 import type { FlightRecorder } from "./suspects.ts";
@@ -17,6 +18,8 @@ export interface EngineOptions extends Omit<RunnerOptions, "slots" | "flight"> {
   sweep_ms: number;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
+  /** Which events of its function a run keeps that is restarted from a step on. Default: none. */
+  keepsEvent?: KeepsEvent;
   /** Asks for more when a run has spent its budget. Without it such a run fails. */
   gate?: BudgetGate;
 }

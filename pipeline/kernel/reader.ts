@@ -207,6 +207,6 @@ async function first<T>(all: AsyncIterable<T>): Promise<T | undefined> {
 function notFound(id: string): never {
   throw new OrchestratorError(
     "not_found",
-    `Cannot find run ${id}: there is none with this id. List runs with GET /v1/runs.`,
+    `Run ${id} not found.`,
   );
 }

@@ -1,8 +1,18 @@
 /** What a run that repeats another one from a step on keeps of it. @module */
 import { OrchestratorError } from "../../errors.ts";
 import type { EventBody, JournalEvent } from "./events.ts";
-import { isBinding } from "./history.ts";
+import { identity, isBinding } from "./history.ts";
 import type { RestartRequest } from "./runs.ts";
+
+/**
+ * Says which of the events that a run's function emitted are kept.
+ *
+ * @param has whether an event of this type and step was before the step of the restart
+ */
+export type KeepsEvent = (
+  event: EventBody,
+  has: (type: EventBody["type"], step: string) => boolean,
+) => boolean;
 
 /**
  * The results that were recorded before step `from` began.
@@ -15,31 +25,23 @@ export function keptEvents(
   run: string,
   events: JournalEvent[],
   { from, input, with: given }: RestartRequest,
+  keeps: KeepsEvent,
 ): EventBody[] {
   const at = events.findIndex((event) => "step" in event && isWithin(event.step, from));
   if (at < 0) throw unknownStep(run, from, events);
   const before = events.slice(0, at);
-  const done = new Set(
-    before.flatMap((event) => event.type === "step.completed" ? [event.step] : []),
-  );
-  const agents = new Set(
-    before.flatMap((event) => event.type === "agent.completed" ? [event.step] : []),
-  );
+  const identities = new Set(before.map(identity));
+  const has = (type: EventBody["type"], step: string) => identities.has(`${type} ${step}`);
   const kept = before.filter((event) => {
     switch (event.type) {
       case "step.started":
       case "step.completed":
       case "step.failed":
-      case "tool.called":
-      case "tool.returned":
-        return done.has(event.step);
-      case "agent.started":
-      case "agent.completed":
-        return agents.has(event.step);
+        return has("step.completed", event.step);
       case "run.tainted":
         return true;
       default:
-        return false;
+        return keeps(event, has);
     }
   });
   if (input !== undefined || given !== undefined) refuseAnswers(run, kept);

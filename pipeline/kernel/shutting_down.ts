@@ -4,7 +4,7 @@ import { OrchestratorError } from "../../errors.ts";
 export function shuttingDown(id: string): OrchestratorError {
   return new OrchestratorError(
     "shutting_down",
-    `Cannot wait for run ${id}: the server is stopping. The run is on disk and resumes after the restart: read it at /v1/runs/${id}.`,
+    `Cannot wait for run ${id}: the server is stopping. The run is saved and resumes after the restart.`,
     { kind: "cancelled", retry_after_ms: 2000, details: { run_id: id } },
   );
 }

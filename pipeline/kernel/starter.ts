@@ -83,7 +83,7 @@ export class Starter {
     if (replayed) return replayed;
     const run = await reader.mustRun(tenant, id);
     const events = await reader.journal(tenant, id);
-    const kept = keptEvents(id, events, request);
+    const kept = keptEvents(id, events, request, this.deps.keepsEvent ?? (() => false));
     admit(tenant);
     const { pipeline, version, conversation_id, priority, budget, slot, tainted } = run;
     const concurrency = slot && { ...slot, on_busy: "enqueue" as const };

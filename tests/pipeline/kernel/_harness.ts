@@ -1,4 +1,4 @@
-/** One engine on the simulated store, in virtual time. */
+/** One engine on the simulated store, in virtual time, and events that its programs emit. */
 import type { Caller } from "../../../guard/mod.ts";
 import type { RunFunction, StartRequest } from "../../../pipeline/kernel/mod.ts";
 import { OrchestratorError } from "../../../errors.ts";
@@ -8,6 +8,13 @@ import { SimWorld } from "../../_sim/world.ts";
 
 /** Whoever starts runs here. */
 export const T: Caller = callerOf("t");
+
+declare module "../../../pipeline/kernel/events.ts" {
+  interface OwnEvents {
+    "test.noted": { type: "test.noted"; step: string; text: string };
+    "test.done": { type: "test.done"; step: string };
+  }
+}
 
 /** A cluster of one node that is open. */
 export async function oneNode(program: RunFunction) {

@@ -9,7 +9,7 @@ import { flaky, hang, oneNode, request, settle, T } from "./_harness.ts";
 /** Every kind of step, one failing once, events in between. */
 const program: RunFunction = async (ctx) => {
   const a = await ctx.step("a", () => 1);
-  ctx.emit({ type: "agent.started", step: "b", agent: "x" });
+  ctx.emit({ type: "test.noted", step: "b", text: "x" });
   const b = await ctx.step("b", ({ attempt }) => {
     if (attempt === 1) throw flaky();
     return 2;

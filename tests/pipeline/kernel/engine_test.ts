@@ -326,10 +326,9 @@ Deno.test("events that a function emits are journaled once, also when it is repl
   let crash = true;
   const { world, node, cluster } = await oneNode(async (ctx) => {
     const usage = { input_tokens: 1, output_tokens: 2, cost_usd: 0.5 };
-    ctx.emit({ type: "agent.started", step: "x", agent: "a" });
+    ctx.emit({ type: "test.noted", step: "x", text: "a" });
     await ctx.step("a", () => 1, { usage: () => usage });
-    const done = { output: null, usage, model: "m", duration_ms: 1, attempts: 1 };
-    ctx.emit({ type: "agent.completed", step: "x", agent: "a", ...done });
+    ctx.emit({ type: "test.done", step: "x" });
     return await ctx.step("b", ({ signal }) => crash ? hang(signal) : 2);
   });
   const { run } = await settle(world, node().engine.start(T, request()));
@@ -338,7 +337,7 @@ Deno.test("events that a function emits are journaled once, also when it is repl
   cluster.crash(node(), 10);
   await world.run(5000, () => runsOf(cluster.db)[0]!.last_seq !== undefined);
   const types = journalOf(cluster.db, run.id).map((event) => event.type);
-  assert.equal(types.filter((type) => type.startsWith("agent.")).length, 2);
+  assert.equal(types.filter((type) => type.startsWith("test.")).length, 2);
   const last = journalOf(cluster.db, run.id).at(-1) as JournalEvent & { type: "run.completed" };
   assert.deepEqual(last.usage, { input_tokens: 1, output_tokens: 2, cost_usd: 0.5 });
 });

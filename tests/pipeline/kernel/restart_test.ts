@@ -56,6 +56,26 @@ Deno.test("journals of earlier versions tell an answer by its kind only", () => 
       { type: "step.started", step: "pay", attempt: 1 },
     ] as EventBody[]).map((event, index) => ({ ...event, run_id: "r", seq: index + 1, at: "" }));
   const change = { from: "pay", input: 2 };
-  assert.throws(() => keptEvents("r", journal("approval"), change), refused);
-  assert.equal(keptEvents("r", journal("wait"), change).length, 1);
+  const none = () => false;
+  assert.throws(() => keptEvents("r", journal("approval"), change, none), refused);
+  assert.equal(keptEvents("r", journal("wait"), change, none).length, 1);
+});
+
+Deno.test("of the events that a function emitted those are kept that the application names", () => {
+  const bodies: EventBody[] = [
+    { type: "test.noted", step: "ok", text: "a" },
+    { type: "step.completed", step: "ok", attempt: 1, output: 1, duration_ms: 1 },
+    { type: "test.done", step: "ok" },
+    { type: "step.started", step: "late", attempt: 1 },
+    { type: "test.noted", step: "late", text: "b" },
+    { type: "step.started", step: "pay", attempt: 1 },
+  ];
+  const journal = bodies.map((body, index) => ({ ...body, run_id: "r", seq: index + 1, at: "" }));
+  const kept = keptEvents(
+    "r",
+    journal,
+    { from: "pay" },
+    (event, has) => event.type === "test.noted" && has("step.completed", event.step),
+  );
+  assert.deepEqual(kept, bodies.slice(0, 2));
 });
