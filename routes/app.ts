@@ -40,8 +40,6 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const sessions = createSessions(deps.shutdown);
   const app = new Hono<AppEnv>({ router: new AddressRouter() });
   app.onError(onError(deps.log));
-  app.use(edge(deps));
-  app.use(originGuard(allowed_hosts, allowed_origins));
   if (allowed_origins.length > 0) {
     const share = cors({ origin: [...allowed_origins], exposeHeaders: EXPOSED, maxAge: 600 });
     // CORS does not cover WebSockets, and a handshake's answer cannot take more headers.
@@ -64,5 +62,6 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", planRoutes(deps, sessions));
   app.route("/", documentRoutes(deps));
   answerUnknown(app);
+  app.fetch = edge(deps, originGuard(allowed_hosts, allowed_origins), app.fetch);
   return app;
 }

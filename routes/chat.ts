@@ -109,7 +109,7 @@ function notCompleted(c: C, response: ChatResponse): Response {
   );
   const { run_id, conversation_id } = response;
   const ids = { run_id, ...(conversation_id === null ? {} : { conversation_id }) };
-  return problemResponse(problemOf(error, c.get("request_id"), ids));
+  return problemResponse(problemOf(error, c.env.request_id, ids));
 }
 
 async function streamTurn(

@@ -74,7 +74,7 @@ export interface AppDeps extends ServiceDeps {
   shutdown: AbortSignal;
 }
 
-/** What middleware leaves in Hono's context. */
+/** What handlers find in Hono's context. */
 export interface AppEnv {
-  Variables: { request_id: string; identify: Identify };
+  Bindings: { request_id: string; identify: Identify };
 }

@@ -17,5 +17,5 @@ export function identifyLocal({ headers }: Request): Caller {
 
 /** Who sent the request: the one place where routes learn it. */
 export function callerOf(c: Context<AppEnv>): Caller {
-  return c.get("identify")(c.req.raw);
+  return c.env.identify(c.req.raw);
 }

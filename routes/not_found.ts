@@ -28,7 +28,7 @@ export function answerUnknown(app: Hono<AppEnv>): void {
         "not_found",
         `No route matches ${path}. GET / lists the available endpoints.`,
       );
-    const response = problemResponse(problemOf(error, c.get("request_id")));
+    const response = problemResponse(problemOf(error, c.env.request_id));
     if (allowed.length > 0) response.headers.set("allow", allowed.join(", "));
     return response;
   });

@@ -8,26 +8,23 @@
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
 import { OrchestratorError } from "../errors.ts";
-import type { AppEnv } from "./deps.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Orchestrators of containers probe by address; the answers hold nothing but a status. */
 const PROBES = new Set(["/livez", "/readyz"]);
 
-/** 421 for requests to a name that is not ours, 403 for foreign origins. */
+/** Throws: 421 for requests to a name that is not ours, 403 for foreign origins. */
 export function originGuard(
   allowed_hosts: readonly string[],
   allowed_origins: readonly string[],
-): MiddlewareHandler<AppEnv> {
+): (request: Request, path: string) => void {
   const hosts = new Set([...LOOPBACK, ...allowed_hosts.map((name) => name.toLowerCase())]);
   const origins = new Set(allowed_origins.map((origin) => origin.toLowerCase()));
-  return (c, next) => {
-    const { method, headers, url } = c.req.raw;
+  return ({ method, headers, url }, path) => {
     const host = (headers.get("host") ?? new URL(url).host).toLowerCase();
-    if (!hosts.has(withoutPort(host)) && !PROBES.has(c.req.path)) {
+    if (!hosts.has(withoutPort(host)) && !PROBES.has(path)) {
       throw new OrchestratorError(
         "misdirected_request",
         `Cannot answer for the host ${JSON.stringify(host)}: it is not one of this server's ` +
@@ -38,7 +35,6 @@ export function originGuard(
     if (origin !== null && (!SAFE_METHODS.has(method) || headers.has("upgrade"))) {
       checkOrigin(origin.toLowerCase(), host, origins);
     }
-    return next();
   };
 }
 

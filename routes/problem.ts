@@ -159,7 +159,7 @@ export function problemResponse(problem: Problem): Response {
 export function onError(log: Log): (error: unknown, c: Context<AppEnv>) => Response {
   return (error, c) => {
     const { method, path } = c.req;
-    const place = { request_id: c.get("request_id"), method, path };
+    const place = { request_id: c.env.request_id, method, path };
     return problemResponse(problemOfThrown(error, place, log));
   };
 }

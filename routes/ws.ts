@@ -16,7 +16,7 @@ export function chatSocketRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv
   return new Hono<AppEnv>().get("/v1/chat/stream", (c) => {
     if (c.req.raw.headers.get("upgrade")?.toLowerCase() !== "websocket") return upgradeRequired(c);
     // Before the upgrade: afterwards the request's headers cannot be read any more.
-    const peer = { caller: callerOf(c), request_id: c.get("request_id") };
+    const peer = { caller: callerOf(c), request_id: c.env.request_id };
     const { socket, response } = upgrade(c.req.raw);
     const session = createChatSession(deps, socket, peer);
     const leave = sessions.add({ close: session.shutDown });
@@ -48,7 +48,7 @@ function upgradeRequired(c: Context<AppEnv>): Response {
     "upgrade_required",
     "Cannot answer with HTTP: this address only supports WebSocket. For HTTP, POST to /v1/chat.",
   );
-  const response = problemResponse(problemOf(error, c.get("request_id")));
+  const response = problemResponse(problemOf(error, c.env.request_id));
   response.headers.set("upgrade", "websocket");
   return response;
 }
