@@ -34,20 +34,23 @@ type Checked = z.core.$ZodIssue;
 
 /** `value` as the schema makes it, or what is wrong with it: misspelt fields first. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
+  const { data, success } = schema.safeParse(value);
+  return success ? { data } : { problems: problemsIn(schema, value) };
+}
+
+/** Parses again, for the messages: most values are right and need none. */
+function problemsIn(schema: z.ZodType, value: unknown): Problem[] {
   // Only the map of messages sees the schema of an issue, so its fields are noted there.
   const known: Fields = new Map();
   const error = (issue: Raw) => {
     if (issue.code === "unrecognized_keys") known.set(issue.keys, fieldsOf(issue.inst));
     return describe(issue);
   };
-  const result = schema.safeParse(value, { error });
-  if (result.success) return { data: result.data };
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value, known));
+  const issues = schema.safeParse(value, { error }).error?.issues ?? [];
+  const problems = issues.flatMap((issue) => problemsOf(issue, value, known));
   const misspelt = new Set(problems.filter(({ unknown }) => unknown));
-  return {
-    problems: [...misspelt, ...problems.filter((problem) => !misspelt.has(problem))]
-      .map(({ path, message }) => ({ path, message })),
-  };
+  return [...misspelt, ...problems.filter((problem) => !misspelt.has(problem))]
+    .map(({ path, message }) => ({ path, message }));
 }
 
 /** The problems as issues: their locations are JSON pointers (RFC 6901). */

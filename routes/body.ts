@@ -104,27 +104,9 @@ export async function readBytes(
 ): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? NaN);
   if (declared > max_bytes) throw tooLarge(max_bytes, limit);
-  const bytes = await receive(request, declared, max_bytes);
-  if (bytes.length > max_bytes) throw tooLarge(max_bytes, limit);
-  return bytes;
-}
-
-/** The body, or what of it is enough to see that it is too long. */
-async function receive(
-  request: Request,
-  declared: number,
-  max_bytes: number,
-): Promise<Uint8Array> {
+  let bytes: Uint8Array;
   try {
-    if (declared >= 0) return new Uint8Array(await request.arrayBuffer());
-    const chunks: Uint8Array[] = [];
-    let total = 0;
-    for await (const chunk of request.body ?? []) {
-      chunks.push(chunk);
-      total += chunk.length;
-      if (total > max_bytes) break;
-    }
-    return joinBytes(chunks);
+    bytes = declared >= 0 ? await request.bytes() : await receive(request, max_bytes);
   } catch (cause) {
     // The client left, or its connection broke: not an error of this server.
     throw new OrchestratorError(
@@ -133,6 +115,20 @@ async function receive(
       { cause },
     );
   }
+  if (bytes.length > max_bytes) throw tooLarge(max_bytes, limit);
+  return bytes;
+}
+
+/** The body, or what of it is enough to see that it is too long. */
+async function receive({ body }: Request, max_bytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    total += chunk.length;
+    if (total > max_bytes) break;
+  }
+  return joinBytes(chunks);
 }
 
 function tooLarge(max_bytes: number, limit: Limit): OrchestratorError {

@@ -45,15 +45,14 @@ export async function within<T>(
   { wait, respond_async }: Preference,
 ): Promise<T | undefined> {
   if (wait === undefined) return respond_async ? undefined : await result();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tired = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), wait * 1000);
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), wait * 1000);
+    const end = (settle: () => void) => {
+      clearTimeout(timer);
+      settle();
+    };
+    result().then((value) => end(() => resolve(value)), (error) => end(() => reject(error)));
   });
-  try {
-    return await Promise.race([result(), tired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** What makes two requests with one `Idempotency-Key` the same request. */

@@ -98,7 +98,7 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   const caller = callerOf(c);
   const start = await startRequest(deps, caller, asked);
   const prefer = readPrefer(headers.get("prefer"));
-  const transcript = createTranscript(undefined, () => true);
+  const transcript = createTranscript(() => true);
   const listener = prefer.wait ? transcript.listener : undefined;
   const started = await deps.engine.start(caller, start, listener);
   if (started.replayed) c.header("Idempotency-Replayed", "true");

@@ -10,7 +10,7 @@ export {
   planView,
   readPlan,
 } from "./plan_view.ts";
-export type { CatalogPort, Log, ServiceDeps } from "./ports.ts";
+export type { CatalogPort, Log, Prepared, ServiceDeps } from "./ports.ts";
 export { replayAndFollow, type Sink } from "./replay.ts";
 export {
   type ChatRequest,

@@ -44,20 +44,16 @@ export async function startRequest(
   const priority = asked.priority ?? own.priority;
   const budget = tighter(own.budget, asked.budget);
   if (budget?.cost_usd !== undefined) mustBePriced(unpricedModels?.() ?? []);
-  const concurrency = own.concurrency ??
-    (conversation_id === undefined
-      ? undefined
-      : { key: `conversation/${conversation_id}`, limit: 1, on_busy });
-  return {
-    pipeline,
-    version,
-    input,
-    ...(conversation_id === undefined ? {} : { conversation_id }),
-    ...(idempotency ? { idempotency } : {}),
-    ...(priority === undefined ? {} : { priority }),
-    ...(budget ? { budget } : {}),
-    ...(concurrency ? { concurrency } : {}),
-  };
+  const request: StartRequest = { pipeline, version, input };
+  if (conversation_id !== undefined) {
+    request.conversation_id = conversation_id;
+    request.concurrency = { key: `conversation/${conversation_id}`, limit: 1, on_busy };
+  }
+  if (own.concurrency) request.concurrency = own.concurrency;
+  if (idempotency) request.idempotency = idempotency;
+  if (priority !== undefined) request.priority = priority;
+  if (budget) request.budget = budget;
+  return request;
 }
 
 const LIMITS: (keyof Budget)[] = ["tokens", "cost_usd", "steps", "seconds"];

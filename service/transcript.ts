@@ -7,7 +7,6 @@ import {
   type RunListener,
 } from "../pipeline/kernel/mod.ts";
 import { replayAndFollow, type Sink } from "./replay.ts";
-import { isResponseEvent } from "./response.ts";
 import { watchWaiting } from "./waiting.ts";
 
 /** For turns that nobody watches. */
@@ -21,10 +20,16 @@ const NOWHERE: Sink = {
 export interface Transcript {
   readonly events: JournalEvent[];
   readonly listener: RunListener;
-  /** Resolves when the run comes to wait for somebody; see {@linkcode watchWaiting}. */
-  readonly waits: Promise<void>;
   /** A replayed run ended before anybody listened: its events come from the journal. */
   catchUp(engine: Engine, caller: Caller, id: string): Promise<void>;
+}
+
+/** What a transcript does besides. */
+export interface TranscriptOptions {
+  /** Gets every event, too. */
+  sink?: Sink;
+  /** Called when the run comes to wait for somebody; see {@linkcode watchWaiting}. */
+  onWaiting?: () => void;
 }
 
 /**
@@ -33,12 +38,11 @@ export interface Transcript {
  * @param keeps which events it keeps
  */
 export function createTranscript(
-  sink: Sink = NOWHERE,
-  keeps: (event: JournalEvent) => boolean = isResponseEvent,
+  keeps: (event: JournalEvent) => boolean,
+  { sink = NOWHERE, onWaiting }: TranscriptOptions = {},
 ): Transcript {
   const events: JournalEvent[] = [];
-  const waits = Promise.withResolvers<void>();
-  const watch = watchWaiting(waits.resolve);
+  const watch = onWaiting && watchWaiting(onWaiting);
   let last_seq = 0;
   let ended = false;
   const listen = (event: RunEvent, json: string) => {
@@ -46,7 +50,7 @@ export function createTranscript(
       if (event.seq <= last_seq) return;
       last_seq = event.seq;
       ended = isTerminal(event);
-      watch(event);
+      watch?.(event);
       if (keeps(event)) events.push(event);
     }
     sink.listener(event, json);
@@ -57,7 +61,6 @@ export function createTranscript(
   return {
     events,
     listener,
-    waits: waits.promise,
     async catchUp(engine, caller, id) {
       if (!ended) await replayAndFollow(engine, caller, id, last_seq, { ...sink, listener });
     },

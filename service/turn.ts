@@ -9,7 +9,7 @@ import type { Json, RunRecord, RunResult, StartRequest } from "../pipeline/kerne
 import type { ServiceDeps } from "./ports.ts";
 import type { Caller } from "../guard/mod.ts";
 import type { Sink } from "./replay.ts";
-import { type ChatResponse, unifiedResponse } from "./response.ts";
+import { type ChatResponse, isResponseEvent, unifiedResponse } from "./response.ts";
 import type { ChatRequest } from "./requests.ts";
 import { startRequest } from "./start.ts";
 import { createTranscript } from "./transcript.ts";
@@ -58,7 +58,8 @@ export async function startTurn(
     on_busy,
     idempotency,
   });
-  const transcript = createTranscript(sink);
+  const waits = Promise.withResolvers<void>();
+  const transcript = createTranscript(isResponseEvent, { sink, onWaiting: waits.resolve });
   const started = await deps.engine.start(
     caller,
     { ...start, conversation_id: conversation_id ?? deps.newId("conv") },
@@ -67,7 +68,7 @@ export async function startTurn(
   return {
     run: started.run,
     replayed: started.replayed,
-    waits: transcript.waits,
+    waits: waits.promise,
     async complete() {
       leaveIfStopping(await started.result);
       await transcript.catchUp(deps.engine, caller, started.run.id);

@@ -27,7 +27,7 @@ import type { Services, ToolCallDeps, Tools } from "../pipeline/calls/mod.ts";
 import { mergeReviewTask } from "../pipeline/compose/mod.ts";
 import type { Search, Tasks } from "../pipeline/nodes/mod.ts";
 import { root } from "../resources.ts";
-import type { CatalogPort } from "../service/mod.ts";
+import type { CatalogPort, Prepared } from "../service/mod.ts";
 import { keys, setText, type Store } from "../store/mod.ts";
 import { type ModelClient, mustBePriced } from "../llm/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
@@ -219,12 +219,9 @@ export function preparing(
     const { cache, budget } = definition.pipeline;
     const unpriced = () => unpricedIn(definition, models);
     if (budget?.cost_usd !== undefined) mustBePriced(unpriced());
-    return {
-      version,
-      ...await startOptions(definition, input),
-      unpriced,
-      ...(cache ? { cache_seconds: cache.ttl_seconds } : {}),
-    };
+    const prepared: Prepared = { ...await startOptions(definition, input), version, unpriced };
+    if (cache) prepared.cache_seconds = cache.ttl_seconds;
+    return prepared;
   };
 }
 

@@ -14,7 +14,7 @@ import type { RunContext, RunInfo } from "../kernel/mod.ts";
 interface Taint {
   tainted: boolean;
   /** Addresses that were named before, or by a search: asking for them tells nobody anything. */
-  named: Set<string>;
+  named?: Set<string>;
   /** Where further ones are. Most runs never need to know. */
   unread: Json[];
 }
@@ -46,8 +46,9 @@ export function nameUrls(run: RunInfo, value: Json): void {
 
 /** True when `address` was named, so that asking for it carries nothing that the run has read. */
 export function isNamed(run: RunInfo, address: string): boolean {
-  const { named, unread } = stateOf(run);
-  for (const value of unread.splice(0)) {
+  const state = stateOf(run);
+  const named = state.named ??= new Set();
+  for (const value of state.unread.splice(0)) {
     for (const [found] of JSON.stringify(value ?? null).matchAll(ADDRESS)) {
       if (named.size < MAX_NAMED) named.add(found.replace(/[.,;:!?)\]]+$/, ""));
     }
@@ -58,7 +59,7 @@ export function isNamed(run: RunInfo, address: string): boolean {
 function stateOf(run: RunInfo): Taint {
   let state = states.get(run);
   if (!state) {
-    state = { tainted: run.tainted ?? false, named: new Set(), unread: [] };
+    state = { tainted: run.tainted ?? false, unread: [] };
     states.set(run, state);
   }
   return state;

@@ -7,6 +7,9 @@ import { compileTemplate } from "../language/mod.ts";
 /** The longest concurrency key, in characters. */
 const MAX_KEY_CHARS = 500;
 
+/** The parts of a start request that a definition decides. */
+export type StartOptions = Pick<StartRequest, "priority" | "concurrency" | "budget">;
+
 /**
  * The parts of a start request that a definition decides; absent ones are left out.
  *
@@ -15,14 +18,14 @@ const MAX_KEY_CHARS = 500;
 export async function startOptions(
   definition: Definition,
   input: Json,
-): Promise<Pick<StartRequest, "priority" | "concurrency" | "budget">> {
-  const { priority, budget } = definition.pipeline;
-  const concurrency = await evaluateConcurrency(definition, input);
-  return {
-    ...(priority === undefined ? {} : { priority }),
-    ...(concurrency ? { concurrency } : {}),
-    ...(budget ? { budget } : {}),
-  };
+): Promise<StartOptions> {
+  const { priority, budget, concurrency: shared } = definition.pipeline;
+  const options: StartOptions = {};
+  if (priority !== undefined) options.priority = priority;
+  if (budget) options.budget = budget;
+  const concurrency = shared && await evaluateConcurrency(definition, input);
+  if (concurrency) options.concurrency = concurrency;
+  return options;
 }
 
 /**

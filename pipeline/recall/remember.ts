@@ -67,11 +67,8 @@ export function remembering(
   deps: RememberDeps,
   wantsMemory = false,
 ): RunFunction {
-  return async (ctx, input) => {
+  const runTurn = async (ctx: RunContext, input: Json, messages: Json[]): Promise<Json> => {
     const { run } = ctx;
-    const messages = messagesOf(input);
-    // A run within another one is a part of that one's turn.
-    if (!messages || run.parent) return await program(ctx, input);
     const user_id = wantsMemory ? userOf(input) : undefined;
     if (!run.conversation_id && !user_id) return await program(ctx, input);
     const past = run.conversation_id ? await readPast(deps, run, wantsMemory) : NOTHING;
@@ -92,6 +89,11 @@ export function remembering(
     if (run.conversation_id && wantsMemory) await fold(deps, ctx, past);
     if (run.conversation_id) keep(deps, ctx, input, output, past);
     return output;
+  };
+  return (ctx, input) => {
+    const messages = messagesOf(input);
+    // A run within another one is a part of that one's turn.
+    return !messages || ctx.run.parent ? program(ctx, input) : runTurn(ctx, input, messages);
   };
 }
 
