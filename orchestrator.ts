@@ -157,7 +157,6 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     world,
     log,
     observer: createRunLog(log),
-    programs: (run) => programs.run(run.version) ?? catalog.program(run.version),
     keepsEvent,
     gate: createBudgetGate(asking),
     concurrency: config.runs.concurrency,
@@ -169,7 +168,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     onFenced: options.onFenced,
   });
   const approvals = createApprovals({ store, engine, now: world.clock.now });
-  await engine.open();
+  await engine.open(({ version }) => programs.run(version) ?? catalog.program(version));
   const { clock } = world;
   const schedules = createSchedules({ catalog, stored, engine, prepare, store, clock, log });
   const retention = createRetention({

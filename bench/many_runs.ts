@@ -102,14 +102,13 @@ const engine = createEngine({
   store,
   world,
   log: SILENT,
-  programs: () => program,
   concurrency: CALLERS,
   queue_limit: CALLERS,
   idempotency_ttl_ms: DAY,
   lease_ms,
   sweep_ms: 2000,
 });
-await engine.open();
+await engine.open(() => program);
 const began = performance.now();
 await fill(engine);
 const seconds = (performance.now() - began) / 1000;

@@ -318,7 +318,6 @@ function portsOf(store: Store) {
     store,
     world,
     log: SILENT,
-    programs: ({ pipeline }) => programs[pipeline]!,
     concurrency: 10,
     queue_limit: 10,
     idempotency_ttl_ms: 60_000,
@@ -356,6 +355,7 @@ function portsOf(store: Store) {
   const { clock } = world;
   const prepare = () => Promise.resolve({ version: "v" });
   return {
+    programs,
     engine,
     approvals: createApprovals({ store, engine, now }),
     catalog,
@@ -463,7 +463,7 @@ async function outcomeOf(visit: () => unknown, named: string[]): Promise<string>
 Deno.test("a tenant finds and changes nothing of another one through any port", () =>
   withStore(async (store) => {
     const ports = portsOf(store);
-    await ports.engine.open();
+    await ports.engine.open(({ pipeline }) => ports.programs[pipeline]!);
     const things = await fill(ports, store);
     const before = await keysOf(store);
     expect(before.length).toBeGreaterThan(30);

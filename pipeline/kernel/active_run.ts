@@ -6,7 +6,8 @@ import { Execution } from "./execution.ts";
 import { Feed } from "./feed.ts";
 import type { History } from "./history.ts";
 import { RunJournal } from "./run_journal.ts";
-import type { RunRecord, RunResult } from "./runs.ts";
+import type { RunResult } from "./context.ts";
+import type { RunRecord } from "./runs.ts";
 import type { BudgetGate } from "./spending.ts";
 
 /** What every run needs of its process. */

@@ -32,6 +32,7 @@ import type {
   GroupOptions,
   RunContext,
   RunInfo,
+  RunResult,
   StepOptions,
   StepScope,
   WaitOptions,
@@ -41,7 +42,6 @@ import type { EventBody, Json } from "./events.ts";
 import type { Execution, Stoppable } from "./execution.ts";
 import type { StepRecord } from "./history.ts";
 import { retryDelay } from "./retry.ts";
-import type { RunResult } from "./runs.ts";
 import type { Usage } from "../../telemetry/mod.ts";
 
 /** One branch. */

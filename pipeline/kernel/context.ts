@@ -4,11 +4,11 @@
  *
  * @module
  */
+import type { ErrorJson } from "../../errors.ts";
 import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import type { Usage } from "../../telemetry/mod.ts";
 import type { Budget, EventBody, Json } from "./events.ts";
-import type { RunResult } from "./runs.ts";
 
 /**
  * How often a step may be tried. Field meanings follow Amazon States Language's `Retry`
@@ -87,6 +87,13 @@ export interface WaitOptions {
 
 /** How a wait ended: with a signal's payload, or because its time had come. */
 export type WaitOutcome = { signal: Json } | { timed_out: true };
+
+/** How a run ended. */
+export type RunResult =
+  | { status: "completed"; output: Json; usage: Usage }
+  | { status: "failed"; error: ErrorJson; usage?: Usage }
+  /** `error` says what went wrong while the run put things right. */
+  | { status: "cancelled"; reason?: string; error?: ErrorJson; usage?: Usage };
 
 /** A run within a run. */
 export interface ChildRequest {

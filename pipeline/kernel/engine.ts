@@ -2,7 +2,7 @@
  * The engine: makes runs durable, starts them, tells about them and keeps watch.
  *
  * Boundary: the only part of the kernel that routes and the command line call. It knows runs, not
- * what they do: their code comes from {@linkcode EngineOptions.programs}.
+ * what they do: their code comes with {@linkcode Engine.open}.
  *
  * Invariants
  * 1. What others want of a run is in its inbox, on disk, before they are told that it is.
@@ -15,6 +15,7 @@ import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import type { JournalEvent, Json } from "./events.ts";
+import type { RunResult } from "./context.ts";
 import { follow } from "./follow.ts";
 import { forgetFailures, readHistory } from "./history.ts";
 import { Inbox } from "./inbox.ts";
@@ -25,11 +26,11 @@ import { Runner } from "./runner.ts";
 import type {
   Engine,
   EngineStats,
+  Programs,
   RestartRequest,
   RunListener,
   RunPage,
   RunRecord,
-  RunResult,
   RunStatus,
   StartedRun,
   StartRequest,
@@ -97,7 +98,8 @@ class KernelEngine implements Engine {
     };
   }
 
-  async open(): Promise<void> {
+  async open(programs: Programs): Promise<void> {
+    this.runner.open(programs);
     const resumed = await this.recovery.sweep();
     if (resumed > 0) this.options.log.info("runs resumed", { runs: resumed });
     await this.slots.open();

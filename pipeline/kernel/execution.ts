@@ -23,13 +23,13 @@ import {
 import { actingFor } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { timestamp, type World } from "./clock.ts";
-import type { EmitOptions, RunContext, RunFunction, RunInfo } from "./context.ts";
+import type { EmitOptions, RunContext, RunFunction, RunInfo, RunResult } from "./context.ts";
 import type { EventBody, Json, WaitingFor } from "./events.ts";
 import type { Feed } from "./feed.ts";
 import { type History, identity, type PendingSignal } from "./history.ts";
 import type { RunJournal } from "./run_journal.ts";
 import type { InboxMessage } from "./transitions.ts";
-import type { RunRecord, RunResult } from "./runs.ts";
+import type { RunRecord } from "./runs.ts";
 import { type BudgetGate, overBudget, Spending } from "./spending.ts";
 
 /** What an execution needs. */

@@ -11,6 +11,7 @@ export type {
   RunContext,
   RunFunction,
   RunInfo,
+  RunResult,
   StepOptions,
   StepScope,
   WaitOptions,
@@ -31,17 +32,17 @@ export type { EngineOptions } from "./options.ts";
 export type { FlightRecorder } from "./suspects.ts";
 export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
 export { retryDelay } from "./retry.ts";
-export type { KernelLog, Programs, RunObserver } from "./runner.ts";
+export type { KernelLog, RunObserver } from "./runner.ts";
 export type {
   Concurrency,
   Engine,
   EngineStats,
+  Programs,
   RestartRequest,
   RunBudget,
   RunListener,
   RunPage,
   RunRecord,
-  RunResult,
   RunStatus,
   StartedRun,
   StartRequest,

@@ -10,7 +10,8 @@ import {
   type Versioned,
 } from "../../store/mod.ts";
 import type { JournalEvent } from "./events.ts";
-import type { RunPage, RunRecord, RunResult, RunStatus } from "./runs.ts";
+import type { RunResult } from "./context.ts";
+import type { RunPage, RunRecord, RunStatus } from "./runs.ts";
 import type { InboxMessage, LiveRun, WaitingRun } from "./transitions.ts";
 
 /** Longest page of a list. */

@@ -24,19 +24,16 @@ import { NO_USAGE } from "../../telemetry/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
 import type { World } from "./clock.ts";
 import type { Suspension } from "./execution.ts";
-import type { RunFunction } from "./context.ts";
+import type { RunFunction, RunResult } from "./context.ts";
 import type { ChildEnd } from "./branch.ts";
 import { childSignal } from "./child.ts";
 import type { EventBody, Json } from "./events.ts";
-import type { RunRecord, RunResult } from "./runs.ts";
+import type { Programs, RunRecord } from "./runs.ts";
 import { isTooLarge } from "./limits.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import type { Slots } from "./slots.ts";
 import { type FlightRecorder, Suspects } from "./suspects.ts";
 import { beginRun, endRun, suspendRun } from "./transitions.ts";
-
-/** Finds the code of a run. */
-export type Programs = (run: RunRecord) => RunFunction | Promise<RunFunction>;
 
 /** Where the kernel reports what no caller can hear. */
 export interface KernelLog {
@@ -57,7 +54,6 @@ export interface RunObserver {
 export interface RunnerOptions {
   store: Store;
   world: World;
-  programs: Programs;
   log: KernelLog;
   slots: Slots;
   flight: FlightRecorder;
@@ -75,6 +71,7 @@ export class Runner {
   private readonly ready = new ReadyQueue();
   private readonly suspects: Suspects;
   private readonly arrivals = new Map<string, Set<() => void>>();
+  private programs?: Programs;
   private running = 0;
   private idle?: PromiseWithResolvers<void>;
   /** False since the store last failed to take a commit. */
@@ -94,6 +91,11 @@ export class Runner {
 
   constructor(private readonly options: RunnerOptions) {
     this.suspects = new Suspects(options.flight, options.world.clock);
+  }
+
+  /** Gets the code of runs. Before that no run may be taken. */
+  open(programs: Programs): void {
+    this.programs = programs;
   }
 
   get runningCount(): number {
@@ -220,7 +222,7 @@ export class Runner {
   private load(run: RunRecord): RunFunction | Promise<RunFunction> {
     const failing = (error: unknown): RunFunction => () => Promise.reject(error);
     try {
-      const program = this.options.programs(run);
+      const program = this.programs!(run);
       return program instanceof Promise ? program.catch(failing) : program;
     } catch (error) {
       return failing(error);

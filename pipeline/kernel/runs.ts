@@ -5,8 +5,8 @@
  */
 import type { ErrorJson } from "../../errors.ts";
 import type { Caller, CallerRecord } from "../../guard/mod.ts";
-import type { Usage } from "../../telemetry/mod.ts";
 import type { Commit } from "../../store/mod.ts";
+import type { RunFunction, RunResult } from "./context.ts";
 import type { Budget, JournalEvent, Json, RunEvent, WaitingFor } from "./events.ts";
 
 /**
@@ -104,13 +104,6 @@ export interface RestartRequest {
   idempotency?: StartRequest["idempotency"];
 }
 
-/** How a run ended. */
-export type RunResult =
-  | { status: "completed"; output: Json; usage: Usage }
-  | { status: "failed"; error: ErrorJson; usage?: Usage }
-  /** `error` says what went wrong while the run put things right. */
-  | { status: "cancelled"; reason?: string; error?: ErrorJson; usage?: Usage };
-
 /** Receives events in order; `json` is the event as text, ready to send. Must not throw. */
 export interface RunListener {
   (event: RunEvent, json: string): void;
@@ -132,6 +125,9 @@ export interface RunPage {
   runs: RunRecord[];
   next_cursor?: string;
 }
+
+/** Finds the code of a run. */
+export type Programs = (run: RunRecord) => RunFunction | Promise<RunFunction>;
 
 /** The engine as routes and the command line see it. Runs of other tenants are not found. */
 export interface Engine {
@@ -194,8 +190,8 @@ export interface Engine {
    */
   restart(caller: Caller, id: string, request: RestartRequest): Promise<StartedRun>;
   stats(): EngineStats;
-  /** Resumes what earlier processes left, then keeps watch. */
-  open(): Promise<void>;
+  /** Resumes what earlier processes left with the code that it is given, then keeps watch. */
+  open(programs: Programs): Promise<void>;
   /** Takes no new run, lets running ones reach a commit for `grace_ms`, releases the rest. */
   drain(grace_ms: number): Promise<void>;
 }

@@ -17,7 +17,8 @@ import {
 } from "../../store/mod.ts";
 import type { EventBody, Json } from "./events.ts";
 import { mustFit } from "./limits.ts";
-import type { RunRecord, RunResult, StartRequest } from "./runs.ts";
+import type { RunResult } from "./context.ts";
+import type { RunRecord, StartRequest } from "./runs.ts";
 
 /**
  * A run that has not ended: its header and the claim on it. One whose worker has no lease is free.

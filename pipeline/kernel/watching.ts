@@ -1,9 +1,9 @@
 /** Those who wait for a run, also while it is not in this process's memory. @module */
 import { toErrorJson, toOrchestratorError } from "../../errors.ts";
 import type { ActiveRun } from "./active_run.ts";
-import type { RunInfo } from "./context.ts";
+import type { RunInfo, RunResult } from "./context.ts";
 import type { KernelLog } from "./runner.ts";
-import type { Engine, RunListener, RunResult, StartedRun } from "./runs.ts";
+import type { Engine, RunListener, StartedRun } from "./runs.ts";
 import { shuttingDown } from "./shutting_down.ts";
 
 /** What watching needs. */

@@ -76,7 +76,6 @@ export class Cluster {
         error() {},
         warn: (message, fields) => void this.warnings.push({ message, ...fields }),
       },
-      programs: () => this.instrumented(process),
       concurrency,
       flight: {
         note: (run) => void (process.dead || this.noted.set(process.name, run)),
@@ -91,7 +90,7 @@ export class Cluster {
     });
     const node: Node = { process, engine, kv, open: false };
     this.nodes.push(node);
-    store.open().then(() => engine.open()).then(
+    store.open().then(() => engine.open(() => this.instrumented(process))).then(
       () => node.open = true,
       () => this.replace(node), // a process that cannot start is started again
     );

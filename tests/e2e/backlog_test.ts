@@ -23,14 +23,13 @@ Deno.test("a small tenant does not wait behind ten thousand runs of a big one", 
       store,
       world: realWorld(),
       log: SILENT,
-      programs: () => program,
       concurrency: 10,
       queue_limit: RUNS + 10,
       idempotency_ttl_ms: 60_000,
       lease_ms: 60_000,
       sweep_ms: 1_000,
     });
-    await engine.open();
+    await engine.open(() => program);
     const start = (tenant: string, n: number, conversation?: string) => {
       const key = `conversation/${conversation}`;
       return engine.start(callerOf(tenant), {

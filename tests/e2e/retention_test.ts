@@ -39,14 +39,13 @@ async function service(directory: string) {
     store,
     world,
     log: SILENT,
-    programs: () => program,
     concurrency: 50,
     queue_limit: 10_000,
     idempotency_ttl_ms: DAY,
     lease_ms,
     sweep_ms: 2000,
   });
-  await engine.open();
+  await engine.open(() => program);
   const later = { ...systemClock, now: () => Date.now() + 40 * DAY };
   const retention = createRetention({ store, clock: later, log: SILENT, keep_ms: 30 * DAY });
   return {

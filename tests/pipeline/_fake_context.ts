@@ -11,7 +11,7 @@ import type {
   WaitOutcome,
 } from "../../pipeline/kernel/context.ts";
 import type { EventBody, Json } from "../../pipeline/kernel/events.ts";
-import type { RunResult } from "../../pipeline/kernel/runs.ts";
+import type { RunResult } from "../../pipeline/kernel/mod.ts";
 import type { Commit } from "../../store/mod.ts";
 import { LOCAL } from "../_caller.ts";
 

@@ -11,6 +11,7 @@ import {
   type LiveBody,
   type RunEvent,
 } from "../../pipeline/kernel/events.ts";
+import type { RunResult } from "../../pipeline/kernel/context.ts";
 import type {
   Engine,
   EngineStats,
@@ -18,7 +19,6 @@ import type {
   RestartRequest,
   RunListener,
   RunRecord,
-  RunResult,
 } from "../../pipeline/kernel/runs.ts";
 import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/kv.ts";

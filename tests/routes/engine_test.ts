@@ -44,7 +44,6 @@ async function serve(
   const engine = createEngine({
     store: opened.store,
     world,
-    programs: ({ pipeline }) => remembering(known[pipeline]!, remember),
     log: silent,
     gate: createBudgetGate(asking),
     concurrency,
@@ -53,7 +52,7 @@ async function serve(
     lease_ms: 10_000,
     sweep_ms: 1_000,
   });
-  await engine.open();
+  await engine.open(({ pipeline }) => remembering(known[pipeline]!, remember));
   const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
   const fixture = setup({
     deps: { engine, catalog, approvals: createApprovals({ ...asking, engine }) },

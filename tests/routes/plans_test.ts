@@ -28,7 +28,6 @@ async function serve(plans: Json[], action?: Act) {
   const engine = createEngine({
     store,
     world,
-    programs: ({ pipeline }) => pipeline === "plan" ? program : () => Promise.resolve("other"),
     log: { info() {}, warn() {}, error() {} },
     concurrency: 10,
     queue_limit: 10,
@@ -36,7 +35,9 @@ async function serve(plans: Json[], action?: Act) {
     lease_ms: 10_000,
     sweep_ms: 1_000,
   });
-  await engine.open();
+  await engine.open(({ pipeline }) =>
+    pipeline === "plan" ? program : () => Promise.resolve("other")
+  );
   const catalog = { prepare: () => Promise.resolve({ version: "v1" }) };
   const fixture = setup({
     deps: { engine, catalog, approvals: createApprovals({ ...approvals, engine }) },

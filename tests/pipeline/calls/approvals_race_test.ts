@@ -40,14 +40,13 @@ async function open(store: Store) {
     store,
     world,
     log: SILENT,
-    programs: () => program,
     concurrency: 50,
     queue_limit: 1_000,
     idempotency_ttl_ms: 60_000,
     lease_ms: 15_000,
     sweep_ms: 20,
   });
-  await engine.open();
+  await engine.open(() => program);
   return {
     engine,
     deps,

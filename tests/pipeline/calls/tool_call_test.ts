@@ -67,7 +67,6 @@ function bench(use: (bench: Bench) => Promise<void>): Promise<void> {
       store,
       world,
       log: SILENT,
-      programs: () => program,
       concurrency: 10,
       queue_limit: 100,
       idempotency_ttl_ms: 60_000,
@@ -75,7 +74,7 @@ function bench(use: (bench: Bench) => Promise<void>): Promise<void> {
       sweep_ms: 50,
     });
     const approvals = createApprovals({ store, engine, now: world.clock.now });
-    await engine.open();
+    await engine.open(() => program);
     const run: Bench["run"] = async (of, decide) => {
       program = of;
       const asked: Json[] = [];

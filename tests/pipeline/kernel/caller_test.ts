@@ -65,11 +65,6 @@ Deno.test("a tenant that fills its queue takes no place from another, up to the 
       store,
       world: realWorld(),
       log: { info() {}, warn() {}, error() {} },
-      programs: () => (ctx) =>
-        ctx.step("work", async () => {
-          await gate.promise;
-          return null;
-        }),
       concurrency: 1,
       queue_limit: 2,
       queue_total: 3,
@@ -77,7 +72,12 @@ Deno.test("a tenant that fills its queue takes no place from another, up to the 
       lease_ms: 15_000,
       sweep_ms: 1_000,
     });
-    await engine.open();
+    await engine.open(() => (ctx) =>
+      ctx.step("work", async () => {
+        await gate.promise;
+        return null;
+      })
+    );
     const start = (tenant: string) =>
       engine.start(callerOf(tenant), { pipeline: "p", version: "v", input: null });
     const refused = (limit: string) => (error: { code: string; message: string }) =>

@@ -21,14 +21,13 @@ function withEngine(
       store,
       world: realWorld(),
       log: SILENT,
-      programs: ({ pipeline }) => programs[pipeline]!,
       concurrency: 50,
       queue_limit: 10_000,
       idempotency_ttl_ms: 60_000,
       lease_ms: 15_000,
       sweep_ms: 100,
     });
-    await engine.open();
+    await engine.open(({ pipeline }) => programs[pipeline]!);
     await use(engine);
     await engine.drain(1_000);
   });

@@ -4,7 +4,7 @@ import { OrchestratorError } from "../../../errors.ts";
 import { childId } from "../../../pipeline/kernel/child.ts";
 import type { ChildRequest } from "../../../pipeline/kernel/context.ts";
 import { NO_USAGE } from "../../../telemetry/usage.ts";
-import type { RunResult } from "../../../pipeline/kernel/runs.ts";
+import type { RunResult } from "../../../pipeline/kernel/mod.ts";
 import { createProgram } from "../../../pipeline/walk/interpreter.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { FakeContext } from "../_fake_context.ts";
