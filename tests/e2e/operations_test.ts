@@ -41,7 +41,9 @@ Deno.test({
         await Deno.writeTextFile(`${home}/pipelines/hello.yaml`, pipeline("two"));
         expect(await ask()).toBe("one");
         Deno.kill(server.pid, "SIGHUP");
-        while (!server.logs().includes("read again")) await new Promise((r) => setTimeout(r, 5));
+        while (!server.logs().includes("definitions will be reloaded")) {
+          await new Promise((r) => setTimeout(r, 5));
+        }
         expect(await ask()).toBe("two");
       } finally {
         await server.stop("SIGKILL");
@@ -60,13 +62,15 @@ Deno.test("what a newcomer gets wrong is answered in one sentence, without a sta
         expect(stderr).not.toContain("    at ");
         return stderr;
       };
-      expect(await said(["serve", "--port", port])).toContain(`Cannot listen on port ${port}`);
+      expect(await said(["serve", "--port", port])).toContain(
+        `Port ${port} on 127.0.0.1 is already in use.`,
+      );
       expect(await said(["serv"])).toContain('unknown command "serv"; did you mean "serve"?');
       const unusable = { ORCHESTRATOR_HOME: `${home}/file` };
       expect(await said(["serve"], unusable)).toContain("Set ORCHESTRATOR_HOME");
       expect(await said(["new-agent", "poet"], unusable)).toContain("Set ORCHESTRATOR_HOME");
       expect(await said(["run", "compose"])).toContain("--input is missing");
-      expect(await said(["run", "compose", "--input", "{"])).toContain("begins like a JSON object");
+      expect(await said(["run", "compose", "--input", "{"])).toContain("starts like a JSON object");
       expect(await said(["run", "compose", "--input", "x", "--document", "none.md"]))
         .toContain("none.md cannot be read");
       expect(await said(["run", "compos", "--input", "x"])).toContain('did you mean "compose"');

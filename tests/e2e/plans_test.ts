@@ -145,7 +145,7 @@ Deno.test("an approval that was edited past the check is asked about again", () 
     const next = await get(server, `/v1/plans/${id}`);
     expect(next.approval.id).not.toBe(approval.id);
     expect((await get(server, next.approval.links.self)).preview)
-      .toContain("the steps wait for each other: research → research");
+      .toContain("the steps depend on each other: research → research");
     await send(server, `/v1/plans/${id}/cancel`, { reason: "enough" }, 202);
     await until(server, id, "run.cancelled");
     expect(await get(server, `/v1/plans/${id}`)).toMatchObject({ status: "cancelled" });
