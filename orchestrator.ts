@@ -1,59 +1,28 @@
 /**
- * The composition root: config → store → services → engine → app. Ports meet their adapters here
- * and nowhere else.
+ * The composition root: config → store → ports → engine → service → app. Ports meet their adapters
+ * here and in `wiring/`, and nowhere else.
  *
  * @module
  */
 import type { Hono } from "hono";
 import type { Config } from "./config.ts";
-import { createEgress } from "./guard/mod.ts";
-import {
-  createConversations,
-  createCrawler,
-  createMemory,
-  createRecollection,
-} from "./knowledge/mod.ts";
-import { createProbe, watchModels } from "./llm/mod.ts";
-import {
-  type ApprovalDeps,
-  type Approvals,
-  createApprovals,
-} from "./pipeline/calls/approvals/mod.ts";
-import { createBudgetGate, keepsEvent } from "./pipeline/calls/mod.ts";
-import { createNodeCache } from "./pipeline/walk/mod.ts";
-import {
-  type Catalog,
-  createAuthoring,
-  createSchedules,
-  createStoredPipelines,
-} from "./pipeline/catalog/mod.ts";
-import { createEngine, createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
-import { createPrograms } from "./pipeline/ingest/mod.ts";
-import { createRunLog } from "./service/mod.ts";
-import { capabilitiesTask, createPipelineOffers } from "./pipeline/plans/mod.ts";
-import {
-  createResponseCache,
-  createSummaries,
-  keepSummaryTask,
-  readConversationTask,
-  type RememberDeps,
-  rememberTask,
-} from "./pipeline/recall/mod.ts";
-import { createNotebook } from "./pipeline/notebook/mod.ts";
-import type { Search, Task, Tasks } from "./pipeline/nodes/mod.ts";
-import { type AppEnv, createApp, type Identify } from "./routes/mod.ts";
-import { createArtifacts, type OpenStore } from "./store/mod.ts";
+import { createRecollection } from "./knowledge/mod.ts";
+import { createProbe } from "./llm/mod.ts";
+import { type Approvals, createApprovals } from "./pipeline/calls/approvals/mod.ts";
+import { type Catalog, createAuthoring, createSchedules } from "./pipeline/catalog/mod.ts";
+import { createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
+import type { Tasks } from "./pipeline/nodes/mod.ts";
+import { type AppEnv, createApp, type Identify, identifyLocal } from "./routes/mod.ts";
+import type { OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
-import { createSandbox } from "./tools/sandbox/mod.ts";
-import { builtInTasks, configuredCatalog, type MADE, preparing } from "./wiring/definitions.ts";
+import { configuredEngine } from "./wiring/engine.ts";
+import { aboutProcess, createHealth, routeSettings } from "./wiring/http.ts";
 import { createInstalledCheck } from "./wiring/installed.ts";
-import { configuredKnowledge } from "./wiring/knowledge.ts";
-import { configuredModels, modelClients } from "./wiring/models.ts";
-import { configuredStore, LEASE_MS } from "./wiring/store.ts";
-import { surfaceOf } from "./wiring/surface.ts";
-import { configuredTools } from "./wiring/tools.ts";
-
-const SWEEP_MS = 2_000;
+import { modelClients } from "./wiring/models.ts";
+import { configuredPipelines } from "./wiring/pipelines.ts";
+import { configuredPorts } from "./wiring/ports.ts";
+import { configuredResponses } from "./wiring/responses.ts";
+import { configuredStore } from "./wiring/store.ts";
 
 /** A whole service, not listening yet. */
 export interface Orchestrator {
@@ -77,7 +46,7 @@ export interface OrchestratorOptions {
   identify?: Identify;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
-  /** The store, if somebody has begun to open it already. */
+  /** The store, if a caller has begun to open it already. */
   opening?: Promise<OpenStore>;
 }
 
@@ -87,133 +56,57 @@ export interface OrchestratorOptions {
  * @throws `data_dir_locked`, `store_newer_schema`
  */
 export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
-  const { config, log } = options;
+  const { config, log, tasks = {}, identify = identifyLocal, onFenced } = options;
   const { store, flight, close } = await (options.opening ?? configuredStore(config, log));
   const world = realWorld(store.after);
-  const models = watchModels(configuredModels(config), world.clock.now);
-  const conversations = createConversations(store);
-  const memory = createMemory(store, world.clock.now);
-  const asking: ApprovalDeps = { store, now: world.clock.now, newId: world.newId };
-  const keep_ms = config.runs.retention_ms;
-  const max_bytes = config.server.max_artifact_bytes;
-  const artifacts = createArtifacts(store, {
-    now: world.clock.now,
-    max_bytes,
-    keep_ms,
-  });
-  const egress = createEgress({ allowed_hosts: config.tools.egress_allowed_hosts, log });
-  const knowledge = configuredKnowledge(config, { store, egress, world });
-  const data = { egress, artifacts, max_bytes };
-  const sandbox = createSandbox({ concurrency: config.tools.sandbox_concurrency });
-  const callable = { ...createNotebook({ ...data, sandbox }), ...config.services };
-  const visit = createCrawler({
-    egress,
-    knowledge,
-    max_bytes: config.documents.max_bytes,
-    ...world.clock,
-  });
-  const programs = createPrograms({ visit, knowledge });
-  const stored = createStoredPipelines(store, world.clock.now);
-  const search: Search = (...asked) => knowledge.search(...asked);
-  const parts = { store, world, log, egress, artifacts, sandbox, search };
-  const { tools, services } = configuredTools(config, parts);
-  const made: Record<typeof MADE[number], Task> = {
-    capabilities: capabilitiesTask({
-      offers: (caller) => createPipelineOffers(catalog).offers(caller),
-      tools,
-    }),
-    keep_summary: keepSummaryTask(conversations),
-    read_conversation: readConversationTask(conversations),
-    remember: rememberTask(memory),
-  };
-  const tasks = { ...builtInTasks(callable), ...made, ...options.tasks };
-  const remember: RememberDeps = {
-    conversations,
-    memory,
-    limit: config.runs.conversation_messages,
-    summarize: createSummaries({
-      prepare: (...asked) => prepare(...asked),
-      engine: () => engine,
-      log,
-    }),
-  };
-  const catalog: Catalog = configuredCatalog({
-    config,
-    store,
-    stored,
-    models,
+  const { clock, newId } = world;
+  const base = { store, world, log };
+
+  const ports = configuredPorts(config, base);
+  const { conversations, memory, artifacts, knowledge, tools } = ports;
+
+  const engine = configuredEngine(config, { ...base, flight, onFenced });
+  const approvals = createApprovals({ store, engine, now: clock.now });
+  const { catalog, stored, prepare, programs } = configuredPipelines(config, {
+    ...base,
+    ports,
+    engine,
     tasks,
-    callable,
-    remember,
-    approvals: asking,
-    search,
-    tools,
-    keep: (run, step, file) => artifacts.put(run.caller, { run: run.id, step, key: step }, file),
   });
-  const prepare = preparing(catalog, programs, models);
-  const engine: Engine = createEngine({
-    store,
-    flight,
-    world,
-    log,
-    observer: createRunLog(log),
-    keepsEvent,
-    gate: createBudgetGate(asking),
-    concurrency: config.runs.concurrency,
-    queue_limit: config.runs.queue_limit,
-    queue_total: config.runs.queue_total,
-    idempotency_ttl_ms: config.runs.idempotency_ttl_ms,
-    lease_ms: LEASE_MS,
-    sweep_ms: SWEEP_MS,
-    onFenced: options.onFenced,
-  });
-  const approvals = createApprovals({ store, engine, now: world.clock.now });
-  await engine.open(({ version }) => programs.run(version) ?? catalog.program(version));
-  const { clock } = world;
+  await engine.open(programs);
+
   const schedules = createSchedules({ catalog, stored, engine, prepare, store, clock, log });
   const retention = createRetention({
     store,
     clock,
     log,
-    keep_ms,
+    keep_ms: config.runs.retention_ms,
     sweepers: [artifacts.sweep, () => knowledge.tidy()],
   });
+
   const shutdown = new AbortController();
   const app = createApp({
-    ...surfaceOf({
-      config,
-      identify: options.identify,
-      log,
-      engine,
-      models,
-      approvals,
-      world,
-      services,
-      shutdown: shutdown.signal,
-    }),
-    artifacts,
+    engine,
+    approvals,
     catalog: { prepare },
     pipelines: createAuthoring(catalog, stored, createInstalledCheck(config, tools)),
-    knowledge,
     schedules,
-    llm: createProbe(config.models, modelClients(config)),
+    responses: configuredResponses(config, { ...base, ports, engine, catalog }),
     conversations,
     memory,
     recollection: createRecollection(store, conversations, memory),
-    responses: createResponseCache({
-      store,
-      cache: createNodeCache(store, world.clock.now),
-      conversations,
-      memory,
-      engine,
-      tools,
-      pipelines: async (caller) =>
-        (await catalog.pipelines(caller)).map(({ name, version }) => [name, version ?? null]),
-      models: [config.models.provider, config.models.default_model, config.models.fallbacks],
-      ttl_ms: config.runs.response_cache_ms,
-      newId: world.newId,
-    }),
+    artifacts,
+    knowledge,
     tools,
+    llm: createProbe(config.models, modelClients(config)),
+    settings: routeSettings(config),
+    about: aboutProcess(config),
+    health: createHealth(config, { ...ports, engine }),
+    identify,
+    log,
+    newId,
+    now: () => performance.now(),
+    shutdown: shutdown.signal,
   });
   return {
     app,
@@ -228,9 +121,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
       shutdown.abort();
       await Promise.all([schedules.stop(), retention.stop()]);
       await engine.drain(config.server.drain_timeout_ms);
-      await tools.close();
-      await sandbox.close();
-      await egress.close();
+      await ports.close();
       await close();
     },
   };

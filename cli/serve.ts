@@ -56,11 +56,11 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   });
   service.keepWatch();
   // The service has loaded it by now; a static import would make `--version` wait for it.
-  const tell = async () =>
-    (await import("../wiring/definitions.ts")).tellIssues(service.catalog, config, log);
+  const report = async () =>
+    (await import("../wiring/definitions.ts")).logUnusableDefinitions(service.catalog, config, log);
   // Reading definitions takes 10 MB. People at a terminal are told at once; for a service there is
   // `orchestrator check`, and whatever uses a broken definition says what is wrong with it.
-  if (deps.banner) tell();
+  if (deps.banner) report();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),
     stopNow() {
@@ -71,7 +71,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     reload() {
       service.catalog.reload();
       log.info("definitions will be reloaded");
-      tell();
+      report();
     },
     isTerminal: () => Deno.stdin.isTerminal(),
     now: () => performance.now(),

@@ -37,7 +37,7 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
     const type = c.req.header("content-type") ?? "application/octet-stream";
     if (/^multipart\//i.test(type)) throw multipart();
     const name = nameOf(c);
-    const key = keyOf(c) ?? newId("upload");
+    const key = keyOf(c) ?? `upload_${newId()}`;
     const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes, "MAX_ARTIFACT_BYTES");
     const record = await artifacts.put(callerOf(c), { key }, { name, type, bytes });
     c.header("Location", `/v1/artifacts/${record.id}`);

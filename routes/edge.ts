@@ -37,7 +37,7 @@ export function edge(
   return async (request) => {
     const began = now();
     const given = request.headers.get("x-request-id");
-    const request_id = given !== null && SANE_ID.test(given) ? given : newId("req");
+    const request_id = given !== null && SANE_ID.test(given) ? given : `req_${newId()}`;
     const { method } = request;
     const path = getPath(request);
     let response: Response;

@@ -51,7 +51,7 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
   app.post("/v1/tools/:name/execute", async (c) => {
     const body = await readBody(c, { schema: toolCallRequest, max_bytes, when_empty: {} });
     const caller = callerOf(c);
-    const key = c.req.header("idempotency-key") ?? newId("call");
+    const key = c.req.header("idempotency-key") ?? `call_${newId()}`;
     const began = now();
     // The request's own signal is aborted when the answer has gone out, too.
     const call = new AbortController();

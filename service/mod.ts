@@ -46,7 +46,7 @@ export {
   viewRun,
   viewRunDetail,
 } from "./run_view.ts";
-export { ownIdempotency, startRequest, underWay } from "./start.ts";
+export { createPreparation, ownIdempotency, startRequest, underWay } from "./start.ts";
 export { createTranscript } from "./transcript.ts";
 export { leaveIfStopping, startTurn, type Turn, type TurnOptions } from "./turn.ts";
 export { needsSomebody, watchWaiting } from "./waiting.ts";

@@ -38,6 +38,6 @@ export interface ServiceDeps {
   approvals: Approvals;
   conversations: Pick<Conversations, "head">;
   responses: ResponseCache;
-  /** A new id with this prefix, `req_…` or `conv_…`; sortable by time. */
-  newId: (prefix: string) => string;
+  /** A new id; sortable by time. */
+  newId: () => string;
 }

@@ -41,7 +41,7 @@ export async function lookUp(
       },
     };
   }
-  const conversation = conversation_id ?? newId("conv");
+  const conversation = conversation_id ?? `conv_${newId()}`;
   await responses.remember(caller, {
     conversation_id: conversation,
     user_id,

@@ -1,9 +1,13 @@
 /** From what a client asks to what the engine is asked to start. @module */
 import { toOrchestratorError } from "../errors.ts";
-import { mustBePriced } from "../llm/mod.ts";
-import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
-import type { ServiceDeps } from "./ports.ts";
 import type { Caller } from "../guard/mod.ts";
+import { type ModelClient, mustBePriced } from "../llm/mod.ts";
+import type { Catalog } from "../pipeline/catalog/mod.ts";
+import { type Definition, startOptions } from "../pipeline/document/mod.ts";
+import type { BuiltInProgram } from "../pipeline/ingest/mod.ts";
+import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
+import { validateInput } from "../pipeline/walk/mod.ts";
+import type { CatalogPort, ServiceDeps } from "./ports.ts";
 
 /** A run that a client asks for. */
 export interface AskedRun {
@@ -83,4 +87,37 @@ export function underWay(thrown: unknown): { id: string; replayed: true } {
   const { code, details } = toOrchestratorError(thrown);
   if (code !== "idempotency_in_flight" || typeof details?.run_id !== "string") throw thrown;
   return { id: details.run_id, replayed: true };
+}
+
+/** What preparing runs takes. */
+export interface PreparationDeps {
+  catalog: Pick<Catalog, "resolve">;
+  builtIn: readonly Pick<BuiltInProgram, "name" | "version" | "check">[];
+  models: Pick<ModelClient, "unpriced">;
+}
+
+/** Makes {@linkcode CatalogPort.prepare}. It also throws `model_unpriced` for a pipeline's budget. */
+export function createPreparation(
+  { catalog, builtIn, models }: PreparationDeps,
+): CatalogPort["prepare"] {
+  return async (caller, name, input) => {
+    const program = builtIn.find((one) => one.name === name);
+    if (program) {
+      program.check(input);
+      return { version: program.version };
+    }
+    const { version, definition } = await catalog.resolve(caller, name);
+    validateInput(definition, input);
+    const { cache, budget } = definition.pipeline;
+    const unpriced = () => unpricedIn(definition, models);
+    if (budget?.cost_usd !== undefined) mustBePriced(unpriced());
+    const options = await startOptions(definition, input);
+    return { version, ...options, unpriced, ...(cache && { cache_seconds: cache.ttl_seconds }) };
+  };
+}
+
+/** Models of a definition's agents whose price is not known. */
+function unpricedIn({ agents }: Definition, models: PreparationDeps["models"]): string[] {
+  const names = Object.values(agents).flatMap(({ model }) => models.unpriced?.(model) ?? []);
+  return [...new Set(names)];
 }

@@ -62,7 +62,7 @@ export async function startTurn(
   const transcript = createTranscript(isResponseEvent, { sink, onWaiting: waits.resolve });
   const started = await deps.engine.start(
     caller,
-    { ...start, conversation_id: conversation_id ?? deps.newId("conv") },
+    { ...start, conversation_id: conversation_id ?? `conv_${deps.newId()}` },
     transcript.listener,
   );
   return {

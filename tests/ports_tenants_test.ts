@@ -27,6 +27,7 @@ import {
   type Catalog,
   createAuthoring,
   createCatalog,
+  createDefinitionStore,
   createSchedules,
   createStoredPipelines,
   type Schedules,
@@ -34,7 +35,7 @@ import {
 import { createEngine, type Engine, realWorld, type RunFunction } from "../pipeline/kernel/mod.ts";
 import { createResponseCache, type ResponseCache } from "../pipeline/recall/mod.ts";
 import { createNodeCache, type NodeCache } from "../pipeline/walk/mod.ts";
-import { type Artifacts, createArtifacts, keys, setText, type Store } from "../store/mod.ts";
+import { type Artifacts, createArtifacts, type Store } from "../store/mod.ts";
 import { createRegistry, type Registry, type Tool } from "../tools/mod.ts";
 import { callerOf } from "./_caller.ts";
 import { withStore } from "./pipeline/_memory_store.ts";
@@ -118,7 +119,6 @@ const CATALOG: Walk<Catalog> = {
   keep: "keeps what was resolved, under the hash of its content",
   document: (catalog, stranger) => catalog.document(stranger, "owl"),
   load: "by the hash of the content, which only its owner has",
-  program: "as load",
   pipelines: (catalog, stranger) => catalog.pipelines(stranger),
   list: (catalog, stranger) => catalog.list(stranger),
   refresh: "looks at the store again",
@@ -331,14 +331,7 @@ function portsOf(store: Store) {
     roots: { pipelines: [], agents: [], prompts: [] },
     tasks: [],
     stored,
-    definitions: {
-      get: async (version) => (await store.get<string>(keys.definition(version)))?.value ?? null,
-      put: async (version, json) => {
-        const mutations = [setText(keys.definition(version), JSON.stringify(json))];
-        await store.commit({ checks: [], mutations });
-      },
-    },
-    compile: () => programs.echo!,
+    definitions: createDefinitionStore(store),
   });
   const tools = createRegistry({
     store,

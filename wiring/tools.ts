@@ -42,11 +42,11 @@ interface ToolParts {
   search: Search;
 }
 
-/** Every tool behind one registry, and how the services of others are doing. */
+/** Every tool behind one registry, and those of them that others run. */
 export function configuredTools(
   config: Config,
   parts: ToolParts,
-): { tools: Registry; services: ServiceTools[] } {
+): { tools: Registry; external: ExternalTools[] } {
   const { store, world: { clock: { now } }, log, egress, artifacts, sandbox, search } = parts;
   const web = createWebTools(config, { egress, select, now, log });
   const max_bytes = config.server.max_artifact_bytes;
@@ -56,10 +56,10 @@ export function configuredTools(
     createCodeExecutor({ sandbox, files: artifacts }),
     ...web.built_in,
   ];
-  const services = serviceTools(config, parts);
+  const external = externalTools(config, parts);
   const program: ToolSet = { name: "built_in", tools: () => Promise.resolve(built_in) };
-  const sets = [program, web.files, ...services];
-  return { tools: createRegistry({ store, now, log, sets, compile: web.compile }), services };
+  const sets = [program, web.files, ...external];
+  return { tools: createRegistry({ store, now, log, sets, compile: web.compile }), external };
 }
 
 /**
@@ -81,14 +81,14 @@ export function expectedTools(config: Config): { names: string[]; prefixes: stri
   };
 }
 
-/** Tools of what others run, which tell how they are doing. */
-export type ServiceTools = ToolSet & { health(caller: Caller): ServiceHealth[] };
+/** Tools that others run: MCP servers, agents, a data source. */
+export type ExternalTools = ToolSet & { health(caller: Caller): ServiceHealth[] };
 
 /** Configured MCP servers, agents and data. Nothing of them is connected to before it is used. */
-function serviceTools(
+function externalTools(
   { external }: Config,
   deps: { store: Store; egress: Egress; world: World; log: Logger },
-): ServiceTools[] {
+): ExternalTools[] {
   const { store, egress, world: { clock }, log } = deps;
   const { mcp_allowed_commands: allowed_commands } = external;
   const pins = createPins(store);

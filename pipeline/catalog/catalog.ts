@@ -1,7 +1,7 @@
 /**
  * The pipelines, agents and prompts on offer, and the definitions that runs were started with.
  *
- * Boundary: hands out definitions and compiled programs by version. Starts no run.
+ * Boundary: hands out definitions, by name and by version. Compiles nothing and starts no run.
  *
  * 1. A version names one content for ever: it is the hash of pipeline, agents and prompts together.
  * 2. A definition is in the store before anybody learns its version, another definition included.
@@ -16,9 +16,8 @@ import type { Caller } from "../../guard/mod.ts";
 import { DefinitionFiles, type DefinitionRoots } from "./definition_files.ts";
 import { canonicalJson } from "../../json/mod.ts";
 import type { Definition } from "../document/mod.ts";
-import type { RunFunction } from "../kernel/mod.ts";
 import { memo } from "./memo.ts";
-import { Programs, type ProgramsOptions } from "./programs.ts";
+import { type DefinitionStore, loadDefinition } from "./programs.ts";
 import { type CatalogEntry, type Document, type Resolved, Shelf } from "./resolver.ts";
 import type { Snapshot, StoredPipelines } from "./stored_pipelines.ts";
 
@@ -29,8 +28,9 @@ const FRESH_MS = 1_000;
 const NOTHING: Snapshot = { stamp: null, pipelines: new Map() };
 
 /** What a catalog needs. */
-export interface CatalogOptions extends ProgramsOptions {
+export interface CatalogOptions {
   roots: DefinitionRoots;
+  definitions: DefinitionStore;
   /** Names of the tasks there are. */
   tasks: string[];
   /** Names of the services there are; without them references are not checked. */
@@ -64,8 +64,6 @@ export interface Catalog {
   document(caller: Caller, name: string): Promise<Document | null>;
   /** What a run was started with. @throws `not_found` */
   load(version: string): Promise<Definition>;
-  /** The run function of a version; at once when it was used lately. @throws as `load` */
-  program(version: string): RunFunction | Promise<RunFunction>;
   /** With `mentioning` only those whose text holds that word: the others need not be read. */
   pipelines(caller: Caller, mentioning?: string): Promise<CatalogEntry[]>;
   /** With `own` only what did not come with the program. */
@@ -90,7 +88,6 @@ interface View {
 }
 
 class FileCatalog implements Catalog {
-  private readonly programs: Programs;
   private readonly written = new Set<string>();
   private readonly now: () => number;
   private files: DefinitionFiles;
@@ -102,7 +99,6 @@ class FileCatalog implements Catalog {
   constructor(private readonly options: CatalogOptions) {
     this.now = options.now ?? (() => performance.now());
     this.files = new DefinitionFiles(options.roots);
-    this.programs = new Programs(options);
   }
 
   resolve({ tenant }: Caller, name: string): Promise<Resolved> {
@@ -133,11 +129,7 @@ class FileCatalog implements Catalog {
   }
 
   load(version: string): Promise<Definition> {
-    return this.programs.load(version);
-  }
-
-  program(version: string): RunFunction | Promise<RunFunction> {
-    return this.programs.get(version);
+    return loadDefinition(this.options.definitions, version);
   }
 
   pipelines({ tenant }: Caller, mentioning = ""): Promise<CatalogEntry[]> {

@@ -14,5 +14,6 @@ export {
   unreadDefinitions,
 } from "./definition_files.ts";
 export type { CatalogEntry } from "./resolver.ts";
+export { createDefinitionStore, createPrograms, type ProgramOf } from "./programs.ts";
 export { createSchedules, type Schedules } from "./schedules.ts";
 export { createStoredPipelines, type StoredPipelines } from "./stored_pipelines.ts";

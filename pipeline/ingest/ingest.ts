@@ -35,53 +35,34 @@ export type CrawlInput = z.infer<typeof crawlInput>;
 
 const reindexInput = z.strictObject({ collection: collectionName.optional() });
 
-/** The programs that are a part of this one. No pipeline can have a name such as theirs. */
-export interface BuiltInPrograms {
-  /**
-   * What a run is started with; nothing when there is no such program.
-   *
-   * @throws `validation_failed`
-   */
-  prepare(name: string, input: Json): { version: string } | undefined;
-  /** The program of a version; nothing when it is a document's. */
-  run(version: string): RunFunction | undefined;
-}
-
-interface BuiltInProgram {
+/** Code of runs that no document describes. No pipeline can have a name such as its. */
+export interface BuiltInProgram {
   name: string;
   /** In place of the hash of a document; another one when old runs could not go on with it. */
   version: string;
-  input: z.ZodType;
-  run: (ctx: RunContext, input: Json) => Promise<Json>;
+  /** @throws `validation_failed` */
+  check(input: Json): void;
+  run: RunFunction;
 }
 
-/** Makes the built-in programs `documents/crawl` and `documents/reindex`. */
-export function createPrograms(
+/** The built-in programs `documents/crawl` and `documents/reindex`. */
+export function ingestPrograms(
   deps: { visit: VisitPage; knowledge: Pick<Knowledge, "stale" | "embed"> },
-): BuiltInPrograms {
-  const programs: BuiltInProgram[] = [
+): BuiltInProgram[] {
+  return [
     {
       name: "documents/crawl",
       version: "built-in/crawl/1",
-      input: crawlInput,
+      check: (input) => check(crawlInput, input),
       run: (ctx, input) => crawl(ctx, crawlInput.parse(input), deps.visit),
     },
     {
       name: "documents/reindex",
       version: "built-in/reindex/1",
-      input: reindexInput,
+      check: (input) => check(reindexInput, input),
       run: (ctx, input) => reindex(ctx, reindexInput.parse(input), deps.knowledge),
     },
   ];
-  return {
-    prepare(name, input) {
-      const program = programs.find((one) => one.name === name);
-      if (!program) return undefined;
-      check(program.input, input);
-      return { version: program.version };
-    },
-    run: (version) => programs.find((one) => one.version === version)?.run,
-  };
 }
 
 /** A page as the run's output tells of it. */

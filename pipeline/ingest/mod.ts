@@ -1,2 +1,2 @@
 /** Reading documents into the knowledge base as a durable run. @module */
-export { type BuiltInPrograms, createPrograms } from "./ingest.ts";
+export { type BuiltInProgram, ingestPrograms } from "./ingest.ts";

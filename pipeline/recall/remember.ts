@@ -7,6 +7,7 @@ import {
   toMessages,
 } from "../../knowledge/mod.ts";
 import { answerText, questionText } from "./answer.ts";
+import type { Definition } from "../document/mod.ts";
 import type { Json, RunContext, RunFunction, RunInfo } from "../kernel/mod.ts";
 
 /** Facts of a user that a run gets to see. */
@@ -121,6 +122,12 @@ async function recall(
     ...(summary ? { summary: summary.text, after: summary.upto } : {}),
     ...(known.length > 0 ? { facts: known.map(({ text }) => text) } : {}),
   };
+}
+
+/** A pipeline whose input may hold `memory` gets it. */
+export function wantsMemory({ pipeline }: Definition): boolean {
+  const properties = pipeline.input?.properties;
+  return typeof properties === "object" && properties !== null && "memory" in properties;
 }
 
 /** The last messages; of those that a summary tells about, none is told twice. */

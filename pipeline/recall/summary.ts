@@ -10,7 +10,7 @@ export interface StartSummaryDeps {
     name: string,
     input: Json,
   ): Promise<Pick<StartRequest, "version" | "priority" | "budget" | "concurrency">>;
-  engine(): Pick<Engine, "start">;
+  engine: Pick<Engine, "start">;
   log: { warn(message: string, fields?: Record<string, unknown>): void };
 }
 
@@ -25,7 +25,7 @@ export function createSummaries(deps: StartSummaryDeps): RememberDeps["summarize
   return async ({ caller }, { conversation_id, upto }) => {
     try {
       const input = { conversation_id, upto };
-      await deps.engine().start(caller, {
+      await deps.engine.start(caller, {
         pipeline: PIPELINE,
         ...await deps.prepare(caller, PIPELINE, input),
         input,

@@ -114,7 +114,6 @@ async function requestsOf(home: string, pipeline: string, input: Json): Promise<
     tasks: [],
     services: [],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-    compile: (definition) => createProgram(definition, deps({}, { models })),
   });
   const { definition } = await catalog.resolve(LOCAL, pipeline);
   await createProgram(definition, deps({}, { models }))(new FakeContext(), input);

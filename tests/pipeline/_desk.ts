@@ -1,8 +1,9 @@
 /** Stored pipelines over a database in memory. */
 import { createAuthoring } from "../../pipeline/catalog/authoring.ts";
 import { createCatalog } from "../../pipeline/catalog/catalog.ts";
+import { createDefinitionStore } from "../../pipeline/catalog/programs.ts";
 import { createStoredPipelines } from "../../pipeline/catalog/stored_pipelines.ts";
-import { keys, openDenoKv, setText, Store } from "../../store/mod.ts";
+import { openDenoKv, Store } from "../../store/mod.ts";
 
 /** A pipeline document of one node. */
 export const document = (name: string, description: string, more = "") =>
@@ -34,15 +35,7 @@ export async function desk(use: (world: World) => Promise<void>): Promise<void> 
         tasks: ["echo"],
         now: () => time.now,
         stored: { snapshot: (...args) => (looks++, stored.snapshot(...args)) },
-        definitions: {
-          get: async (version) =>
-            (await store.get<string>(keys.definition(version)))?.value ?? null,
-          put: async (version, json) => {
-            const mutations = [setText(keys.definition(version), JSON.stringify(json))];
-            await store.commit({ checks: [], mutations });
-          },
-        },
-        compile: () => () => Promise.resolve(null),
+        definitions: createDefinitionStore(store),
       });
       return { catalog, stored, authoring: createAuthoring(catalog, stored), looks: () => looks };
     }));

@@ -142,7 +142,7 @@ export function setup(options: {
         model_provider: { name: "offline", status: "offline" as const },
         configuration: { status: "ok" as const },
       }),
-    newId: (prefix) => `${prefix}_${++ids}`,
+    newId: () => String(++ids),
     now: () => performance.now(),
     shutdown: shutdown.signal,
     ...options.deps,

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { dirname, join } from "node:path";
 import { type Config, type Env, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
-import { definitionFindings, tellIssues } from "../../wiring/definitions.ts";
+import { definitionFindings, logUnusableDefinitions } from "../../wiring/definitions.ts";
 import { expectedTools } from "../../wiring/tools.ts";
 import { createLogger } from "../../telemetry/log.ts";
 
@@ -28,7 +28,7 @@ async function write(path: string, text: string): Promise<void> {
 
 const GOOD = "name: oops\nversion: 1\nstart: a\nnodes:\n  a: { transform: 1 }\n";
 
-Deno.test("tellIssues() warns once of each file that cannot be used, again after a reload", () =>
+Deno.test("logUnusableDefinitions() warns once of each file that cannot be used, again after a reload", () =>
   inHome({
     "pipelines/oops.yaml": GOOD.replace("start", "strat"),
     "pipelines/yaml.yaml": "name: [\n",
@@ -41,7 +41,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
     const log = createLogger({ level: "warn", format: "json", write });
     const { catalog, close } = await createOrchestrator({ config, log });
     try {
-      await tellIssues(catalog, config, log);
+      await logUnusableDefinitions(catalog, config, log);
       log.flush();
       expect(lines.map(({ message, file }) => [message, file])).toEqual(
         ["pipelines/oops.yaml", "pipelines/yaml.yaml", "agents/bad.md"]
@@ -52,7 +52,7 @@ Deno.test("tellIssues() warns once of each file that cannot be used, again after
       lines.length = 0;
       await Deno.writeTextFile(join(home, "pipelines/oops.yaml"), GOOD);
       catalog.reload();
-      await tellIssues(catalog, config, log);
+      await logUnusableDefinitions(catalog, config, log);
       log.flush();
       expect(lines.map(({ file }) => file!.slice(home.length + 1)))
         .toEqual(["pipelines/yaml.yaml", "agents/bad.md"]);
@@ -76,7 +76,7 @@ const REASONS = [
   ["prompts/My prompt.txt", "is ignored because of its name: rename it to my_prompt.md"],
 ];
 
-Deno.test("definitionFindings() warns of files that are not read, tellIssues() too", () =>
+Deno.test("definitionFindings() warns of files that are not read, logUnusableDefinitions() too", () =>
   inHome(UNREAD, async (home, config) => {
     const { problems, warnings } = await definitionFindings(config);
     expect(problems).toEqual([]);
@@ -85,7 +85,7 @@ Deno.test("definitionFindings() warns of files that are not read, tellIssues() t
     const told: unknown[] = [];
     const log = createLogger({ level: "warn", format: "json", write: (text) => told.push(text) });
     const list = () => Promise.resolve({ pipelines: [], agents: [], prompts: [] });
-    await tellIssues({ list }, config, log);
+    await logUnusableDefinitions({ list }, config, log);
     log.flush();
     for (const [file, reason] of REASONS) {
       expect(told.join()).toContain(`/${file}","issue":"${reason}`);
@@ -222,20 +222,20 @@ Deno.test("expectedTools() names the tools that a service has", () =>
     }
   }));
 
-Deno.test("tellIssues() logs its own failure", () =>
+Deno.test("logUnusableDefinitions() logs its own failure", () =>
   inHome({ "prompts/p.md": "Hello." }, async (_home, config) => {
     const lines: string[] = [];
     const log = createLogger({ level: "warn", format: "json", write: (line) => lines.push(line) });
-    await tellIssues({ list: () => Promise.reject(new Error("no disk")) }, config, log);
+    await logUnusableDefinitions({ list: () => Promise.reject(new Error("no disk")) }, config, log);
     log.flush();
     expect(lines.join()).toContain("the definitions cannot be listed");
   }));
 
-Deno.test("tellIssues() reads nothing where the user has no definitions", () =>
+Deno.test("logUnusableDefinitions() reads nothing where the user has no definitions", () =>
   inHome({}, async (_home, config) => {
     const log = createLogger({ level: "warn", format: "json", write: () => {} });
     const list = () => Promise.reject(new Error("was read"));
     let asked = false;
-    await tellIssues({ list: () => (asked = true, list()) }, config, log);
+    await logUnusableDefinitions({ list: () => (asked = true, list()) }, config, log);
     expect(asked).toBe(false);
   }));

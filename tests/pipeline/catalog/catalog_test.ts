@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { type CatalogOptions, createCatalog } from "../../../pipeline/catalog/catalog.ts";
+import { createPrograms } from "../../../pipeline/catalog/programs.ts";
 import type { Definition } from "../../../pipeline/document/document.ts";
 import { FakeContext } from "../_fake_context.ts";
 import { LOCAL } from "../../_caller.ts";
@@ -65,11 +66,20 @@ class World {
           return Promise.resolve();
         },
       },
+    };
+  }
+
+  /** The code of a version. */
+  get program() {
+    const { definitions } = this.options;
+    const programs = createPrograms({
+      definitions,
       compile: (definition) => {
         this.compiled.push(definition);
         return () => Promise.resolve(definition.pipeline.name);
       },
-    };
+    });
+    return (version: string) => programs({ version });
   }
 
   async write(side: "built-in" | "user", files: Files): Promise<void> {
@@ -227,7 +237,7 @@ Deno.test("only regular files directly in the folders with plain names are taken
 });
 
 Deno.test("resolve() and load() say what they cannot find", async () => {
-  await withCatalog({}, async (catalog) => {
+  await withCatalog({}, async (catalog, { program }) => {
     await expect(catalog.resolve(LOCAL, "gret")).rejects.toMatchObject({
       code: "not_found",
       message: expect.stringContaining('did you mean "greet"?'),
@@ -237,33 +247,45 @@ Deno.test("resolve() and load() say what they cannot find", async () => {
       message: expect.stringMatching(/available: .*\w\.$/),
     });
     await expect(catalog.load("sha256:00")).rejects.toMatchObject({ code: "not_found" });
-    await expect(catalog.program("sha256:00")).rejects.toMatchObject({ code: "not_found" });
+    await expect(program("sha256:00")).rejects.toMatchObject({ code: "not_found" });
   });
 });
 
-Deno.test("program() compiles a version once and then answers at once", async () => {
+Deno.test("createPrograms() compiles a version once and then answers at once", async () => {
   await withCatalog({}, async (catalog, world) => {
     const { version, definition } = await catalog.resolve(LOCAL, "greet");
-    const program = await catalog.program(version);
-    expect(catalog.program(version)).toBe(program);
+    const { program: programOf } = world;
+    const program = await programOf(version);
+    expect(programOf(version)).toBe(program);
     expect(await program(new FakeContext(), null)).toBe("greet");
     expect(world.compiled).toEqual([JSON.parse(JSON.stringify(definition))]);
   });
 });
 
-Deno.test("program() keeps the 100 programs that were used last", async () => {
-  await withCatalog({}, async (catalog, world) => {
+Deno.test("createPrograms() keeps the 100 programs that were used last", async () => {
+  await withCatalog({}, async (_catalog, world) => {
+    const { program } = world;
     for (let n = 0; n <= 100; n++) {
       world.stored.set(`v${n}`, JSON.stringify({ pipeline: { name: `p${n}` } }));
     }
-    for (let n = 0; n < 100; n++) await catalog.program(`v${n}`);
-    await catalog.program("v0");
-    await catalog.program("v100");
+    for (let n = 0; n < 100; n++) await program(`v${n}`);
+    await program("v0");
+    await program("v100");
     expect(world.compiled).toHaveLength(101);
-    expect(catalog.program("v0")).not.toBeInstanceOf(Promise);
-    expect(catalog.program("v1")).toBeInstanceOf(Promise);
-    await catalog.program("v1");
+    expect(program("v0")).not.toBeInstanceOf(Promise);
+    expect(program("v1")).toBeInstanceOf(Promise);
+    await program("v1");
   });
+});
+
+Deno.test("createPrograms() gives the code that no definition describes", () => {
+  const run = () => Promise.resolve("crawled");
+  const program = createPrograms({
+    definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
+    compile: () => () => Promise.resolve("compiled"),
+    builtIn: [{ version: "built-in/crawl/1", run }],
+  });
+  expect(program({ version: "built-in/crawl/1" })).toBe(run);
 });
 
 Deno.test("the built-in pipelines, agents and prompts can be used", async () => {
@@ -285,7 +307,6 @@ Deno.test("the built-in pipelines, agents and prompts can be used", async () => 
       "remember",
     ],
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-    compile: () => () => Promise.resolve(null),
   });
   const { pipelines, agents, prompts } = await catalog.list(LOCAL);
   const broken = [...pipelines, ...agents, ...prompts].filter(({ issues }) => issues);

@@ -26,8 +26,6 @@ async function compose(input: Json, recorded: RecordedStep[] = []) {
     },
     tasks: Object.keys(tasks),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-    compile: (definition) =>
-      createProgram(definition, { models, model_retry: {}, tasks, ...NO_TOOLS }),
   });
   const { definition } = await catalog.resolve(LOCAL, "compose");
   const context = new FakeContext(recorded);

@@ -91,7 +91,6 @@ async function dataScience(decisions: Decision[], services: Services = UNREACHAB
     tasks: [...Object.keys(deps.tasks), "merge_review"],
     services: Object.keys(services),
     definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-    compile: (definition) => createProgram(definition, deps),
   });
   const { definition } = await catalog.resolve(LOCAL, "data-science");
   const output = await createProgram(definition, deps)(ctx, INPUT);

@@ -2,7 +2,7 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../../errors.ts";
 import { createEgress } from "../../../guard/egress.ts";
 import { createCrawler } from "../../../knowledge/crawler.ts";
-import { createPrograms } from "../../../pipeline/ingest/ingest.ts";
+import { ingestPrograms } from "../../../pipeline/ingest/ingest.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";
 import { library, topicEmbedder } from "../../knowledge/_setup.ts";
 import { FakeContext } from "../_fake_context.ts";
@@ -54,7 +54,7 @@ async function world(pages: Pages, options: { meaning?: false } = {}) {
       return Promise.resolve();
     },
   });
-  const programs = createPrograms({ visit, knowledge: docs.knowledge });
+  const programs = ingestPrograms({ visit, knowledge: docs.knowledge });
   const url = `http://127.0.0.1:${port}`;
   return {
     asked,
@@ -64,8 +64,9 @@ async function world(pages: Pages, options: { meaning?: false } = {}) {
     programs,
     url,
     async run(name: string, input: Json, ctx = new FakeContext()) {
-      const { version } = programs.prepare(name, input)!;
-      return await programs.run(version)!(ctx, input) as Record<string, Json>;
+      const program = programs.find((one) => one.name === name)!;
+      program.check(input);
+      return await program.run(ctx, input) as Record<string, Json>;
     },
     async [Symbol.asyncDispose]() {
       await egress.close();
@@ -158,21 +159,19 @@ Deno.test("a crawl whose first page cannot be had fails, a later one is told of"
   );
 });
 
-Deno.test("prepare() refuses inputs that do not fit, and leaves other names alone", async () => {
+Deno.test("a crawl refuses inputs that do not fit", async () => {
   await using it = await world(SITE);
-  const { prepare, run } = it.programs;
+  const crawl = it.programs.find(({ name }) => name === "documents/crawl")!;
   for (
     const input of [{}, { url: "ftp://x" }, { url: "http://x", depth: 99 }, {
       url: "http://x",
       y: 1,
     }]
   ) {
-    expect(() => prepare("documents/crawl", input)).toThrow(
+    expect(() => crawl.check(input)).toThrow(
       expect.objectContaining({ code: "validation_failed" }),
     );
   }
-  expect(prepare("compose", {})).toBeUndefined();
-  expect(run("sha256:1234")).toBeUndefined();
 });
 
 Deno.test("a reindex makes the vectors that are missing", async () => {

@@ -44,7 +44,6 @@ async function withCatalog(
       },
       tasks: [],
       definitions: { get: () => Promise.resolve(null), put: () => Promise.resolve() },
-      compile: () => () => Promise.resolve(null),
     }));
   } finally {
     await Deno.remove(root, { recursive: true });

@@ -127,13 +127,13 @@ Deno.test("a summary is started once, and a turn does not fail with it", async (
       prepared.push(caller);
       return Promise.resolve({ version: "v", priority: -10 });
     },
-    engine: () => ({
+    engine: {
       start(caller, request) {
         if (fail) return Promise.reject(fail);
         started.push([caller, request]);
         return Promise.resolve(undefined as never);
       },
-    }),
+    },
     log: { warn: (message, fields) => warned.push([message, fields?.code]) },
   });
   const ADA = callerOf("acme", "ada");

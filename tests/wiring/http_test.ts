@@ -1,7 +1,6 @@
 import { expect } from "expect";
-import type { Engine } from "../../pipeline/kernel/mod.ts";
 import { readConfig } from "../../config.ts";
-import { surfaceOf } from "../../wiring/surface.ts";
+import { createHealth } from "../../wiring/http.ts";
 import { callerOf, LOCAL } from "../_caller.ts";
 
 Deno.test("health tells why a model call failed to those who may do everything only", async () => {
@@ -16,14 +15,11 @@ Deno.test("health tells why a model call failed to those who may do everything o
     message: 'Cannot ask "acme-secret-tune": the provider does not know it.',
     at: "2026-01-02T03:04:05.678Z",
   };
-  const { health } = surfaceOf(
-    {
-      config,
-      engine: { stats: () => ({ store_ok: true }) } as Engine,
-      models: { health: () => ({ status: "down", last_error }) },
-      services: [],
-    } as unknown as Parameters<typeof surfaceOf>[0],
-  );
+  const health = createHealth(config, {
+    engine: { stats: () => ({ running: 0, queued: 0, accepting: true, store_ok: true }) },
+    models: { health: () => ({ status: "down", last_error }) },
+    external: [],
+  });
   expect((await health(LOCAL)).model_provider).toMatchObject({ status: "down", last_error });
   const { code, at } = last_error;
   expect((await health(callerOf("globex"))).model_provider)
