@@ -66,7 +66,7 @@ const anyEvent: fc.Arbitrary<EventBody> = fc.oneof(
   fc.record({ type: fc.constant("run.cancelling" as const), reason: maybe("why") }),
   fc.record({ type: fc.constant("run.waiting" as const), for: fc.constant([]) }),
   fc.record({ type: fc.constant("run.tainted" as const) }),
-  fc.record({ type: fc.constant("agent.started" as const), step, agent: fc.constant("x") }),
+  fc.record({ type: fc.constant("test.noted" as const), step, text: fc.constant("x") }),
   fc.record({
     type: fc.constant("budget.raised" as const),
     step,
@@ -108,7 +108,7 @@ function expected(events: JournalEvent[]): History {
       .map(({ seq, name, payload }) => ({ seq, name, payload })),
     emitted: new Set([
       ...ofType(events, "run.tainted").map(({ type }) => type),
-      ...ofType(events, "agent.started").map(({ type, step }) => `${type} ${step}`),
+      ...ofType(events, "test.noted").map(({ type, step }) => `${type} ${step}`),
     ]),
     usage: completed.reduce((sum, one) => addUsage(sum, one.usage ?? NO_USAGE), NO_USAGE),
     calls: ofType(events, "step.started").filter(({ passive }) => !passive).length,
