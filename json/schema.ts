@@ -28,6 +28,7 @@ export function schemaIssues(schema: JsonSchema, value: unknown): Issue[] {
   if (units === "too many") {
     return [{ location: "/", message: "cannot be checked, because too much is wrong with it" }];
   }
+  if (units.length === 0) return [];
   return causes(units).slice(0, MAX_ISSUES).map((unit) => issueOf(unit, schema, schemas));
 }
 

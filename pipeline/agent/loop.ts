@@ -24,8 +24,14 @@ import {
 } from "../../llm/mod.ts";
 import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Json, RetryPolicy, RunContext } from "../kernel/mod.ts";
-import { type AgentWork, openingMessages, resultText, specOf } from "./agent.ts";
-import { type Output, readOutput } from "./output.ts";
+import {
+  type AgentWork,
+  openingMessages,
+  type Output,
+  readOutput,
+  resultText,
+  specOf,
+} from "./agent.ts";
 import type { AgentProfile } from "./profile.ts";
 import type { ToolInfo } from "../../tools/mod.ts";
 import {

@@ -13,10 +13,9 @@
  */
 import { type Issue, OrchestratorError } from "../../errors.ts";
 import type { Caller } from "../../guard/mod.ts";
-import { DefinitionFiles, type DefinitionRoots } from "./definition_files.ts";
+import { DefinitionFiles, type DefinitionRoots, memo } from "./definition_files.ts";
 import { canonicalJson } from "../../json/mod.ts";
 import type { Definition } from "../document/mod.ts";
-import { memo } from "./memo.ts";
 import { type DefinitionStore, loadDefinition } from "./programs.ts";
 import { type CatalogEntry, type Document, type Resolved, Shelf } from "./resolver.ts";
 import type { Snapshot, StoredPipelines } from "./stored_pipelines.ts";

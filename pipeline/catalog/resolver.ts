@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { type Issue, OrchestratorError, sentence } from "../../errors.ts";
 import { type AgentProfile, takesTasks } from "../agent/mod.ts";
-import { type DefinitionFiles, unusable } from "./definition_files.ts";
+import { type DefinitionFiles, memo, unusable } from "./definition_files.ts";
 import { canonicalJson, unknownName } from "../../json/mod.ts";
 import {
   allNodes,
@@ -17,7 +17,6 @@ import {
   type Schedule,
   useAnyAgent,
 } from "../document/mod.ts";
-import { memo } from "./memo.ts";
 import type { DamagedPipeline, StoredPipeline } from "./stored_pipelines.ts";
 
 /** A definition with its version. */

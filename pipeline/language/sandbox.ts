@@ -15,8 +15,7 @@
  */
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/mod.ts";
-import { Budget, Exceeded, Failure, LIMITS } from "./budget.ts";
-import { guardedBuiltins } from "./builtins.ts";
+import { Budget, Exceeded, Failure, guardedBuiltins, LIMITS } from "./bounds.ts";
 import type { Scope } from "./scope.ts";
 
 /** The part of JSONata's syntax tree that is read here. */

@@ -10,9 +10,10 @@ import {
 import type { Json, RunContext } from "../kernel/mod.ts";
 import type { Scope } from "../language/mod.ts";
 import { unknownName } from "../../json/mod.ts";
-import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,
+  compileInput,
+  inputTemplate,
   type Limits,
   next,
   nextTarget,

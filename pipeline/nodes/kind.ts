@@ -7,7 +7,7 @@
 import * as z from "zod";
 import type { AgentProfile } from "../agent/mod.ts";
 import type { Json, RetryPolicy, RunContext, StepOptions } from "../kernel/mod.ts";
-import type { Scope, Walk } from "../language/mod.ts";
+import { compileTemplate, type Evaluate, type Scope, type Walk } from "../language/mod.ts";
 import type { Path } from "../../json/mod.ts";
 
 /** A value with its place in the node. */
@@ -231,4 +231,26 @@ function kernelRetry(retry: z.infer<typeof retryPolicy>): Partial<RetryPolicy> {
 /** The edge of a node with one `next`, as {@linkcode NodeKind.targets} gives it. */
 export function nextTarget(node: { next?: string }): Placed<string>[] {
   return node.next === undefined ? [] : [{ path: ["next"], value: node.next }];
+}
+
+/** Prepares a node's `with`; without one the input is {@linkcode defaultInput}. */
+export function compileInput(node: { with?: unknown }): Evaluate {
+  const evaluate = node.with === undefined ? defaultInput : compileTemplate(node.with as Json);
+  return (scope) => scope.given === undefined ? evaluate(scope) : scope.given;
+}
+
+/** A node's `with`, as a kind's list of templates has it. */
+export function inputTemplate(node: { with?: unknown }): Placed<unknown>[] {
+  return node.with === undefined ? [] : [{ path: ["with"], value: node.with }];
+}
+
+/**
+ * The run's input (its fields, or `input` when it is no object), the outputs so far by node name,
+ * and a map's item and index.
+ */
+function defaultInput({ input, nodes, run: _run, given: _given, ...variables }: Scope): Json {
+  const fields = typeof input === "object" && input !== null && !Array.isArray(input)
+    ? input
+    : { input };
+  return { ...fields, ...nodes, ...variables };
 }

@@ -1,10 +1,10 @@
 /** Node kinds, one file each, and the table of them. @module */
 export { agent, type AgentEnv, conversation } from "./agent.ts";
-export { compileInput } from "./input.ts";
 export {
   anyNode,
   common,
   type CompiledNode,
+  compileInput,
   type Graph,
   next,
   nextTarget,

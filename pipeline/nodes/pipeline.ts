@@ -5,8 +5,15 @@ import { compileTemplate, isTemplate, type Scope } from "../language/mod.ts";
 import { childId, type Json, type RunContext, type RunResult } from "../kernel/mod.ts";
 import { unknownName } from "../../json/mod.ts";
 import { isTainted, taint } from "../calls/mod.ts";
-import { compileInput, inputTemplate } from "./input.ts";
-import { common, next, nextTarget, type NodeKind, withInput } from "./kind.ts";
+import {
+  common,
+  compileInput,
+  inputTemplate,
+  next,
+  nextTarget,
+  type NodeKind,
+  withInput,
+} from "./kind.ts";
 
 /** Runs within runs, at most, where the pipeline is chosen by an expression. */
 const MAX_DEPTH = 5;

@@ -2,9 +2,10 @@ import * as z from "zod";
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Effect, Json, RunInfo, StepScope } from "../kernel/mod.ts";
 import { unknownName } from "../../json/mod.ts";
-import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,
+  compileInput,
+  inputTemplate,
   type Limits,
   next,
   nextTarget,

@@ -3,9 +3,10 @@ import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../../json/mod.ts";
 import { compileTemplate, isTemplate } from "../language/mod.ts";
 import { type AskPolicy, callTool, describeTool, type ToolCallDeps } from "../calls/mod.ts";
-import { compileInput, inputTemplate } from "./input.ts";
 import {
   common,
+  compileInput,
+  inputTemplate,
   type Limits,
   next,
   nextTarget,

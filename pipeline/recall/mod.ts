@@ -1,6 +1,11 @@
 /** What a run remembers and what is remembered of it. @module */
-export { answerText, questionText } from "./answer.ts";
-export { type RememberDeps, remembering, wantsMemory } from "./remember.ts";
+export {
+  answerText,
+  questionText,
+  type RememberDeps,
+  remembering,
+  wantsMemory,
+} from "./remember.ts";
 export { createResponseCache, type ResponseCache } from "./response_cache.ts";
 export { createSummaries } from "./summary.ts";
 export { keepSummaryTask, readConversationTask, rememberTask } from "./tasks.ts";

@@ -6,7 +6,6 @@ import {
   type Summary,
   toMessages,
 } from "../../knowledge/mod.ts";
-import { answerText, questionText } from "./answer.ts";
 import type { Definition } from "../document/mod.ts";
 import type { Json, RunContext, RunFunction, RunInfo } from "../kernel/mod.ts";
 
@@ -201,6 +200,25 @@ function userOf(input: Json): string | undefined {
 }
 
 function messagesOf(input: Json): Json[] | undefined {
-  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
-  return isObject && Array.isArray(input.messages) ? input.messages : undefined;
+  return isObject(input) && Array.isArray(input.messages) ? input.messages : undefined;
+}
+
+/** Text as it is, the `content` of an object that has one, anything else as JSON. */
+export function answerText(output: Json): string {
+  if (typeof output === "string") return output;
+  const content = isObject(output) ? output.content : undefined;
+  return typeof content === "string" ? content : JSON.stringify(output);
+}
+
+/** The last message of the user in a run's input; the empty string when there is none. */
+export function questionText(input: Json): string {
+  const last = messagesOf(input)?.findLast((message) =>
+    isObject(message) && message.role === "user"
+  );
+  const content = isObject(last) ? last.content : undefined;
+  return typeof content === "string" ? content : "";
+}
+
+function isObject(value: Json | undefined): value is { [key: string]: Json | undefined } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { LIMITS } from "../../../pipeline/language/budget.ts";
+import { LIMITS } from "../../../pipeline/language/bounds.ts";
 import { compileProgram } from "../../../pipeline/language/sandbox.ts";
 import type { Scope } from "../../../pipeline/language/scope.ts";
 import type { Json } from "../../../pipeline/kernel/events.ts";

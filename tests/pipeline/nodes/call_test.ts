@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import type { Scope } from "../../../pipeline/language/scope.ts";
-import { validatePipeline } from "../../../pipeline/document/validate.ts";
+import { validatePipeline } from "../../../pipeline/document/parse.ts";
 import type { Fetch } from "../../../pipeline/calls/services.ts";
 import { call } from "../../../pipeline/nodes/call.ts";
 import { FakeContext, RUN } from "../_fake_context.ts";

@@ -1,5 +1,5 @@
 import { expect } from "expect";
-import { readOutput } from "../../../pipeline/agent/output.ts";
+import { readOutput } from "../../../pipeline/agent/agent.ts";
 import { within } from "../../_yardstick.ts";
 
 const SCHEMA = { type: "object", required: ["a"], properties: { a: { type: "number" } } };
