@@ -1,5 +1,5 @@
 /**
- * Keeps web pages of other sites from driving this server through somebody's browser.
+ * Keeps web pages of other sites from using this server through a user's browser.
  *
  * DNS rebinding makes a page's own name point at this machine: the browser then says that name in
  * `Host`, so only known names are answered. Cross-site requests carry the page's `Origin`: those

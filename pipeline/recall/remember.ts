@@ -1,4 +1,4 @@
-/** Conversations: what was said before goes into a run, what was answered goes on record. @module */
+/** Conversations: earlier messages are added to a run's input, and its answer is stored. @module */
 import {
   type Conversations,
   type Exchange,
@@ -85,7 +85,7 @@ export function remembering(
       messages: [...earlier, ...messages],
       ...(wantsMemory ? { memory: memoryOf(recalled) } : {}),
     });
-    // Nobody else reads a summary: making one is a model call.
+    // Only these pipelines read a summary, and creating one is a model call.
     if (run.conversation_id && wantsMemory) await fold(deps, ctx, past);
     if (run.conversation_id) keep(deps, ctx, input, output, past);
     return output;
@@ -123,6 +123,7 @@ async function recall(
   };
 }
 
+<<<<<<< HEAD
 /** A pipeline whose input may hold `memory` gets it. */
 export function wantsMemory({ pipeline }: Definition): boolean {
   const properties = pipeline.input?.properties;
@@ -130,6 +131,9 @@ export function wantsMemory({ pipeline }: Definition): boolean {
 }
 
 /** The last messages; of those that a summary tells about, none is told twice. */
+=======
+/** The last messages, without those that the summary covers. */
+>>>>>>> 2bc44a1 (docs: comments outside of kernel, store and llm in the field's words)
 function window({ recent }: Past, { after }: Recalled, limit: number): Json[] {
   const untold = after === undefined ? recent : recent.filter(({ run }) => run > after);
   // An exchange is two messages; a window never begins with an answer whose question is cut off.
