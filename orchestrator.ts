@@ -46,11 +46,7 @@ export interface OrchestratorOptions {
   identify?: Identify;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
-<<<<<<< HEAD
-  /** The store, if a caller has begun to open it already. */
-=======
   /** The store, if it is already being opened. */
->>>>>>> 2bc44a1 (docs: comments outside of kernel, store and llm in the field's words)
   opening?: Promise<OpenStore>;
 }
 

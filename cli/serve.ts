@@ -56,16 +56,10 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   });
   service.keepWatch();
   // The service has loaded it by now; a static import would make `--version` wait for it.
-<<<<<<< HEAD
   const report = async () =>
     (await import("../wiring/definitions.ts")).logUnusableDefinitions(service.catalog, config, log);
-  // Reading definitions takes 10 MB. People at a terminal are told at once; for a service there is
-=======
-  const tell = async () =>
-    (await import("../wiring/definitions.ts")).tellIssues(service.catalog, config, log);
-  // Reading definitions takes 10 MB. On a terminal, problems are shown immediately; for a service there is
->>>>>>> 2bc44a1 (docs: comments outside of kernel, store and llm in the field's words)
-  // `orchestrator check`, and whatever uses a broken definition says what is wrong with it.
+  // Reading definitions takes 10 MB. On a terminal, problems are shown immediately; a service has
+  // `orchestrator check`, and whatever uses a broken definition reports what is wrong with it.
   if (deps.banner) report();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),

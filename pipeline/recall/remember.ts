@@ -123,17 +123,13 @@ async function recall(
   };
 }
 
-<<<<<<< HEAD
 /** A pipeline whose input may hold `memory` gets it. */
 export function wantsMemory({ pipeline }: Definition): boolean {
   const properties = pipeline.input?.properties;
   return typeof properties === "object" && properties !== null && "memory" in properties;
 }
 
-/** The last messages; of those that a summary tells about, none is told twice. */
-=======
 /** The last messages, without those that the summary covers. */
->>>>>>> 2bc44a1 (docs: comments outside of kernel, store and llm in the field's words)
 function window({ recent }: Past, { after }: Recalled, limit: number): Json[] {
   const untold = after === undefined ? recent : recent.filter(({ run }) => run > after);
   // An exchange is two messages; a window never begins with an answer whose question is cut off.
@@ -214,7 +210,7 @@ export function answerText(output: Json): string {
   return typeof content === "string" ? content : JSON.stringify(output);
 }
 
-/** The last message of the user in a run's input; the empty string when there is none. */
+/** The last message of the user in a run's input; the empty string if it has none. */
 export function questionText(input: Json): string {
   const last = messagesOf(input)?.findLast((message) =>
     isObject(message) && message.role === "user"
