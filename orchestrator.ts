@@ -105,7 +105,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     identify,
     log,
     newId,
-    now: () => performance.now(),
+    now: performance.now.bind(performance),
     shutdown: shutdown.signal,
   });
   return {
