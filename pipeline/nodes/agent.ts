@@ -39,7 +39,7 @@ export const agent: NodeKind<AgentNode, AgentEnv> = {
   kind: "agent",
   // Tools may answer by who asks; a model does not know.
   personal: ({ agent }, agents) => agents[agent]?.tools.length !== 0,
-  recorded: "step",
+  recorded: "own",
   loosens: false,
   schema: z.strictObject({
     agent: z.string().describe("Name of a profile: agents/NAME.md."),

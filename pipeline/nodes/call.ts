@@ -4,15 +4,8 @@ import { compileTemplate, type Evaluate, type Scope } from "../language/mod.ts";
 import { unknownName } from "../../json/mod.ts";
 import type { Effect, Json } from "../kernel/mod.ts";
 import { callService, type Fetch, type ServiceRequest, type Services } from "../calls/mod.ts";
-import {
-  common,
-  type Limits,
-  next,
-  nextTarget,
-  type NodeKind,
-  type Placed,
-  stepLimits,
-} from "./kind.ts";
+import { common, type Limits, next, nextTarget, type NodeKind, type Placed } from "./kind.ts";
+import { oneStep } from "./one_step.ts";
 
 interface CallNode extends Limits {
   call: {
@@ -102,16 +95,11 @@ export const call: NodeKind<CallNode, CallEnv> = {
     const prepare = compileRequest(node.call);
     const timeout_ms = "url" in service ? { timeout_ms: service.timeout_ms } : {};
     const effect = node.effect ? { effect: node.effect } : {};
-    const options = { kind: "call", ...timeout_ms, ...effect, ...stepLimits(node) };
-    return {
-      run: (ctx, key, scope) =>
-        ctx.step(
-          key,
-          async (step) => callService(name, service, await prepare(scope), step, ctx.run, fetch),
-          options,
-        ),
-      next: () => node.next,
-    };
+    return oneStep(
+      { kind: "call", ...timeout_ms, ...effect, node, next: () => node.next },
+      async (scope, step, run) =>
+        callService(name, service, await prepare(scope), step, run, fetch),
+    );
   },
 };
 

@@ -2,7 +2,8 @@ import * as z from "zod";
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/mod.ts";
 import { compileTemplate, type Evaluate, type Scope } from "../language/mod.ts";
-import { common, type Limits, type NodeKind, type Placed, stepLimits } from "./kind.ts";
+import { common, type Limits, type NodeKind, type Placed } from "./kind.ts";
+import { oneStep } from "./one_step.ts";
 
 interface ChooseNode extends Limits {
   choose: { when: string; next: string }[];
@@ -33,13 +34,12 @@ export const choose: NodeKind<ChooseNode, unknown> = {
   targets,
   compile(node) {
     const branches = node.choose.map(({ when, next }) => ({ when: compileTemplate(when), next }));
-    const options = { effect: "none", kind: "choose", ...stepLimits(node) } as const;
-    return {
-      run: (ctx, key, scope) =>
-        ctx.step<Chosen>(key, () => pick(key, branches, node.default, scope), options),
-      // The recorded choice counts, so that a resumed run goes the same way.
-      next: (output) => (output as Chosen).next,
-    };
+    // The recorded choice counts, so that a resumed run goes the same way.
+    const next = (output: Json) => (output as Chosen).next;
+    return oneStep(
+      { kind: "choose", effect: "none", node, next },
+      (scope, { key }) => pick(key, branches, node.default, scope),
+    );
   },
 };
 

@@ -1,5 +1,5 @@
 /**
- * What a node kind is. A kind is one file in this folder and one line in `kinds.ts`: everything else
+ * What a node kind is. A kind is one file in this folder and one line in `table.ts`: everything else
  * (schema, validation, interpreter, caches, views of runs) works from this description.
  *
  * @module
@@ -32,6 +32,13 @@ export interface CompiledNode {
   next(output: Json): string | undefined;
 }
 
+declare const isOneStep: unique symbol;
+
+/** A node whose visit is one step. Only `oneStep()` makes one, so the step is always made. */
+export interface StepNode extends CompiledNode {
+  readonly [isOneStep]: true;
+}
+
 /** Nodes and edges: a pipeline's, or those inside a node. */
 export interface Graph {
   start: string;
@@ -47,17 +54,22 @@ export interface GraphEnv {
 }
 
 /**
- * What a visit leaves in the journal under its key.
+ * What a visit of node `a` leaves in the journal under its key.
  *
- * - `group`: several steps. The walk makes a group around them, retries it and ends it in time. Right
- *   for every kind, and costs two events.
- * - `step`: one step, whose result is the output. The kind gives it {@linkcode stepLimits}: without
- *   them `retry` and `timeout_seconds` do nothing.
+ * - `group`: several steps. The walk makes a group `a` around them, retries it and ends it in time.
+ *   Right for every kind, and costs two events. Example: `map`, whose nodes are the steps
+ *   `a[0]/fetch`, `a[1]/fetch`.
+ * - `step`: the step `a`, whose result is the output. `oneStep()` makes it and gives it the node's
+ *   limits; the compiler takes nothing else. Example: `transform`.
+ * - `own`: steps that the code behind the node makes. That code gets {@linkcode stepLimits}: without
+ *   them `retry` and `timeout_seconds` do nothing. Example: `agent`, whose loop makes the steps
+ *   `a/llm#1`, `a/tool#1`.
  * - `outputOf`: one wait, group or run of its own. The walk retries it and ends it in time (what the
- *   node does has the key `KEY/KIND` then). `outputOf` reads the node's output from the record;
- *   wrong, the state of a run shows what no expression sees. Nothing: the visit has no output.
+ *   node does has the key `a/KIND` then). `outputOf` reads the node's output from the record; wrong,
+ *   the state of a run shows what no expression sees. Nothing: the visit has no output. Example:
+ *   `wait`, which records `{ signal: payload }` and whose output is the payload.
  */
-export type Recorded = "group" | "step" | { outputOf(record: Json): Json | undefined };
+export type Recorded = "group" | "step" | "own" | { outputOf(record: Json): Json | undefined };
 
 /** Agents by name. */
 export type Agents = Record<string, AgentProfile>;
@@ -68,7 +80,20 @@ export interface Reference extends Placed<string> {
 }
 
 /** A kind of node. `Env` is what its nodes need from outside. */
-export interface NodeKind<Node, Env> {
+export type NodeKind<Node, Env> = StepKind<Node, Env> | OtherKind<Node, Env>;
+
+interface StepKind<Node, Env> extends KindFields<Node> {
+  readonly recorded: "step";
+  compile(node: Node, env: Env): StepNode;
+}
+
+interface OtherKind<Node, Env> extends KindFields<Node> {
+  readonly recorded: Exclude<Recorded, "step">;
+  compile(node: Node, env: Env): CompiledNode;
+}
+
+/** What kinds have in common. */
+interface KindFields<Node> {
   /** The field that identifies the kind: `agent`, `task`, … Also the `kind` of its steps. */
   readonly kind: string;
   /** A strict object schema of the whole node. */
@@ -95,7 +120,6 @@ export interface NodeKind<Node, Env> {
   references?(node: Node): Reference[];
   /** Whether it may use every agent that takes tasks, not only those that it names. */
   usesAnyAgent?(node: Node): boolean;
-  compile(node: Node, env: Env): CompiledNode;
 }
 
 /** A graph inside a node. */

@@ -16,9 +16,9 @@ export {
   type Reference,
   type RunNode,
 } from "./kind.ts";
-export { nodeKinds } from "./kinds.ts";
 export { pipeline } from "./pipeline.ts";
 export { caught, failureOf, limited } from "./policy.ts";
 export type { Search } from "./retrieve.ts";
+export { nodeKinds } from "./table.ts";
 export type { Task, Tasks } from "./task.ts";
 export { tool, type ToolEnv } from "./tool.ts";

@@ -1,7 +1,7 @@
 /**
  * What nodes say of trying again, of time limits and of errors, for every kind alike.
  *
- * Nodes that are one step leave tries and time to the kernel. For the others a visit `name` is tried
+ * Nodes that are one step, or make their own, leave tries and time to the kernel. For the others a visit `name` is tried
  * again as `name~2`, after the wait `name~2/pause`; a time limit makes it a group. What a node has
  * recorded decides all of it, so a replay goes the same way.
  *
@@ -18,7 +18,7 @@ export function limited(
   kind: Pick<NodeKind<never, never>, "kind" | "recorded">,
   run: RunNode,
 ): RunNode {
-  if (kind.recorded === "step") return run;
+  if (kind.recorded === "step" || kind.recorded === "own") return run;
   const { retry, timeout_ms } = stepLimits(node);
   const hasGroup = kind.recorded === "group" || timeout_ms !== undefined;
   const visit = hasGroup ? grouped(run, kind, timeout_ms) : run;

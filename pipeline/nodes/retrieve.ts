@@ -12,7 +12,8 @@ import {
 import { compileTemplate } from "../language/mod.ts";
 import type { Json } from "../kernel/mod.ts";
 import { taint } from "../calls/mod.ts";
-import { common, type Limits, next, nextTarget, type NodeKind, stepLimits } from "./kind.ts";
+import { common, type Limits, next, nextTarget, type NodeKind } from "./kind.ts";
+import { oneStep } from "./one_step.ts";
 
 interface RetrieveNode extends Limits {
   retrieve: { query: unknown; collection?: unknown; limit?: unknown; filter?: unknown };
@@ -59,19 +60,22 @@ export const retrieve: NodeKind<RetrieveNode, RetrieveEnv> = {
   targets: nextTarget,
   compile(node, { search }) {
     const evaluate = compileTemplate(node.retrieve as Json);
-    const options = { kind: "retrieve", effect: "none" as const, ...stepLimits(node) };
-    return {
-      async run(ctx, key, scope) {
-        const found = await ctx.step(key, async ({ signal }) => {
-          if (!search) throw failed("documents are not available here");
-          const request = toRequest(await evaluate(scope));
-          return toOutput(await search(ctx.run.caller, request, signal));
-        }, options);
-        // Documents may hold instructions of whoever wrote them.
-        taint(ctx);
-        return found;
+    const found = oneStep(
+      { kind: "retrieve", effect: "none", node, next: () => node.next },
+      async (scope, { signal }, { caller }) => {
+        if (!search) throw failed("documents are not available here");
+        const request = toRequest(await evaluate(scope));
+        return toOutput(await search(caller, request, signal));
       },
-      next: () => node.next,
+    );
+    return {
+      ...found,
+      async run(ctx, key, scope) {
+        const output = await found.run(ctx, key, scope);
+        // Documents may hold instructions of whoever wrote them. Not in the step: a replay skips it.
+        taint(ctx);
+        return output;
+      },
     };
   },
 };

@@ -10,9 +10,9 @@ import {
   next,
   nextTarget,
   type NodeKind,
-  stepLimits,
   withInput,
 } from "./kind.ts";
+import { oneStep } from "./one_step.ts";
 
 /** A piece of the program that pipelines may call by name. */
 export interface Task {
@@ -62,16 +62,12 @@ export const task: NodeKind<TaskNode, { tasks: Tasks }> = {
     }
     const input = compileInput(node);
     const effect = node.effect ?? found.effect;
-    const options = { kind: "task", ...(effect ? { effect } : {}), ...stepLimits(node) };
-    return {
-      run: (ctx, key, scope) =>
-        ctx.step(key, (step) => {
-          const value = input(scope);
-          return value instanceof Promise
-            ? value.then((late) => found.run(late ?? null, step, ctx.run))
-            : found.run(value ?? null, step, ctx.run);
-        }, options),
-      next: () => node.next,
-    };
+    const options = { kind: "task", ...(effect ? { effect } : {}), node, next: () => node.next };
+    return oneStep(options, (scope, step, run) => {
+      const value = input(scope);
+      return value instanceof Promise
+        ? value.then((late) => found.run(late ?? null, step, run))
+        : found.run(value ?? null, step, run);
+    });
   },
 };

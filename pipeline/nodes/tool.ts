@@ -30,7 +30,7 @@ export const tool: NodeKind<ToolNode, ToolEnv> = {
   kind: "tool",
   // A tool learns who asks.
   personal: true,
-  recorded: "step",
+  recorded: "own",
   loosens: ({ ask }) => ask === "never" ? ["ask"] : [],
   schema: z.strictObject({
     tool: z.string().regex(

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { Json } from "../kernel/mod.ts";
 import { compileTemplate } from "../language/mod.ts";
-import { common, type Limits, next, nextTarget, type NodeKind, stepLimits } from "./kind.ts";
+import { common, type Limits, next, nextTarget, type NodeKind } from "./kind.ts";
+import { oneStep } from "./one_step.ts";
 
 interface TransformNode extends Limits {
   transform: unknown;
@@ -24,14 +25,9 @@ export const transform: NodeKind<TransformNode, unknown> = {
   targets: nextTarget,
   compile(node) {
     const evaluate = compileTemplate(node.transform as Json);
-    const options = { effect: "none", kind: "transform", ...stepLimits(node) } as const;
-    return {
-      run: (ctx, key, scope) =>
-        ctx.step(key, () => {
-          const value = evaluate(scope);
-          return value instanceof Promise ? value.then((late) => late ?? null) : value ?? null;
-        }, options),
-      next: () => node.next,
-    };
+    return oneStep({ kind: "transform", effect: "none", node, next: () => node.next }, (scope) => {
+      const value = evaluate(scope);
+      return value instanceof Promise ? value.then((late) => late ?? null) : value ?? null;
+    });
   },
 };

@@ -1,7 +1,7 @@
 import { expect } from "expect";
 import { VARIABLE_NAMES } from "../../config/variables.ts";
 import { ROWS } from "../../llm/mod.ts";
-import { priceOf } from "../../llm/usage.ts";
+import { priceOf } from "../../llm/prices.ts";
 import { test } from "./_setup.ts";
 
 for (const [name, row] of ROWS) {

@@ -8,7 +8,6 @@ import type { Json } from "../../../pipeline/kernel/events.ts";
 import type { Services } from "../../../pipeline/calls/services.ts";
 import { environmentsTask, SANDBOX } from "../../../pipeline/notebook/environment.ts";
 import { giveUpTask } from "../../../pipeline/notebook/give_up.ts";
-
 import { FakeContext, RUN } from "../_fake_context.ts";
 import { NO_TOOLS } from "../_fake_tools.ts";
 import { LOCAL } from "../../_caller.ts";

@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import * as z from "zod";
-import { kinds } from "../../../pipeline/document/kinds.ts";
+import { kinds, type NodeEnv } from "../../../pipeline/document/kinds.ts";
 import type { NodeKind } from "../../../pipeline/nodes/mod.ts";
 
 /** What a kind cannot go without besides the properties that other rooms go by. */
@@ -22,8 +22,13 @@ Deno.test("a kind says for whom its output is, how a visit is recorded and wheth
   const unrecorded: NodeKind<unknown, unknown> = { ...vote, personal, loosens };
   // @ts-expect-error -- `loosens` is missing
   const unasked: NodeKind<unknown, unknown> = { ...vote, personal, recorded };
-  expect([complete, shared, unrecorded, unasked].map(({ kind }) => kind))
-    .toEqual(["vote", "vote", "vote", "vote"]);
+  // @ts-expect-error -- a kind of one step makes its nodes with `oneStep()`: no step is forgotten
+  const unstepped: NodeKind<unknown, unknown> = { ...vote, personal, loosens, recorded: "step" };
+  // @ts-expect-error -- the needs of the kinds are those of their programs
+  const needs: NodeEnv = {};
+  expect(needs).toEqual({});
+  expect([complete, shared, unrecorded, unasked, unstepped].map(({ kind }) => kind))
+    .toEqual(Array(5).fill("vote"));
 });
 
 Deno.test("every kind is known by a field of its own", () => {

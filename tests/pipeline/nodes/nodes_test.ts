@@ -4,7 +4,6 @@ import type { Scope } from "../../../pipeline/language/scope.ts";
 import { choose } from "../../../pipeline/nodes/choose.ts";
 import { kindOf, kinds } from "../../../pipeline/document/kinds.ts";
 import { task, type Tasks } from "../../../pipeline/nodes/task.ts";
-
 import { transform } from "../../../pipeline/nodes/transform.ts";
 import { FakeContext, RUN } from "../_fake_context.ts";
 

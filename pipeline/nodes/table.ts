@@ -1,4 +1,9 @@
-/** The table of node kinds. A new kind is one file in this folder, and its name here. @module */
+/**
+ * The table of node kinds: a new kind is one file in this folder and its name here. `plan`, which is
+ * built on them, joins in `pipeline/document/kinds.ts`.
+ *
+ * @module
+ */
 import { agent } from "./agent.ts";
 import { approval } from "./approval.ts";
 import { call } from "./call.ts";
@@ -12,8 +17,8 @@ import { tool } from "./tool.ts";
 import { transform } from "./transform.ts";
 import { wait } from "./wait.ts";
 
-/** Every kind of this folder, in the order in which documents describe them. */
-export const nodeKinds = [
+/** Every kind of this folder by name, in the order in which documents describe them. */
+export const nodeKinds = {
   agent,
   task,
   tool,
@@ -26,4 +31,4 @@ export const nodeKinds = [
   parallel,
   map,
   pipeline,
-] as const;
+} as const;
