@@ -1,6 +1,6 @@
 /**
- * Generates `docs/configuration.md` and `.env.example` from the schema of the variables, or checks
- * that they are up to date:
+ * Generates `docs/configuration.md` and `.env.example` from the schema of the variables, and
+ * `schemas/pipeline.schema.json` from the kinds of nodes, or checks that they are up to date:
  *
  *     deno run -P=dev dev/config_docs.ts [--check]
  *
@@ -8,6 +8,7 @@
  */
 import { join, resolve } from "node:path";
 import { describeVariable, VARIABLE_NAMES, type VariableMeta } from "../config/variables.ts";
+import { pipelineJsonSchema } from "../pipeline/document/mod.ts";
 
 type Variable = VariableMeta & { name: string };
 
@@ -21,6 +22,7 @@ export function generate(): Record<string, string> {
     ".env.example": ENV_INTRO +
       groups.map(([group, list = []]) => `\n# --- ${group} ---\n\n${list.map(example).join("\n")}`)
         .join(""),
+    "schemas/pipeline.schema.json": `${JSON.stringify(pipelineJsonSchema(), null, 2)}\n`,
   };
 }
 

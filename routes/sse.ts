@@ -121,7 +121,7 @@ export function openSse(sessions: Sessions): SseStream {
       waiting = 0;
       end();
     },
-    // Without a queue of its own, `pull` is called only while the client reads.
+    // Without a queue of its own, `pull` is called only while somebody reads.
   }, { highWaterMark: 0 });
 
   return {

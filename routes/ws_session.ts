@@ -7,9 +7,10 @@
  */
 import { OrchestratorError } from "../errors.ts";
 import type { Json, RunListener, RunRecord } from "../pipeline/kernel/mod.ts";
-import { parseJson, validate } from "./body.ts";
+import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Caller } from "../guard/mod.ts";
+import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
 import {
   chatRequest,

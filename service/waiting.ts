@@ -1,4 +1,4 @@
-/** When a run cannot continue before a person acts. @module */
+/** When a run goes no further before somebody does something. @module */
 import type {} from "../pipeline/calls/mod.ts"; // its events
 import { isChildSignal, type RunEvent, type WaitingFor } from "../pipeline/kernel/mod.ts";
 

@@ -102,7 +102,7 @@ function lineBuffer(write: (text: string) => void) {
     try {
       if (text) write(text);
     } catch {
-      // The log has no reader any more (a closed pipe), and there is nowhere else to report it.
+      // Nobody reads the log any more (a closed pipe): there is no other place to tell it.
     }
   };
   const add = (line: string) => {

@@ -21,7 +21,7 @@ export interface ServiceHealth {
   latency_ms?: number;
 }
 
-/** What a breaker needs. */
+/** What a breaker is told. */
 export interface BreakerOptions {
   /** For errors and health. */
   name: string;
@@ -49,7 +49,7 @@ export interface Breakers {
   of(caller: Caller): Breaker;
 }
 
-/** How many tenants are tracked; beyond that, the least recent callers start afresh. */
+/** Tenants that are remembered; of more, those who called longest ago begin anew. */
 const MAX_TENANTS = 1_000;
 
 /** Makes breakers. */

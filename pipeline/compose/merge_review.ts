@@ -19,7 +19,7 @@ export interface Edit {
   all?: boolean;
 }
 
-/** The outcome of an edit. */
+/** What became of an edit. */
 export interface MergedEdit {
   find: string;
   replace: string;

@@ -3,6 +3,7 @@ export {
   DEFAULT_MAX_STEPS,
   type Definition,
   type Pipeline,
+  pipelineJsonSchema,
   type PipelineNode,
   type Schedule,
 } from "./document.ts";

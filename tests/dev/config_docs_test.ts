@@ -13,6 +13,12 @@ Deno.test("generate() documents every variable in both files", () => {
   for (const text of Object.values(files)) expect(text).not.toContain("undefined");
 });
 
+for (const [path, text] of Object.entries(generate())) {
+  Deno.test(`${path} is up to date: \`deno task docs\` writes it`, async () => {
+    expect(await Deno.readTextFile(new URL(`../../${path}`, import.meta.url))).toBe(text);
+  });
+}
+
 Deno.test("generate() makes an .env.example that sets nothing until it is edited", () => {
   const example = generate()[".env.example"] ?? "";
   expect(parseEnv(example)).toEqual({});

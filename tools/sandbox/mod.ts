@@ -1,5 +1,5 @@
 /**
- * Runs untrusted code, without network, files, environment or clock-free loops.
+ * Runs code that nobody trusts, without network, files, environment or clock-free loops.
  *
  * @module
  */
