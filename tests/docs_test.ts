@@ -17,7 +17,7 @@ Deno.test("docs/errors.md lists every code once, with its status", () => {
 });
 
 Deno.test("docs/concepts.md tells of every event", () => {
-  const source = read("pipeline/kernel/events.ts");
+  const source = read("pipeline/kernel/events.ts") + read("pipeline/calls/events.ts");
   const events = [...source.matchAll(/type: "(\w+\.\w+)"/g)].map(([, type]) => type!);
   expect(events.length).toBeGreaterThan(20);
   const page = read("docs/concepts.md");

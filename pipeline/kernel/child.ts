@@ -1,8 +1,9 @@
 /** Runs within runs: how they are named and made. @module */
 import { createHash } from "node:crypto";
 import { type Commit, keys, setText } from "../../store/mod.ts";
-import type { ChildRequest } from "./context.ts";
+import type { ChildRequest, RunResult } from "./context.ts";
 import type { JournalEvent, Json } from "./events.ts";
+import type { Usage } from "../../telemetry/mod.ts";
 import type { RunRecord } from "./runs.ts";
 import { offerRun } from "./transitions.ts";
 
@@ -22,6 +23,19 @@ export function childSignal(child: string): string {
 /** True for the names that {@linkcode childSignal} makes. */
 export function isChildSignal(name: string): boolean {
   return name.startsWith("child/");
+}
+
+/** How a run within a run tells of its end. */
+export interface ChildEnd {
+  result: RunResult;
+  usage: Usage;
+  /** It went by an answer to what it showed; earlier versions did not say so. */
+  binding?: boolean;
+}
+
+/** The end of a child, from the outcome of the wait for it. */
+export function endOf(outcome: Json): ChildEnd {
+  return (outcome as unknown as { signal: ChildEnd }).signal;
 }
 
 /** The header of the run that step `key` of `parent` starts: the same on every replay. */

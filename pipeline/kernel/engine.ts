@@ -37,6 +37,8 @@ import type {
 } from "./runs.ts";
 import { shuttingDown } from "./shutting_down.ts";
 import { Slots } from "./slots.ts";
+import { Branch } from "./branch.ts";
+import type { Stop } from "./stop.ts";
 import { Starter } from "./starter.ts";
 import type { FlightRecorder } from "./suspects.ts";
 import { type InboxMessage, redriveRun, releaseRun, sendMessage } from "./transitions.ts";
@@ -69,7 +71,8 @@ class KernelEngine implements Engine {
     const reader = this.reader = new Reader(store);
     const runner = this.runner = new Runner({ ...options, slots, flight });
     const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
-    const runDeps = this.runDeps = { store, world, gate, ring };
+    const branch = (run: ActiveRun, stop: Stop) => new Branch(run, stop);
+    const runDeps = this.runDeps = { store, world, gate, branch, ring };
     const inbox = this.inbox = new Inbox({ store, reader, runner });
     const waker = this.waker = new Waker({ ...options, reader, runner, inbox, slots, runDeps });
     this.recovery = new Recovery({ ...options, reader, runner, waker, flight });
@@ -179,7 +182,7 @@ class KernelEngine implements Engine {
 
   async resume({ tenant }: Caller, id: string): Promise<void> {
     const { status } = await this.reader.mustRun(tenant, id);
-    if (status !== "paused" && !this.runner.active.get(runName(tenant, id))?.execution.isPaused) {
+    if (status !== "paused" && !this.runner.active.get(runName(tenant, id))?.history.paused) {
       throw conflict(`Cannot resume run ${id}: it is not paused, it is ${status}.`);
     }
     await this.send(tenant, id, { type: "unpause" }, "resume");
@@ -252,7 +255,7 @@ class KernelEngine implements Engine {
     await Promise.race([settled, world.clock.sleep(grace_ms, late.signal).catch(() => {})]);
     late.abort();
     const held = [...this.runner.active.values()];
-    for (const run of held) run.execution.stop(shuttingDown(run.record.id));
+    for (const run of held) run.stop(shuttingDown(run.record.id));
     await settled;
     const left = held.filter((run) => !run.ended); // some were just writing their end
     for (const run of left) {
@@ -320,7 +323,7 @@ class KernelEngine implements Engine {
     this.closing.abort();
     this.options.log.error("this worker was taken for dead and replaced");
     for (const run of this.runner.active.values()) {
-      run.execution.stop(new OrchestratorError("worker_fenced", "fenced", { kind: "cancelled" }));
+      run.stop(new OrchestratorError("worker_fenced", "fenced", { kind: "cancelled" }));
     }
     this.options.onFenced?.();
   }

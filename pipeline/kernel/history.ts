@@ -98,19 +98,13 @@ export function readHistory(events: JournalEvent[]): History {
   return history;
 }
 
-function apply(history: History, event: JournalEvent): void {
+/** Takes into account what an execution needs to know of an event that it appends itself. */
+export function account(history: History, event: EventBody): void {
   switch (event.type) {
-    case "run.started":
-      history.input = event.input;
-      break;
     case "run.resumed":
       if (event.reason === "crashed") history.crashes++;
       if (event.suspect) history.suspicions++;
-      if (event.reason === "redriven") forgetFailures(history);
       if (event.reason === "unpaused") history.paused = false;
-      break;
-    case "run.waiting":
-      acquit(history);
       break;
     case "run.paused":
       history.paused = true;
@@ -118,27 +112,51 @@ function apply(history: History, event: JournalEvent): void {
     case "run.cancelling":
       history.cancelling = { reason: event.reason };
       break;
-    case "signal.received":
-      history.signals.push({ seq: event.seq, name: event.name, payload: event.payload });
-      break;
     case "budget.raised":
       history.raised = { ...history.raised, ...event.budget };
+      break;
+    case "step.started":
+      if (!event.passive) history.calls++;
+      break;
+    case "step.completed":
+      history.bound ||= isBinding(event);
+      if (event.usage) history.usage = addUsage(history.usage, event.usage);
+      break;
+  }
+}
+
+/** Takes into account an event that was journaled before. */
+function apply(history: History, event: JournalEvent): void {
+  account(history, event);
+  switch (event.type) {
+    case "run.started":
+      history.input = event.input;
+      break;
+    case "run.resumed":
+      if (event.reason === "redriven") forgetFailures(history);
+      break;
+    case "run.waiting":
+      acquit(history);
+      break;
+    case "run.paused":
+    case "run.cancelling":
+    case "budget.raised":
+      break;
+    case "signal.received":
+      history.signals.push({ seq: event.seq, name: event.name, payload: event.payload });
       break;
     case "step.started": {
       const step = stepOf(history, event.step, event.at);
       step.attempts = event.attempt;
       step.open = true;
       step.failed = undefined;
-      if (!event.passive) history.calls++;
       break;
     }
     case "step.completed": {
       const step = stepOf(history, event.step, event.at);
       step.done = { output: event.output };
       step.open = false;
-      history.bound ||= isBinding(event);
       acquit(history);
-      if (event.usage) history.usage = addUsage(history.usage, event.usage);
       if (event.signal) history.signals = history.signals.filter((s) => s.seq !== event.signal);
       break;
     }

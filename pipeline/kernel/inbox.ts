@@ -32,13 +32,13 @@ export class Inbox {
     const { tenant, id } = run.record;
     for (const message of await this.deps.reader.inbox(tenant, id)) {
       const name = message.key.at(-1) as string;
-      if (run.obeyed.has(name) || run.execution.isOver) continue;
-      run.obeyed.add(name);
+      if (run.applied.has(name) || run.isOver) continue;
+      run.applied.add(name);
       run.journal.cut();
       this.tryApply(run, message);
       run.journal.change({ checks: [], mutations: [{ key: message.key, delete: true }] });
     }
-    if (run.obeyed.size > 0) run.journal.flush().catch(() => {});
+    if (run.applied.size > 0) run.journal.flush().catch(() => {});
   }
 
   /** True when something in the inbox concerns a run with this status now. */
@@ -97,27 +97,23 @@ export class Inbox {
   }
 
   private apply(run: ActiveRun, { value }: Versioned<InboxMessage>): void {
-    const { journal, execution, history } = run;
     switch (value.type) {
       case "cancel":
-        if (history.cancelling) return;
-        history.cancelling = { reason: value.reason };
-        journal.append({ type: "run.cancelling", reason: value.reason });
+        if (run.history.cancelling) return;
+        run.append({ type: "run.cancelling", reason: value.reason });
         return this.deps.runner.stop(run, cancelled(value.reason));
       case "signal": {
         const { name, payload } = value;
-        const { seq } = journal.append({ type: "signal.received", name, payload });
-        return execution.deliver({ seq, name, payload });
+        const { seq } = run.append({ type: "signal.received", name, payload });
+        return run.deliver({ seq, name, payload });
       }
       case "pause":
-        journal.append({ type: "run.paused", reason: value.reason });
-        return execution.pause();
+        return void run.append({ type: "run.paused", reason: value.reason });
       case "unpause":
-        journal.append({ type: "run.resumed", reason: "unpaused", worker: this.deps.store.worker });
-        return execution.unpause();
+        return run.unpause();
       case "event":
-        journal.append(value.event);
-        return execution.surface(value.event);
+        run.append(value.event);
+        return run.surface(value.event);
     }
   }
 }

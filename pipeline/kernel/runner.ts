@@ -21,12 +21,10 @@ import {
 } from "../../errors.ts";
 import type { Store } from "../../store/mod.ts";
 import { NO_USAGE } from "../../telemetry/mod.ts";
-import type { ActiveRun } from "./active_run.ts";
+import type { ActiveRun, Suspension } from "./active_run.ts";
 import type { World } from "./clock.ts";
-import type { Suspension } from "./execution.ts";
 import type { RunFunction, RunResult } from "./context.ts";
-import type { ChildEnd } from "./branch.ts";
-import { childSignal } from "./child.ts";
+import { type ChildEnd, childSignal } from "./child.ts";
 import type { EventBody, Json } from "./events.ts";
 import type { Programs, RunRecord } from "./runs.ts";
 import { isTooLarge } from "./limits.ts";
@@ -153,7 +151,7 @@ export class Runner {
 
   /** Makes a run stop, also one that still waits for a slot. */
   stop(run: ActiveRun, reason: OrchestratorError): void {
-    run.execution.stop(reason);
+    run.stop(reason);
     if (this.suspects.remove(run) || this.ready.remove(run)) this.drive(run);
   }
 
@@ -194,8 +192,8 @@ export class Runner {
     if (run.history.seq > 0 || !run.early) await run.journal.flush();
     const loading = this.load(run.record);
     const program = loading instanceof Promise ? await loading : loading;
-    if (run.execution.beforeControl) await run.execution.beforeControl();
-    const result = await run.execution.advance(program);
+    if (run.beforeControl) await run.beforeControl();
+    const result = await run.advance(program);
     if (result.status === "suspended") await this.putAside(run, result);
     else await this.end(run, result);
   }
@@ -233,7 +231,7 @@ export class Runner {
     const { record, journal } = run;
     const left = record.slot && await this.options.slots.leave(run);
     if (left) journal.change(left.commit);
-    for (const child of run.execution.children) run.execution.cancelChild(child);
+    for (const child of run.children) run.cancelChild(child);
     const { seq, at } = journal.append(endEvent(result));
     journal.change(endRun(record, result, at, seq));
     if (record.parent) this.tellParent(run, result);
@@ -251,9 +249,8 @@ export class Runner {
   /** Invariant 3. @throws `thrown` when it may pass, or when nothing of the run is on disk */
   private async fail(run: ActiveRun, thrown: unknown): Promise<void> {
     if (!isTooLarge(thrown) || !await run.journal.giveUp(thrown)) throw thrown;
-    const { execution } = run;
-    execution.stop(toOrchestratorError(thrown));
-    const { usage } = execution.spending;
+    run.stop(toOrchestratorError(thrown));
+    const { usage } = run.history;
     await this.end(run, { status: "failed", error: toErrorJson(thrown), usage });
   }
 
@@ -275,7 +272,7 @@ export class Runner {
   private letGo(run: ActiveRun, thrown: unknown): void {
     const error = toOrchestratorError(thrown);
     run.journal.close(error);
-    run.execution.stop(error);
+    run.stop(error);
     if (this.active.get(run.name) === run) this.active.delete(run.name);
     if (error.code === "store_unavailable") this.storeOk = false;
     if (error.code === "shutting_down" || error.code === "worker_fenced") return;

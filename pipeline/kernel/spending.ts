@@ -1,6 +1,6 @@
 /** What a run has spent, and what it may. @module */
 import { OrchestratorError } from "../../errors.ts";
-import { addUsage, type Usage } from "../../telemetry/mod.ts";
+import type { Clock } from "./clock.ts";
 import type { RunContext } from "./context.ts";
 import type { Budget } from "./events.ts";
 import type { History } from "./history.ts";
@@ -19,83 +19,53 @@ export interface Exceeded {
 /** Asks for more. @returns the raised limits @throws `budget_exceeded` */
 export type BudgetGate = (ctx: RunContext, exceeded: Exceeded) => Promise<Budget>;
 
-/** Counts what one run spends. */
-export class Spending {
-  private used: Usage;
-  private calls: number;
-  private limits?: Budget;
+/** A run, as far as it spends. */
+export interface Spender {
+  record: Pick<RunRecord, "budget" | "created_at">;
+  history: Pick<History, "usage" | "calls" | "raised">;
+  world: { clock: Pick<Clock, "now"> };
+}
 
-  constructor(
-    private readonly run: RunRecord,
-    history: History,
-    private readonly now: () => number,
-  ) {
-    this.used = history.usage;
-    this.calls = history.calls;
-    if (run.budget) this.limits = { ...run.budget, ...history.raised };
+/** The first limit that is reached; `key` is for what asks for more. */
+export function exceeded(run: Spender, key: string): Exceeded | undefined {
+  const on_exceeded = run.record.budget?.on_exceeded ?? "fail";
+  for (const [budget, limit] of limitsOf(run)) {
+    const spent = spentOf(run, budget);
+    if (spent >= limit) return { key, budget, limit, spent, on_exceeded };
   }
+}
 
-  get usage(): Usage {
-    return this.used;
-  }
+/** When its time is spent, in milliseconds since the epoch; `Infinity` without such a limit. */
+export function endsAt({ record: { budget, created_at }, history: { raised } }: Spender): number {
+  const seconds = raised.seconds ?? budget?.seconds ?? Infinity;
+  return Date.parse(created_at) + seconds * 1000;
+}
 
-  get isLimited(): boolean {
-    return this.limits !== undefined;
-  }
+/** What is left, for a run within the run. */
+export function remaining(run: Spender): RunBudget | undefined {
+  if (!run.record.budget) return undefined;
+  const left = limitsOf(run).map(([budget, limit]) =>
+    [budget, Math.max(0, limit - spentOf(run, budget))] as const
+  );
+  return Object.fromEntries(left);
+}
 
-  /** Counts what a step spent. */
-  add(usage: Usage): void {
-    this.used = addUsage(this.used, usage);
-  }
+function limitsOf({ record, history }: Spender): [keyof Budget, number][] {
+  const limits = Object.entries({ ...record.budget, ...history.raised });
+  return limits.filter(([, limit]) => typeof limit === "number") as [keyof Budget, number][];
+}
 
-  /** Counts an attempt that does something outside. */
-  call(): void {
-    this.calls++;
-  }
-
-  /** Sets other limits. */
-  raise(limits: Budget): void {
-    this.limits = { ...this.limits, ...limits };
-  }
-
-  /** When its time is spent, in milliseconds since the epoch; `Infinity` without such a limit. */
-  get ends(): number {
-    return Date.parse(this.run.created_at) + (this.limits?.seconds ?? Infinity) * 1000;
-  }
-
-  /** What is left, for a run within the run. */
-  get remaining(): RunBudget | undefined {
-    if (!this.limits) return undefined;
-    const left: RunBudget = {};
-    for (const [name, limit] of Object.entries(this.limits)) {
-      const budget = name as keyof Budget;
-      if (typeof limit === "number") left[budget] = Math.max(0, limit - this.spent(budget));
-    }
-    return left;
-  }
-
-  /** The first limit that is reached; `key` is for what asks for more. */
-  exceeded(key: string): Exceeded | undefined {
-    const on_exceeded = this.run.budget?.on_exceeded ?? "fail";
-    for (const [name, limit] of Object.entries(this.limits ?? {})) {
-      if (typeof limit !== "number") continue;
-      const budget = name as keyof Budget;
-      const spent = this.spent(budget);
-      if (spent >= limit) return { key, budget, limit, spent, on_exceeded };
-    }
-  }
-
-  private spent(budget: keyof Budget): number {
-    switch (budget) {
-      case "tokens":
-        return this.used.input_tokens + this.used.output_tokens;
-      case "cost_usd":
-        return this.used.cost_usd;
-      case "steps":
-        return this.calls;
-      case "seconds":
-        return (this.now() - Date.parse(this.run.created_at)) / 1000;
-    }
+function spentOf({ record, history, world }: Spender, budget: keyof Budget): number {
+  const { usage, calls } = history;
+  switch (budget) {
+    case "tokens":
+      return usage.input_tokens + usage.output_tokens;
+    case "cost_usd":
+      return usage.cost_usd;
+    case "steps":
+      return calls;
+    case "seconds":
+      return (world.clock.now() - Date.parse(record.created_at)) / 1000;
   }
 }
 
@@ -103,7 +73,7 @@ export class Spending {
 export function overBudget({ budget, limit, spent }: Exceeded): OrchestratorError {
   return new OrchestratorError(
     "budget_exceeded",
-    `Cannot go on: the run has spent ${spent} of ${limit} ${budget}. Raise its budget and start it again.`,
+    `The run has spent ${spent} of ${limit} ${budget}. Raise its budget and start it again.`,
     { details: { budget, limit, spent } },
   );
 }

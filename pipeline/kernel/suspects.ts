@@ -60,7 +60,7 @@ export class Suspects {
 
   /** Calls `drive` once the run may be driven, now or later. */
   admit(run: ActiveRun, drive: () => void): void {
-    run.execution.beforeControl = () => this.turn(run);
+    run.beforeControl = () => this.turn(run);
     const over = () => {
       run.feed.leave(watch);
       this.clear(run);
@@ -118,7 +118,7 @@ export class Suspects {
 
   /** The run has got somewhere, or has left this process. */
   private clear(run: ActiveRun): void {
-    run.execution.beforeControl = undefined;
+    run.beforeControl = undefined;
     this.remove(run);
     this.driven.delete(run);
     if (this.alone === run) this.flight.note(this.alone = undefined);

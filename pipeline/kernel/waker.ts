@@ -127,9 +127,7 @@ export class Waker {
     if (record.status !== "queued") {
       const { worker } = store;
       const more = suspect ? { suspect } as const : {};
-      run.journal.append({ type: "run.resumed", reason, worker, ...more });
-      if (crashed) run.history.crashes++;
-      if (suspect) run.history.suspicions++;
+      run.append({ type: "run.resumed", reason, worker, ...more });
       log.info("run resumed", { run_id: record.id, reason, steps: run.history.steps.size });
     }
     await this.start(run);
@@ -173,7 +171,7 @@ export class Waker {
     if (index !== undefined) {
       run.journal.change({ checks: [], mutations: [slots.accept(run.record, run.record.slot!)] });
     }
-    if (!fresh) run.journal.append({ type: "run.resumed", reason, worker: store.worker });
+    if (!fresh) run.append({ type: "run.resumed", reason, worker: store.worker });
     await this.start(run);
   }
 
@@ -196,13 +194,13 @@ export class Waker {
   /** From here on messages reach the run in memory. */
   private async start(run: ActiveRun): Promise<void> {
     const { runner, inbox } = this.options;
-    const { history, execution } = run;
+    const { history } = run;
     // A sweep and a ring may have found the same run: the first one to get here has it.
     if (runner.stopped || runner.active.has(run.name)) return;
     runner.hold(run);
-    if (history.cancelling) execution.stop(cancelled(history.cancelling.reason));
-    if (history.damaged) execution.stop(history.damaged);
-    if (isToBlame(history)) execution.stop(poisoned(run.record.id));
+    if (history.cancelling) run.stop(cancelled(history.cancelling.reason));
+    if (history.damaged) run.stop(history.damaged);
+    if (isToBlame(history)) run.stop(poisoned(run.record.id));
     await inbox.obey(run).catch((error) => run.journal.close(error));
     runner.take(run);
   }

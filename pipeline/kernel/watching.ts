@@ -20,9 +20,9 @@ export class Watching {
   constructor(private readonly deps: WatchingDeps) {}
 
   /** Tells `listener` of everything, also after the run has left this process for a while. */
-  tell({ execution, feed, journal }: ActiveRun, listener: RunListener): void {
+  tell({ info, feed, journal }: ActiveRun, listener: RunListener): void {
     const { follow, log, closing: signal } = this.deps;
-    const { caller, id } = execution.run;
+    const { caller, id } = info;
     const lost = (error: unknown) => {
       if (toOrchestratorError(error).code === "not_found") return; // it was never made
       log.warn("a run could not be followed any more", { run_id: id, error });
@@ -51,8 +51,8 @@ export class Watching {
     if (run.awaited) void this.settle(run);
   }
 
-  private async settle({ execution, result }: ActiveRun): Promise<void> {
-    result.resolve(await this.outcome(execution.run));
+  private async settle({ info, result }: ActiveRun): Promise<void> {
+    result.resolve(await this.outcome(info));
   }
 
   private async outcome({ caller, id }: RunInfo): Promise<RunResult> {

@@ -25,7 +25,7 @@ const MAKERS: Record<string, string[]> = {
   ],
   actingFor: [
     "pipeline/catalog/schedules.ts", // whoever stored a pipeline
-    "pipeline/kernel/execution.ts", // whoever started a run
+    "pipeline/kernel/active_run.ts", // whoever started a run
   ],
 };
 
