@@ -15,7 +15,8 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 const UNIT_BYTES = 3;
 const encoder = new TextEncoder();
 
-/** True when `text` takes more than `limit` bytes in UTF-8. Short texts are not encoded for that. */
+/** True when `text` takes more than `limit` bytes in UTF-8. Encodes it only if its length does not tell. */
 export function isLonger(text: string, limit: number): boolean {
+  if (text.length > limit) return true;
   return text.length * UNIT_BYTES > limit && encoder.encode(text).length > limit;
 }

@@ -45,99 +45,117 @@ export interface SseStream {
 
 /** Opens a stream; it counts as one of `sessions` until it ends. */
 export function openSse(sessions: Sessions): SseStream {
-  const over = new AbortController();
+  return new EventStream(sessions);
+}
+
+class EventStream implements SseStream {
+  readonly response: Response;
+  private readonly over = new AbortController();
+  private readonly keepAlive: ReturnType<typeof setInterval>;
+  private readonly leave: () => void;
+  private controller!: ReadableStreamDefaultController<Uint8Array>;
   /** What waits, in pieces, and its length. */
-  let pending: string[] = [];
-  let waiting = 0;
-  let cancelled = false;
-  let scheduled = false;
-  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  private pending: string[] = [];
+  private waiting = 0;
+  private cancelled = false;
+  private scheduled = false;
   /** Set while a reader waits for data. */
-  let wake: (() => void) | undefined;
+  private wake?: () => void;
   /** Set while a sender waits for room. */
-  let drained: PromiseWithResolvers<void> | undefined;
+  private drained?: PromiseWithResolvers<void>;
 
-  const flush = () => {
-    scheduled = false;
-    if (cancelled) return;
-    if (waiting > 0) {
-      const text = takeFrom(pending);
-      waiting -= text.length;
-      controller.enqueue(encoder.encode(text));
-      if (cancelled) return;
-    }
-    if (over.signal.aborted && waiting === 0) controller.close();
-    wake?.();
-    wake = undefined;
-    if (waiting >= MAX_BUFFERED / 2 && !over.signal.aborted) return;
-    drained?.resolve();
-    drained = undefined;
-  };
-  const schedule = () => {
-    if (wake === undefined || scheduled) return;
-    scheduled = true;
-    queueMicrotask(flush);
-  };
-  const end = () => {
-    clearInterval(keepAlive);
-    leave();
-    over.abort(OVER);
-    drained?.resolve();
-    schedule();
-  };
-  const add = (piece: string) => {
-    pending.push(piece);
-    waiting += piece.length;
-  };
-  const write = (...pieces: string[]) => {
-    if (over.signal.aborted) return;
-    if (waiting <= MAX_BUFFERED) {
-      pieces.forEach(add);
-      schedule();
+  constructor(sessions: Sessions) {
+    this.keepAlive = setInterval(() => this.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
+    this.leave = sessions.add({ close: () => this.shutDown() });
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.controller = controller),
+      pull: () => this.pull(),
+      cancel: () => this.cancel(),
+      // Without a queue of its own, `pull` is called only while the client reads.
+    }, { highWaterMark: 0 });
+    this.response = new Response(body, { headers: SSE_HEADERS });
+  }
+
+  get signal(): AbortSignal {
+    return this.over.signal;
+  }
+
+  room(): Promise<void> {
+    if (this.waiting < MAX_BUFFERED / 2 || this.signal.aborted) return Promise.resolve();
+    this.drained ??= Promise.withResolvers();
+    return this.drained.promise;
+  }
+
+  send(type: string, json: string, seq?: number): void {
+    const id = seq === undefined ? "" : `id: ${seq}\n`;
+    this.write(`${id}event: ${type}\ndata: `, json, "\n\n");
+  }
+
+  end(): void {
+    clearInterval(this.keepAlive);
+    this.leave();
+    this.over.abort(OVER);
+    this.drained?.resolve();
+    this.schedule();
+  }
+
+  private shutDown(): void {
+    this.write(
+      ": the server is stopping: resume at /v1/runs/{run_id}/events with Last-Event-ID\n\n",
+    );
+    this.end();
+  }
+
+  private write(...pieces: string[]): void {
+    if (this.signal.aborted) return;
+    if (this.waiting <= MAX_BUFFERED) {
+      for (const piece of pieces) this.add(piece);
+      this.schedule();
     } else {
-      add(": disconnected, too slow: resume with Last-Event-ID\n\n");
-      end();
+      this.add(": disconnected, too slow: resume with Last-Event-ID\n\n");
+      this.end();
     }
-  };
-  const keepAlive = setInterval(() => write(": keep-alive\n\n"), KEEP_ALIVE_MS);
-  const leave = sessions.add({
-    close() {
-      write(": the server is stopping: resume at /v1/runs/{run_id}/events with Last-Event-ID\n\n");
-      end();
-    },
-  });
+  }
 
-  const body = new ReadableStream<Uint8Array>({
-    start(given) {
-      controller = given;
-    },
-    pull() {
-      if (waiting > 0 || over.signal.aborted) return flush();
-      return new Promise<void>((resolve) => wake = resolve);
-    },
-    cancel() {
-      cancelled = true;
-      pending = [];
-      waiting = 0;
-      end();
-    },
-    // Without a queue of its own, `pull` is called only while somebody reads.
-  }, { highWaterMark: 0 });
+  private add(piece: string): void {
+    this.pending.push(piece);
+    this.waiting += piece.length;
+  }
 
-  return {
-    signal: over.signal,
-    room() {
-      if (waiting < MAX_BUFFERED / 2 || over.signal.aborted) return Promise.resolve();
-      drained ??= Promise.withResolvers();
-      return drained.promise;
-    },
-    send(type, json, seq) {
-      const id = seq === undefined ? "" : `id: ${seq}\n`;
-      write(`${id}event: ${type}\ndata: `, json, "\n\n");
-    },
-    end,
-    response: new Response(body, { headers: SSE_HEADERS }),
+  private schedule(): void {
+    if (this.wake === undefined || this.scheduled) return;
+    this.scheduled = true;
+    queueMicrotask(this.flush);
+  }
+
+  private readonly flush = () => {
+    this.scheduled = false;
+    if (this.cancelled) return;
+    if (this.waiting > 0) {
+      const text = takeFrom(this.pending);
+      this.waiting -= text.length;
+      this.controller.enqueue(encoder.encode(text));
+      if (this.cancelled) return;
+    }
+    if (this.signal.aborted && this.waiting === 0) this.controller.close();
+    this.wake?.();
+    this.wake = undefined;
+    if (this.waiting >= MAX_BUFFERED / 2 && !this.signal.aborted) return;
+    this.drained?.resolve();
+    this.drained = undefined;
   };
+
+  private pull(): Promise<void> | void {
+    if (this.waiting > 0 || this.signal.aborted) return this.flush();
+    return new Promise((resolve) => this.wake = resolve);
+  }
+
+  private cancel(): void {
+    this.cancelled = true;
+    this.pending = [];
+    this.waiting = 0;
+    this.end();
+  }
 }
 
 /** Takes the first {@linkcode CHUNK} characters off `pieces`, or less; no character is divided. */
@@ -167,7 +185,7 @@ const SSE_HEADERS = {
 export function sseSink(stream: SseStream): Sink {
   return {
     signal: stream.signal,
-    room: stream.room,
+    room: () => stream.room(),
     listener: (event, json) =>
       stream.send(event.type, json, "seq" in event ? event.seq : undefined),
   };

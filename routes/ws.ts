@@ -19,7 +19,7 @@ export function chatSocketRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv
     const peer = { caller: callerOf(c), request_id: c.env.request_id };
     const { socket, response } = upgrade(c.req.raw);
     const session = createChatSession(deps, socket, peer);
-    const leave = sessions.add({ close: session.shutDown });
+    const leave = sessions.add({ close: () => session.shutDown() });
     socket.onmessage = ({ data }) => session.receive(data);
     // A socket that breaks gets an error event and then a close event.
     socket.onclose = () => {

@@ -44,57 +44,68 @@ type Delta = Extract<LiveEvent, { type: "step.delta" }> & { id?: string };
 
 /** Sends to `socket`. */
 export function createOutbox(socket: Sender): Outbox {
-  let held: Delta | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new SocketOutbox(socket);
+}
 
-  const send = (json: string) => {
-    if (socket.readyState !== WebSocket.OPEN) return;
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-      socket.close(1013, "too slow: reconnect and resume after the last seq");
-    } else {
-      socket.send(json);
+class SocketOutbox implements Outbox {
+  /** Text that waits for more of its step. */
+  private held?: Delta;
+  private timer?: ReturnType<typeof setTimeout>;
+
+  constructor(private readonly socket: Sender) {}
+
+  event(event: SocketEvent, json: string): void {
+    if (event.type === "step.delta" && this.socket.bufferedAmount > 0) return this.hold(event);
+    this.flush();
+    this.send(json);
+  }
+
+  async room(): Promise<void> {
+    while (this.isOpen && this.socket.bufferedAmount > MAX_BUFFERED_BYTES / 2) {
+      await new Promise((resolve) => setTimeout(resolve, ROOM_MS));
     }
-  };
-  const flush = () => {
-    if (held === undefined) return;
-    clearTimeout(timer);
-    const json = JSON.stringify(held);
-    held = undefined;
-    send(json);
-  };
-  const hold = (delta: Delta) => {
-    if (
-      held?.step === delta.step && held.run_id === delta.run_id && held.id === delta.id
-    ) {
+  }
+
+  message(message: object): void {
+    this.flush();
+    this.send(JSON.stringify(message));
+  }
+
+  close(code: number, reason: string): void {
+    this.flush();
+    if (this.isOpen) this.socket.close(code, reason);
+  }
+
+  private get isOpen(): boolean {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  private send(json: string): void {
+    if (!this.isOpen) return;
+    if (this.socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.socket.close(1013, "too slow: reconnect and resume after the last seq");
+    } else {
+      this.socket.send(json);
+    }
+  }
+
+  private hold(delta: Delta): void {
+    const { held } = this;
+    if (held?.step === delta.step && held.run_id === delta.run_id && held.id === delta.id) {
       held.text += delta.text;
       return;
     }
-    flush();
-    held = { ...delta };
+    this.flush();
+    this.held = { ...delta };
     // Not a microtask: deltas arrive in many of those before the loop gets to write any out.
-    timer = setTimeout(flush);
-  };
+    this.timer = setTimeout(() => this.flush());
+  }
 
-  return {
-    event(event, json) {
-      if (event.type === "step.delta" && socket.bufferedAmount > 0) return hold(event);
-      flush();
-      send(json);
-    },
-    async room() {
-      while (
-        socket.readyState === WebSocket.OPEN && socket.bufferedAmount > MAX_BUFFERED_BYTES / 2
-      ) {
-        await new Promise((resolve) => setTimeout(resolve, ROOM_MS));
-      }
-    },
-    message(message) {
-      flush();
-      send(JSON.stringify(message));
-    },
-    close(code, reason) {
-      flush();
-      if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
-    },
-  };
+  private flush(): void {
+    if (this.held === undefined) return;
+    clearTimeout(this.timer);
+    const json = JSON.stringify(this.held);
+    this.held = undefined;
+    this.send(json);
+  }
 }

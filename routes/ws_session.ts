@@ -5,8 +5,9 @@
  *
  * @module
  */
+import { isLonger } from "../bytes.ts";
 import { OrchestratorError } from "../errors.ts";
-import type { Json, RunListener, RunRecord } from "../pipeline/kernel/mod.ts";
+import type { Json, RunListener } from "../pipeline/kernel/mod.ts";
 import { validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Caller } from "../guard/mod.ts";
@@ -15,6 +16,7 @@ import { problemOfThrown } from "./problem.ts";
 import {
   chatRequest,
   type ChatResponse,
+  findRun,
   ID,
   replayAndFollow,
   type Sink,
@@ -22,7 +24,7 @@ import {
   unifiedResponse,
 } from "../service/mod.ts";
 import { type ControlMessage, controlMessage, envelope } from "./ws_messages.ts";
-import { createOutbox, type Sender } from "./ws_outbox.ts";
+import { createOutbox, type Outbox, type Sender } from "./ws_outbox.ts";
 
 /** Requests that one socket may have under way. */
 const MAX_IN_FLIGHT = 20;
@@ -55,89 +57,102 @@ interface About {
 
 /** Talks to one client over `socket`. */
 export function createChatSession(deps: AppDeps, socket: Sender, peer: Peer): ChatSession {
-  const { engine, settings } = deps;
-  const { caller, request_id } = peer;
-  const outbox = createOutbox(socket);
-  const watching = new AbortController();
-  const place = { request_id, method: "WS", path: "/v1/chat/stream" };
-  const flood = createFloodGate(deps.now);
-  let in_flight = 0;
+  return new SocketSession(deps, createOutbox(socket), peer);
+}
 
-  const sinkFor = ({ id }: About): Sink => {
-    const listener: RunListener = id === undefined ? outbox.event : (event, json) => {
-      outbox.event({ ...event, id }, `${json.slice(0, -1)},"id":${JSON.stringify(id)}}`);
-    };
-    return { signal: watching.signal, listener, room: outbox.room };
-  };
+class SocketSession implements ChatSession {
+  private readonly watching = new AbortController();
+  private readonly flood: () => boolean;
+  private in_flight = 0;
 
-  const answer = async (message: Json, about: About) => {
-    const { id: _id, type, ...body } = validate(envelope, message);
-    if (type !== "chat") return await control(validate(controlMessage, { type, ...body }), about);
-    const request = validate(chatRequest, body as Json);
-    const turn = await startTurn(deps, caller, request, { sink: sinkFor(about) });
-    about.run_id = turn.run.id;
-    complete(await turn.complete(), about);
-  };
+  constructor(
+    private readonly deps: AppDeps,
+    private readonly outbox: Outbox,
+    private readonly peer: Peer,
+  ) {
+    this.flood = createFloodGate(deps.now);
+  }
 
-  const control = async (message: ControlMessage, about: About) => {
-    const { id } = about;
-    if (message.type === "ping") return outbox.message({ type: "pong", id });
-    const { run_id } = message;
-    about.run_id = run_id;
-    if (message.type === "resume") return await resume(run_id, message.after, about);
-    await engine.cancel(caller, run_id, message.reason);
-    outbox.message({ type: "cancel.accepted", run_id, id });
-  };
+  receive(data: unknown): void {
+    const { outbox, deps: { settings: { max_message_bytes }, log } } = this;
+    if (typeof data !== "string") return outbox.close(1003, "only text messages are supported");
+    if (this.flood()) return outbox.close(1008, "too many messages: at most 100 a second");
+    if (isLonger(data, max_message_bytes)) {
+      return outbox.close(1009, `a message may have at most ${max_message_bytes} bytes`);
+    }
+    // A failure here is one of sending: `handle` answers every other one.
+    this.handle(data).catch((error) => log.warn("answering a message failed", { error }));
+  }
 
-  const resume = async (run_id: string, after: number, about: About) => {
-    const run = await find(run_id);
-    await replayAndFollow(engine, caller, run_id, after, sinkFor(about));
-    if (watching.signal.aborted) return;
-    complete(unifiedResponse(run, await engine.journal(caller, run_id)), about);
-  };
+  shutDown(): void {
+    this.outbox.close(1001, "the server is stopping: reconnect and resume");
+  }
 
-  const complete = (response: ChatResponse, { id }: About) =>
-    outbox.message({ type: "complete", ...response, id });
+  closed(): void {
+    this.watching.abort();
+  }
 
-  const find = async (id: string): Promise<RunRecord> => {
-    const run = await engine.get(caller, id);
-    if (run !== null) return run;
-    throw new OrchestratorError(
-      "not_found",
-      `No run has the ID ${JSON.stringify(id)}.`,
-    );
-  };
-
-  const handle = async (text: string) => {
+  private async handle(text: string): Promise<void> {
     const about: About = {};
-    in_flight++;
+    this.in_flight++;
     try {
       const message = parseJson(text);
       about.id = idOf(message);
-      if (in_flight > MAX_IN_FLIGHT) throw tooMany();
-      await answer(message, about);
+      if (this.in_flight > MAX_IN_FLIGHT) throw tooMany();
+      await this.answer(message, about);
     } catch (thrown) {
       const { id, run_id } = about;
-      const error = { ...problemOfThrown(thrown, place, deps.log), run_id };
-      outbox.message({ type: "error", error, id });
+      const place = { request_id: this.peer.request_id, method: "WS", path: "/v1/chat/stream" };
+      const error = { ...problemOfThrown(thrown, place, this.deps.log), run_id };
+      this.outbox.message({ type: "error", error, id });
     } finally {
-      in_flight--;
+      this.in_flight--;
     }
-  };
+  }
 
-  return {
-    receive(data) {
-      if (typeof data !== "string") return outbox.close(1003, "only text messages are supported");
-      if (flood()) return outbox.close(1008, "too many messages: at most 100 a second");
-      if (isLonger(data, settings.max_message_bytes)) {
-        return outbox.close(1009, `a message may have at most ${settings.max_message_bytes} bytes`);
-      }
-      // A failure here is one of sending: `handle` answers every other one.
-      handle(data).catch((error) => deps.log.warn("answering a message failed", { error }));
-    },
-    shutDown: () => outbox.close(1001, "the server is stopping: reconnect and resume"),
-    closed: () => watching.abort(),
-  };
+  private async answer(message: Json, about: About): Promise<void> {
+    const { id: _id, type, ...body } = validate(envelope, message);
+    if (type !== "chat") {
+      return await this.control(validate(controlMessage, { type, ...body }), about);
+    }
+    const request = validate(chatRequest, body as Json);
+    const sink = this.sinkFor(about);
+    const turn = await startTurn(this.deps, this.peer.caller, request, { sink });
+    about.run_id = turn.run.id;
+    this.complete(await turn.complete(), about);
+  }
+
+  private async control(message: ControlMessage, about: About): Promise<void> {
+    const { id } = about;
+    if (message.type === "ping") return this.outbox.message({ type: "pong", id });
+    const { run_id } = message;
+    about.run_id = run_id;
+    if (message.type === "resume") return await this.resume(run_id, message.after, about);
+    await this.deps.engine.cancel(this.peer.caller, run_id, message.reason);
+    this.outbox.message({ type: "cancel.accepted", run_id, id });
+  }
+
+  private async resume(run_id: string, after: number, about: About): Promise<void> {
+    const { deps: { engine }, peer: { caller } } = this;
+    const run = await findRun(engine, caller, run_id);
+    await replayAndFollow(engine, caller, run_id, after, this.sinkFor(about));
+    if (this.watching.signal.aborted) return;
+    this.complete(unifiedResponse(run, await engine.journal(caller, run_id)), about);
+  }
+
+  private complete(response: ChatResponse, { id }: About): void {
+    this.outbox.message({ type: "complete", ...response, id });
+  }
+
+  /** Where the events of a run go to: with the client's name for its message, if it has one. */
+  private sinkFor({ id }: About): Sink {
+    const { outbox } = this;
+    const listener: RunListener = id === undefined
+      ? (event, json) => outbox.event(event, json)
+      : (event, json) =>
+        outbox.event({ ...event, id }, `${json.slice(0, -1)},"id":${JSON.stringify(id)}}`);
+    return { signal: this.watching.signal, listener, room: () => outbox.room() };
+  }
 }
 
 /** The client's own name for a message, also for one that is wrong otherwise. */
@@ -163,10 +178,4 @@ function createFloodGate(now: () => number): () => boolean {
     second = current;
     return ++count > MAX_MESSAGES_PER_SECOND;
   };
-}
-
-/** In bytes of UTF-8; counts them only when the number of characters leaves it open. */
-function isLonger(text: string, max_bytes: number): boolean {
-  if (text.length > max_bytes) return true;
-  return text.length * 3 > max_bytes && new TextEncoder().encode(text).length > max_bytes;
 }
