@@ -9,7 +9,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, type Env, type Environment, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
-import { diagnose, rowOf } from "../llm/mod.ts";
+import { diagnose, rowOf, ROWS } from "../llm/mod.ts";
 import { findDamagedIn, lockDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { environmentIssues, placeholders } from "./suspicions.ts";
@@ -217,7 +217,7 @@ function chosenProvider({ models }: Config): CheckLine {
   }
   const fix = chosen_by === "LLM_PROVIDER"
     ? "chosen by LLM_PROVIDER"
-    : "because no API key is set. Set one, such as OPENAI_API_KEY, to use a language model";
+    : `because no API key is set. Set one, such as ${ROWS[0]![1].keys[0]}, to use a language model`;
   return { state: "info", subject: "model", message: `the built-in offline model, ${fix}` };
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
 import { type Issue, OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
 import { unknownName } from "../json/mod.ts";
+import { keyVariables } from "../llm/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { createSignals, SIGNALS } from "./signals.ts";
@@ -136,9 +137,10 @@ function stats({ engine }: Orchestrator): Record<string, unknown> {
   return { ...engine.stats() };
 }
 
-function bannerText({ home, models }: Config, url: string): string {
+/** What people at a terminal see of a server that listens. */
+export function bannerText({ home, models }: Pick<Config, "home" | "models">, url: string): string {
   const model = models.provider === "offline"
-    ? "offline (set OPENAI_API_KEY, ANTHROPIC_API_KEY … to use a language model)"
+    ? `offline (to use a language model, set\n           ${keyVariables()})`
     : `${models.provider}/${models.default_model}`;
   return [
     "",

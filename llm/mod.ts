@@ -26,10 +26,11 @@ export { canonical, misspelt, type ResolvedModel, resolveModel, variableFor } fr
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
 export { costOf, mustBePriced, PRICES } from "./prices.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
-export { type Price, type Provider } from "./provider.ts";
+export { type Price, type Provider, type Vendor } from "./provider.ts";
 export {
   type AddressVariable,
   type KeyVariable,
+  keyVariables,
   PRICES_AS_OF,
   type ProjectVariable,
   type ProviderName,

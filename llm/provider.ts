@@ -21,17 +21,35 @@ export interface Access {
 }
 
 /** Everything the program knows about a provider: the environment, the docs and all of `llm/` read it here. */
-export interface Provider {
+export type Provider = Vendor | Unaddressed;
+
+/** A provider with an address of its own: its key chooses it. */
+export interface Vendor extends ProviderFields {
+  /** The variables that may hold its key; the first one that is set counts. */
+  readonly keys: readonly [string, ...string[]];
+  /** The variable that holds another address, such as a gateway's. */
+  readonly base_url: string;
+  /**
+   * Where it is, without a slash at the end. What its adapter appends decides how much of the path
+   * belongs to it: `createOpenaiModel` appends `/chat/completions`, so the version does
+   * (`https://api.openai.com/v1`); `createAnthropicModel` appends `/v1/messages`, so it does not.
+   */
+  readonly address: string;
+  /** The model of agents that name none. */
+  readonly default_model: string;
+}
+
+/** A provider of which only the configuration knows where it is: `LLM_BASE_URL` and the like. */
+export interface Unaddressed extends ProviderFields {
+  readonly keys: readonly [];
+  readonly base_url: null;
+  readonly address: null;
+  readonly default_model: null;
+}
+
+interface ProviderFields {
   /** As people write it. */
   readonly title: string;
-  /** The variables that may hold its key; the first one that is set counts. */
-  readonly keys: readonly string[];
-  /** The variable that holds another address, such as a gateway's. */
-  readonly base_url: string | null;
-  /** Where it is; `null` when only the configuration knows. */
-  readonly address: string | null;
-  /** The model of agents that name none; `null` when the configuration has to say. */
-  readonly default_model: string | null;
   /** List prices by model, without discounts for caches and batches. */
   readonly prices: Readonly<Record<string, Price>>;
   /** Makes its client: an adapter of its own, or the one of the protocol that it speaks. */

@@ -120,6 +120,12 @@ export type ProjectVariable = Projects[keyof Projects];
 /** The rows as a list, for those who read all of them alike. */
 export const ROWS = Object.entries(PROVIDERS) as [ProviderName, Provider][];
 
+/** The variables of which one makes a language model answer, for messages: `A_API_KEY, B_API_KEY or C_API_KEY`. */
+export function keyVariables(): string {
+  const names = ROWS.flatMap(([, { keys }]) => keys.slice(0, 1));
+  return names.join(", ").replace(/, (?!.*, )/, " or ");
+}
+
 /** The row of a provider; `undefined` for names that are none, and for the offline model. */
 export function rowOf(name: string): Provider | undefined {
   return Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name as ProviderName] : undefined;

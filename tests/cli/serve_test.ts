@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import { expect } from "expect";
 import { addServe, serve, type ServeDeps } from "../../cli/mod.ts";
+import { bannerText } from "../../cli/serve.ts";
 import { readConfig } from "../../config.ts";
+import { ROWS } from "../../llm/mod.ts";
 
 const unused = () => {
   throw new Error("not expected");
@@ -62,4 +64,12 @@ Deno.test("serve takes no argument, its help says so", async () => {
   await expect(parse("serve", "--help")).rejects.toMatchObject({ exitCode: 0 });
   expect(said.join("")).toContain("Usage: orchestrator serve [options]\n");
   expect(said.join("")).not.toContain("[command]");
+});
+
+Deno.test("the banner names the key of every provider while the offline model answers", () => {
+  const models = readConfig({}).models;
+  const banner = bannerText({ home: "/home/o", models }, "http://127.0.0.1:8000");
+  for (const [, { keys: [key] }] of ROWS) if (key) expect(banner).toContain(key);
+  const chosen = bannerText({ home: "/home/o", models: { ...models, provider: "openai" } }, "x");
+  expect(chosen).not.toContain("_KEY");
 });

@@ -12,6 +12,8 @@ import {
   type ModelClient,
   type ModelFetch,
   type ModelRequest,
+  type Provider as Row,
+  ROWS,
 } from "../../llm/mod.ts";
 import type { MockServer, Script } from "../_mock/script.ts";
 import { startAnthropic } from "../_mock/anthropic.ts";
@@ -28,34 +30,32 @@ export interface Provider {
   client(url: string, fetch: Fetch): ModelClient;
 }
 
-export const PROVIDERS: Provider[] = [
-  {
-    name: "openai",
-    start: startOpenai,
-    client: (url, fetch) => createOpenaiModel({ apiKey: KEY, baseUrl: `${url}/v1`, fetch }),
-  },
-  {
-    name: "anthropic",
-    start: startAnthropic,
-    client: (url, fetch) => createAnthropicModel({ apiKey: KEY, baseUrl: url, fetch }),
-  },
-  {
-    name: "google",
-    start: startGoogle,
-    client: (url, fetch) => createGoogleModel({ apiKey: KEY, baseUrl: url, fetch }),
-  },
-  {
-    name: "customgpt",
-    start: startCustomgpt,
-    client: (url, fetch) =>
-      createCustomgptModel({
-        apiKey: KEY,
-        baseUrl: `${url}/api/v1`,
-        projects: { researcher: "42" },
-        fetch,
-      }),
-  },
-];
+/** The mock of each adapter's protocol. */
+export const MOCKS = new Map<Row["create"], (script: Script) => MockServer>([
+  [createOpenaiModel, startOpenai],
+  [createAnthropicModel, startAnthropic],
+  [createGoogleModel, startGoogle],
+  [createCustomgptModel, startCustomgpt],
+]);
+
+/** The mock of a row's protocol, and the path of its API on a server. */
+export function mockOf(name: string, { create, address }: Row) {
+  const start = MOCKS.get(create);
+  if (!start) throw new Error(`the adapter of ${name} has no mock in tests/llm/_setup.ts`);
+  const path = address === null ? "" : new URL(address).pathname.replace(/\/$/, "");
+  return { start, path };
+}
+
+/** The first row of each adapter: further rows of it would repeat its tests. */
+export const PROVIDERS: Provider[] = ROWS
+  .filter(([, { create }], at) => ROWS.findIndex(([, row]) => row.create === create) === at)
+  .map(([name, row]) => {
+    const { start, path } = mockOf(name, row);
+    const access = { provider: name, apiKey: KEY, projects: { researcher: "42" } };
+    const client = (url: string, fetch: Fetch) =>
+      row.create({ ...access, baseUrl: url + path, fetch });
+    return { name, start, client };
+  });
 
 export function providerOf(name: string): Provider {
   const provider = PROVIDERS.find((provider) => provider.name === name);

@@ -1,43 +1,18 @@
 /** A key goes to the server that it was given for, and to no other. */
 import { expect } from "expect";
 import { type Env, readConfig } from "../../config.ts";
-import {
-  configuredProviders,
-  createAnthropicModel,
-  createCustomgptModel,
-  createGoogleModel,
-  createOpenaiModel,
-  createProbe,
-  type Fetch,
-  rowOf,
-  ROWS,
-} from "../../llm/mod.ts";
+import { configuredProviders, createProbe, type Fetch, rowOf, ROWS } from "../../llm/mod.ts";
 import { configuredModels, modelClients } from "../../wiring/models.ts";
 import { createFetch } from "../../llm/transport.ts";
-import type { MockServer, Script } from "../_mock/script.ts";
-import { startAnthropic } from "../_mock/anthropic.ts";
-import { startCustomgpt } from "../_mock/customgpt.ts";
-import { startGoogle } from "../_mock/google.ts";
+import type { MockServer } from "../_mock/script.ts";
 import { startOpenai } from "../_mock/openai.ts";
-import { test } from "../llm/_setup.ts";
+import { mockOf, test } from "../llm/_setup.ts";
 import { LOCAL } from "../_caller.ts";
-
-/** The mock of each adapter's protocol. */
-const MOCKS = new Map<unknown, (script: Script) => MockServer>([
-  [createOpenaiModel, startOpenai],
-  [createAnthropicModel, startAnthropic],
-  [createGoogleModel, startGoogle],
-  [createCustomgptModel, startCustomgpt],
-]);
 
 /** Every provider that has a key: where it lives, the mock of its protocol, the path of its API. */
 const VENDORS = Object.fromEntries(
-  ROWS.filter(([, { keys }]) => keys.length > 0).map(([name, { address, create }]) => {
-    const { host, pathname } = new URL(address!);
-    const start = MOCKS.get(create);
-    if (!start) throw new Error(`the adapter of ${name} has no mock`);
-    return [name, { host, start, path: pathname.replace(/\/$/, "") }];
-  }),
+  ROWS.filter(([, { address }]) => address !== null)
+    .map(([name, row]) => [name, { host: new URL(row.address!).host, ...mockOf(name, row) }]),
 );
 
 const PROJECTS = Object.fromEntries(
