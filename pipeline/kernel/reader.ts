@@ -145,10 +145,13 @@ export class Reader {
   ): Promise<RunPage> {
     const { status, cursor } = options;
     const limit = Math.min(Math.max(options.limit ?? 50, 1), MAX_PAGE);
-    const lists = sources(tenant, status).map((prefix) =>
-      this.headers(tenant, prefix, { status, cursor, limit: limit + 1 })
-    );
-    const runs = (await Promise.all(lists)).flat().sort((a, b) => a.id < b.id ? 1 : -1);
+    const found = new Map<string, RunRecord>();
+    // One after the other: a run may change its place meanwhile, and then it is read in both.
+    for (const prefix of sources(tenant, status)) {
+      const headers = await this.headers(tenant, prefix, { status, cursor, limit: limit + 1 });
+      for (const run of headers) found.set(run.id, run);
+    }
+    const runs = [...found.values()].sort((a, b) => a.id < b.id ? 1 : -1);
     if (runs.length <= limit) return { runs };
     return { runs: runs.slice(0, limit), next_cursor: runs[limit - 1]!.id };
   }
@@ -181,11 +184,15 @@ export class Reader {
   }
 }
 
-/** Where the headers of runs with this status are. */
+/**
+ * Where the headers of runs with this status are, in the order in which runs change their places.
+ * One that is suspended while it is looked for is found in its new place.
+ */
 function sources(tenant: string, status?: RunStatus): Key[] {
+  const [live, waiting] = [keys.livesOf(tenant), keys.waitingOf(tenant)];
   switch (status) {
     case undefined:
-      return [keys.runs(tenant), keys.livesOf(tenant), keys.waitingOf(tenant)];
+      return [waiting, live, keys.runs(tenant), waiting];
     case "completed":
       return [keys.runs(tenant)];
     case "failed":
@@ -193,11 +200,11 @@ function sources(tenant: string, status?: RunStatus): Key[] {
       return [keys.endedWith(tenant, status)];
     case "waiting":
     case "paused":
-      return [keys.waitingOf(tenant)];
+      return [waiting];
     case "queued":
-      return [keys.livesOf(tenant), keys.waitingOf(tenant)];
+      return [waiting, live];
     case "running":
-      return [keys.livesOf(tenant)];
+      return [live];
   }
 }
 
