@@ -4,10 +4,11 @@
  * @module
  */
 import type { Graph, Placed, PlacedGraph, Policies } from "../nodes/mod.ts";
-import { type AnyKind, kindOf, kinds } from "./kinds.ts";
+import type { AnyKind } from "./kinds.ts";
 import type { PipelineNode } from "./document.ts";
 import { type Embedded, expressionsOf, inspectExpression } from "../language/mod.ts";
-import { parse, type Path, type Problem, unknownName } from "../../json/mod.ts";
+import { type Path, type Problem, unknownName } from "../../json/mod.ts";
+import { readNode } from "./read_node.ts";
 import { pathProblems } from "./validate_paths.ts";
 
 /** Nodes of a pipeline, at most. */
@@ -33,7 +34,7 @@ export interface Visible {
 
 const TOP: Visible = { nodes: [], roots: ["input", "nodes", "run"] };
 
-/** A node that fits the schema of its kind. */
+/** A node that fits the schema of its kind, at least without the fields that do not. */
 interface KnownNode {
   name: string;
   node: PipelineNode & Policies;
@@ -61,9 +62,12 @@ export class GraphCheck {
       return [{ path: [...path, "nodes"], message }];
     }
     const problems: Problem[] = [];
-    const nodes = names.flatMap((name) =>
-      readNode(name, graph.nodes[name], [...path, "nodes", name], problems)
-    );
+    const nodes = names.flatMap((name) => {
+      const at = [...path, "nodes", name];
+      const { problems: wrong, sound } = readNode(graph.nodes[name]);
+      problems.push(...wrong.map((problem) => ({ ...problem, path: [...at, ...problem.path] })));
+      return sound ? [knownNode(name, sound.node, sound.kind, at)] : [];
+    });
     const visible = { ...around, nodes: [...around.nodes, ...names] };
     const seenBy = visibility(visible, nodes);
     problems.push(
@@ -110,26 +114,6 @@ function visibility(visible: Visible, nodes: KnownNode[]): SeenBy {
   return ({ name }) => undo.has(name) ? withError : visible;
 }
 
-function readNode(name: string, node: unknown, path: Path, problems: Problem[]): KnownNode[] {
-  const fail = (message: string) => (problems.push({ path, message }), []);
-  if (typeof node !== "object" || node === null || Array.isArray(node)) {
-    return fail(`a node is a mapping with one of ${kindNames()}`);
-  }
-  const present = kinds.filter(({ kind }) => kind in node).map(({ kind }) => kind);
-  if (present.length > 1) {
-    return fail(`a node does one thing, this one has ${present.join(" and ")}: keep one`);
-  }
-  const kind = kindOf(node);
-  if (!kind) {
-    problems.push(...kindlessProblems(node, path));
-    return [];
-  }
-  const wrong = parse(kind.schema, node).problems;
-  if (!wrong) return [knownNode(name, node as PipelineNode, kind, path)];
-  problems.push(...wrong.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
-  return [];
-}
-
 function knownNode(
   name: string,
   node: PipelineNode & Policies,
@@ -152,23 +136,6 @@ function knownNode(
     targets: [...kind.targets(node), ...catches].map(place),
     graphs: (kind.graphs?.(node) ?? []).map(place),
   };
-}
-
-function kindNames(): string {
-  return kinds.map(({ kind }) => kind).join(", ");
-}
-
-/** A misspelt kind is an unknown field with a kind near to it. */
-function kindlessProblems(node: object, path: Path): Problem[] {
-  const fields = [...new Set(kinds.flatMap(({ schema }) => Object.keys(schema.shape)))];
-  const unknown = Object.keys(node).filter((field) => !fields.includes(field));
-  return [
-    { path, message: `the node does not say what it does: add one of ${kindNames()}` },
-    ...unknown.map((field) => ({
-      path: [...path, field],
-      message: unknownName("field", field, fields),
-    })),
-  ];
 }
 
 /** Names of the nodes that undo a node, with their places. */

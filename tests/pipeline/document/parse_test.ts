@@ -279,3 +279,26 @@ Deno.test("the built-in pipelines are sound", async () => {
   }
   expect(names).toContain("compose");
 });
+
+Deno.test("parsePipeline() reports the other mistakes of a node with a misspelt or malformed field", async () => {
+  const found = await issues(document(`  a:
+    agent: reseacher
+    with: "\${ nodes.gone }"
+    timeout_second: 5
+    description: 7
+    retry: { max_attempt: 3 }
+    next: nowhere`));
+  expect(found.map(({ location }) => location).sort()).toEqual([
+    "line 10, nodes.a.retry.max_attempt",
+    "line 11, nodes.a.next",
+    "line 6, nodes.a.agent",
+    "line 7, nodes.a.with",
+    "line 8, nodes.a.timeout_second",
+    "line 9, nodes.a.description",
+  ]);
+});
+
+Deno.test("parsePipeline() says no more of a node whose own field is malformed", async () => {
+  const found = await issues(document("  a:\n    agent: 5\n    next: nowhere"));
+  expect(found).toEqual([{ location: "line 6, nodes.a.agent", message: "must be a string" }]);
+});
