@@ -6,7 +6,7 @@
  * @module
  */
 
-/** `terminal`: trying again cannot help. `retryable`: it may. `cancelled`: somebody asked to stop. */
+/** `terminal`: a retry cannot succeed. `retryable`: it may. `cancelled`: a stop was requested. */
 export type ErrorKind = "terminal" | "retryable" | "cancelled";
 
 /** Stable error codes: part of the public API, listed in `docs/errors.md`. */
@@ -98,7 +98,7 @@ export type ErrorCode =
 export interface Issue {
   /** Where: a JSON pointer (`/messages/0/role`), `line 12` or a header name. */
   location: string;
-  /** What is wrong and how to mend it. */
+  /** What is wrong and how to fix it. */
   message: string;
 }
 

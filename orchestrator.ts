@@ -46,7 +46,7 @@ export interface OrchestratorOptions {
   identify?: Identify;
   /** Called once when another worker has taken over from this one. */
   onFenced?: () => void;
-  /** The store, if a caller has begun to open it already. */
+  /** The store, if it is already being opened. */
   opening?: Promise<OpenStore>;
 }
 
@@ -105,7 +105,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     identify,
     log,
     newId,
-    now: () => performance.now(),
+    now: performance.now.bind(performance),
     shutdown: shutdown.signal,
   });
   return {

@@ -60,7 +60,7 @@ async function measure(label: string, call: () => Promise<unknown>): Promise<voi
   print(`  ${label.padEnd(34)} p50 ${ms(0.5)} ms   p99 ${ms(0.99)} ms`);
 }
 
-/** How late a timer of a millisecond fires while `work` goes on, in milliseconds. */
+/** How late a timer of a millisecond fires while `work` runs, in milliseconds. */
 async function lagDuring(work: () => Promise<void>): Promise<number[]> {
   const lags: number[] = [];
   let over = false;

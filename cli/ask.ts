@@ -1,4 +1,4 @@
-/** What a run of the command line waits for: asks whoever sits there, or says how to go on. @module */
+/** What a run of the command line waits for: prompts for decisions, or says how to continue. @module */
 import { toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
@@ -10,14 +10,14 @@ import { needsSomebody } from "../service/mod.ts";
 export interface AskIo {
   /** Standard error. */
   write(text: string): void;
-  /** One line from the terminal, `null` at its end; absent where nobody sits. */
+  /** One line from the terminal, `null` at its end; absent without a terminal. */
   readLine?: () => Promise<string | null>;
 }
 
 /**
  * Asks for the decisions that a run waits for.
  *
- * @returns what it still waits for that cannot be answered here; empty when it can go on
+ * @returns what it still waits for and cannot be answered here; empty if it can continue
  */
 export async function askPeople(
   { approvals, engine }: Pick<Orchestrator, "approvals" | "engine">,
@@ -64,7 +64,7 @@ interface Answer {
   comment?: string;
 }
 
-/** Nothing when nobody answers. */
+/** Nothing if there is no answer. */
 async function readAnswer(approval: Approval, io: AskIo): Promise<Answer | undefined> {
   if (!io.readLine) return undefined;
   io.write(`\n${approval.title}\n\n${approval.preview.trimEnd()}\n\n`);

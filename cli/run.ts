@@ -29,7 +29,7 @@ export interface RunDeps {
   /** Standard error: a terminal gets live progress. */
   progress: { write(text: string): void; terminal: boolean };
   readStdin(): Promise<string>;
-  /** One line that somebody types, `null` at the end of input; absent where nobody sits. */
+  /** One line from the terminal, `null` at the end of input; absent without a terminal. */
   readLine?: () => Promise<string | null>;
   exit(code: number): void;
 }

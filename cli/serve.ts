@@ -1,4 +1,4 @@
-/** `orchestrator serve`: listens until it is told to stop, then drains. @module */
+/** `orchestrator serve`: listens until it is stopped, then drains. @module */
 import type { Command } from "commander";
 import type { Config, Env } from "../config.ts";
 import { type Issue, OrchestratorError, sentence, toOrchestratorError } from "../errors.ts";
@@ -59,8 +59,8 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   // The service has loaded it by now; a static import would make `--version` wait for it.
   const report = async () =>
     (await import("../wiring/definitions.ts")).logUnusableDefinitions(service.catalog, config, log);
-  // Reading definitions takes 10 MB. People at a terminal are told at once; for a service there is
-  // `orchestrator check`, and whatever uses a broken definition says what is wrong with it.
+  // Reading definitions takes 10 MB. On a terminal, problems are shown immediately; a service has
+  // `orchestrator check`, and whatever uses a broken definition reports what is wrong with it.
   if (deps.banner) report();
   const onSignal = createSignals({
     stop: () => stopping.resolve(0),
@@ -88,7 +88,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   deps.exit(code);
 }
 
-/** What is wrong with an option is told of the option, not of the variable that it stands for. */
+/** Reports a problem under the name of the option, not of the variable that it stands for. */
 function configure(deps: ServeDeps, variables: Env): Config {
   try {
     return deps.config(variables);

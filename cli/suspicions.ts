@@ -1,4 +1,4 @@
-/** What is well formed in an environment, yet hardly meant. */
+/** Settings of an environment that are well formed, but likely mistakes. */
 import type { Env, EnvFile, Environment } from "../config.ts";
 import { SECRET_PREFIX } from "../config/tools.ts";
 import { describeVariable, VARIABLE_NAMES } from "../config/variables.ts";
@@ -23,7 +23,7 @@ function isPlaceholder(value: string): boolean {
   return /^(sk-)?your\b|x{6,}|^change-?me$|^<.*>$/i.test(value);
 }
 
-/** Variables nobody reads whose names are nearly those of variables that are read. */
+/** Unknown variables whose names are close to those of known ones. */
 export function misspellings(env: Env): Issue[] {
   return Object.keys(env)
     .filter((name) => !(VARIABLE_NAMES as string[]).includes(name))

@@ -42,7 +42,7 @@ export function readEnvironment(given: Env, cwd: string): Environment {
   };
 }
 
-/** The text of a file, or nothing when there is none. */
+/** The text of a file, or nothing if it does not exist. */
 export function readIfThere(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
@@ -53,7 +53,7 @@ export function homeFolder(env: Env): string {
   return resolve(env.ORCHESTRATOR_HOME?.trim() || join(user, ".orchestrator"));
 }
 
-/** Reads a file; nothing when there is none. */
+/** Reads a file; nothing if it does not exist. */
 function readEnvFile(path: string): EnvFile | undefined {
   // Windows' Notepad begins files with a byte order mark, which would belong to the first name.
   const text = readIfThere(path)?.replace(/^\ufeff/, "");

@@ -67,7 +67,7 @@ export interface ExternalSources {
   /** Where `${NAME}` in a secret field is looked up. */
   env: Record<string, string | undefined>;
   home: string;
-  /** The text of a file, or nothing when there is none. */
+  /** The text of a file, or nothing if it does not exist. */
   readFile: (path: string) => string | undefined;
 }
 

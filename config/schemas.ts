@@ -9,7 +9,7 @@ export interface VariableMeta {
   /** What a value must be, as it reads after "must be": `a whole number from 0 to 65535`. */
   type: string;
   description: string;
-  /** The value used when it is not set; absent when there is none. */
+  /** The value that is used if it is not set. */
   default?: string;
   example: string;
   /** Keys and the like: never printed. */

@@ -147,7 +147,7 @@ function isFileOf(module: string, name: string): boolean {
   return name === `${module}.js` || name.startsWith(`${module}-`);
 }
 
-/** Adds Pyodide, packed; its loader is told to read and import what is packed. */
+/** Adds Pyodide, packed; its loader reads and imports the packed files. */
 async function addPyodide(target: string, packer: Packer): Promise<void> {
   const folder = await pyodideFolder();
   const read = (name: string) => readFileSync(join(folder, name));

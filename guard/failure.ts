@@ -1,7 +1,7 @@
 /** Deadlines and failures of exchanges. @module */
 import { OrchestratorError } from "../errors.ts";
 
-/** Failures that trying again does not mend. */
+/** Failures that a retry does not fix. */
 const TERMINAL =
   /^(ENOTFOUND|UND_ERR_INVALID_ARG|HPE_.*|ERR_TLS_.*|CERT_.*|.*_CERT.*|UNABLE_TO_.*)$/;
 

@@ -21,7 +21,7 @@ export interface VisitOptions {
   host?: string;
 }
 
-/** What became of a page. Plain JSON. */
+/** The result for a page. Plain JSON. */
 export interface Visit {
   /** After redirects. */
   url: string;

@@ -134,7 +134,7 @@ export interface Hit extends PassageRef {
   score: number;
 }
 
-/** A database that keeps the passages' vectors in place of the store. */
+/** A database that keeps the passages' vectors instead of the store. */
 export interface VectorDb {
   /** Adds a document's vectors, one for each passage in order. Again is as good as once. */
   put(place: Place, document: string, vectors: Float32Array[], signal: AbortSignal): Promise<void>;

@@ -30,7 +30,7 @@ export interface IntakeOptions {
   newId: () => string;
 }
 
-/** What became of a document that was added. */
+/** The result of adding a document. */
 export interface Added {
   document: DocumentRecord;
   /** `replaced`: one from the same address gave way. `unchanged`: it was there already. */
@@ -109,7 +109,7 @@ export class Intake {
       return { document: put.record, outcome: "unchanged" };
     }
     await indexes.note(place, put.change, passages, kept?.map(toBytes));
-    // Vectors that stay behind are found by nobody: their document has no record.
+    // Vectors that are left behind are never found: their document has no record.
     const problem = made && "problem" in made
       ? made.problem
       : await this.forget(place, put.change.removed?.id);

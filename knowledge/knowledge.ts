@@ -81,7 +81,7 @@ export interface Knowledge {
   search(caller: Caller, request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer>;
   /** Ids of the documents whose vectors are not of the configured model; `null` without a model. */
   stale(caller: Caller, collection?: string): Promise<string[] | null>;
-  /** Makes a document's vectors anew. @throws `not_found`, `model_*`, `conflict` without a model */
+  /** Recreates a document's vectors. @throws `not_found`, `model_*`, `conflict` without a model */
   embed(caller: Caller, id: string, signal: AbortSignal): Promise<DocumentRecord>;
   /** Clears away what a crash left half done; yields after each document. */
   tidy(): AsyncIterable<number>;

@@ -26,7 +26,7 @@ export interface Fact {
   updated_at: string;
 }
 
-/** Where a fact comes from: a run and what was said there, or somebody who put it here. */
+/** Where a fact comes from: a run and the user's words, or the caller who stored it. */
 export interface FactSource {
   run_id?: string;
   text?: string;

@@ -90,7 +90,7 @@ export class PassageIndex {
     return [...this.known.values()].flatMap(({ record }) => allowed(record) ? [record.id] : []);
   }
 
-  /** Adds a document in the state `version`, in place of any earlier one. One at a time. */
+  /** Adds a document in the state `version`, replacing any earlier one. One at a time. */
   async add(
     record: DocumentRecord,
     version: string,

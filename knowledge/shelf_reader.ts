@@ -54,7 +54,7 @@ export class ShelfReader {
     }
   }
 
-  /** Some passages by number; `undefined` where there is none that can be read. */
+  /** Some passages by number; `undefined` for those that cannot be read. */
   async passages(
     { tenant, collection }: Place,
     refs: { document: string; n: number }[],

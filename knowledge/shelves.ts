@@ -54,7 +54,7 @@ export interface Change {
   removed?: DocumentRecord;
 }
 
-/** What became of a document. */
+/** The outcome for a document. */
 export type PutOutcome =
   | { outcome: "created" | "replaced"; record: DocumentRecord; change: Change }
   | { outcome: "unchanged"; record: DocumentRecord };
@@ -91,7 +91,7 @@ export class Shelves extends ShelfReader {
     return outcome;
   }
 
-  /** Writes a document's vectors in place of those it had. @returns nothing when it is gone */
+  /** Replaces a document's vectors. @returns nothing if it no longer exists */
   async setVectors(
     tenant: string,
     record: DocumentRecord,
@@ -117,7 +117,7 @@ export class Shelves extends ShelfReader {
     return change;
   }
 
-  /** Removes a document. @returns nothing when there is none */
+  /** Removes a document. @returns nothing if it does not exist */
   async remove(tenant: string, id: string): Promise<Change | undefined> {
     const record = await this.get(tenant, id);
     if (!record) return undefined;

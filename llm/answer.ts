@@ -1,12 +1,16 @@
-/** Collects a streamed answer. One per call; every adapter uses it. */
+/**
+ * Collects a streamed answer. One per call; every adapter uses it. The usage that a provider reports
+ * is a number from outside and is checked.
+ */
 import { Buffer } from "node:buffer";
 import { OrchestratorError } from "../errors.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ToolCall } from "./model.ts";
 import { StreamFailure } from "./failure.ts";
-import { readTokens } from "./usage.ts";
 
 /** The longest answer that is taken, text and tool calls together, in bytes of UTF-8. */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+/** More than any model reads or writes in one call: a larger number is a mistake. */
+const MOST_TOKENS = 100_000_000;
 
 /** The error for an answer above {@linkcode MAX_ANSWER_BYTES}: `model_bad_output`, terminal. */
 export function badOutput(): OrchestratorError {
@@ -87,4 +91,23 @@ export class AnswerBuilder {
     this.#bytes += Buffer.byteLength(piece);
     if (this.#bytes > MAX_ANSWER_BYTES) throw badOutput();
   }
+}
+
+/**
+ * The sum of what a provider reports for one side of a call, such as new and cached input.
+ *
+ * @returns `undefined` when nothing is reported, or something that is no count of tokens
+ */
+export function readTokens(...reported: unknown[]): number | undefined {
+  const given = reported.filter((value) => value !== undefined && value !== null);
+  const counts = given.map(toCount).filter((value) => value !== undefined);
+  const isSound = given.length > 0 && counts.length === given.length;
+  return isSound ? counts.reduce((sum, value) => sum + value) : undefined;
+}
+
+function toCount(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  const isCount = Number.isInteger(number) && (number as number) >= 0 &&
+    (number as number) <= MOST_TOKENS;
+  return isCount ? number as number : undefined;
 }

@@ -24,7 +24,7 @@ export type {
 } from "./model.ts";
 export { canonical, misspelt, type ResolvedModel, resolveModel, variableFor } from "./names.ts";
 export { createOpenaiModel, type OpenaiOptions } from "./openai.ts";
-export { costOf, mustBePriced, PRICES } from "./prices.ts";
+export { costOf, mustBePriced, PRICES } from "./usage.ts";
 export { createProbe, type Probe, type ProbeResult } from "./probe.ts";
 export { type Price, type Provider, type Vendor } from "./provider.ts";
 export {

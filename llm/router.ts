@@ -18,9 +18,8 @@ import type {
   ModelRequest,
 } from "./model.ts";
 import { resolveModel } from "./names.ts";
-import { costOf, priceOf } from "./prices.ts";
 import type { Price } from "./provider.ts";
-import { completeUsage } from "./usage.ts";
+import { completeUsage, costOf, priceOf } from "./usage.ts";
 
 /** Who can answer, in which order and how long. */
 export interface RouterOptions {

@@ -1,6 +1,6 @@
 /**
- * The reviewer's checks. Each looks at one thing and proposes the change that mends it, where it can
- * be mended without inventing anything.
+ * The reviewer's checks. Each looks at one thing and proposes the change that fixes it, where it can
+ * be fixed without inventing anything.
  *
  * @module
  */
@@ -79,7 +79,7 @@ function missingMaterial({ research }: Draft): Remark[] {
   return [{ severity: "major", message }];
 }
 
-/** Citations of sources that nobody gave. */
+/** Citations of unknown sources. */
 function unknownCitations({ sentences, research }: Draft): Remark[] {
   if (!research) return [];
   const known = new Set(research.sources.map((source) => source.id));
@@ -213,7 +213,7 @@ function contractions({ sentences, brief }: Draft): Remark[] {
   );
 }
 
-/** Sentences that nobody reads to the end; cut where two main clauses meet. */
+/** Overlong sentences; cut where two main clauses meet. */
 function longSentences({ sentences }: Draft): Remark[] {
   return sentences.flatMap((sentence) => {
     const words = wordsOf(withoutMarks(sentence.text)).length;

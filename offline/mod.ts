@@ -82,7 +82,7 @@ function respond(request: ModelRequest, material: Material): string {
   const skill = request.agent?.capabilities.map((name) => own(SKILLS, name)).find(Boolean);
   const made = skill?.(material, brief);
   if (request.output) {
-    return JSON.stringify(fulfil(request.output.schema, evidenceOf(material, brief), made));
+    return JSON.stringify(fulfil(request.output.schema, () => evidenceOf(material, brief), made));
   }
   return typeof made === "string" ? made : made ? readable(made) : answer(material, brief);
 }

@@ -27,12 +27,17 @@ const MOST_REFERENCES = 12;
 /**
  * A value for the schema.
  *
+ * @param evidence collects it: a hint that fits as a whole needs none, and collecting takes longer
+ *   than all the rest
  * @param hint used as it is when it fulfils the schema, and by property where it does so in part
  */
-export function fulfil(schema: JsonSchema, evidence: Evidence, hint?: unknown): unknown {
+export function fulfil(schema: JsonSchema, evidence: () => Evidence, hint?: unknown): unknown {
+  let collected: Evidence | undefined;
   return valueFor(schema, {
     root: schema,
-    evidence,
+    get evidence() {
+      return collected ??= evidence();
+    },
     name: "",
     depth: 0,
     budget: { left: MOST_VALUES },

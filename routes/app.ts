@@ -12,7 +12,6 @@ import { healthRoutes } from "./health.ts";
 import { llmRoutes } from "./llm.ts";
 import { memoryRoutes } from "./memory.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
-import { originGuard } from "./origin_guard.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 import { planRoutes } from "./plans.ts";
 import { onError } from "./problem.ts";
@@ -36,7 +35,7 @@ const EXPOSED = [
 
 /** The whole HTTP surface. Nothing listens yet: pass `fetch` to a server, or call `request()`. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
-  const { allowed_hosts, allowed_origins } = deps.settings;
+  const { allowed_origins } = deps.settings;
   const sessions = createSessions(deps.shutdown);
   const app = new Hono<AppEnv>({ router: new AddressRouter() });
   app.onError(onError(deps.log));
@@ -62,6 +61,6 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", planRoutes(deps, sessions));
   app.route("/", documentRoutes(deps));
   answerUnknown(app);
-  app.fetch = edge(deps, originGuard(allowed_hosts, allowed_origins), app.fetch);
+  app.fetch = edge(deps, app.fetch);
   return app;
 }

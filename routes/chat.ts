@@ -1,6 +1,6 @@
 /**
  * `POST /v1/chat`: a turn of a conversation, answered with the unified response, with `202`, or with
- * a stream of events. The run is durable: it goes on when the client goes away.
+ * a stream of events. The run is durable: it continues if the client disconnects.
  *
  * @module
  */

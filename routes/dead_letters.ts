@@ -27,7 +27,7 @@ export interface DeadLetter {
   links: { run: string; journal: string; redrive: string };
 }
 
-/** What became of one run of a bulk redrive. */
+/** The outcome for one run of a bulk redrive. */
 type Redriven = { id: string; status: "accepted" } | { id: string; error: ErrorJson };
 
 /** The endpoints of dead letters. */

@@ -10,7 +10,7 @@ import type { Probe } from "../llm/mod.ts";
 import type { Authoring, Schedules } from "../pipeline/catalog/mod.ts";
 import type { Artifacts } from "../store/mod.ts";
 import type { Registry, ServiceHealth } from "../tools/mod.ts";
-import type { Log, ServiceDeps } from "../service/mod.ts";
+import type { Log, ResponseCache, ServiceDeps } from "../service/mod.ts";
 
 /** Limits and names from the configuration. */
 export interface RouteSettings {
@@ -63,6 +63,7 @@ export interface AppDeps extends ServiceDeps {
   conversations: Conversations;
   memory: Memory;
   recollection: Recollection;
+  responses: ResponseCache;
   log: Log;
   settings: RouteSettings;
   about: About;

@@ -14,11 +14,10 @@ import {
   searchRequest,
 } from "../knowledge/mod.ts";
 import type { Json } from "../pipeline/kernel/mod.ts";
-import { JSON_TYPE, readBody, readBytes, validate } from "./body.ts";
+import { JSON_TYPE, parseJson, readBody, readBytes, validate } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readCursor, readInteger, readLimit, readQuery } from "./headers.ts";
 import { callerOf } from "./identity.ts";
-import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
 
 type C = Context<AppEnv>;

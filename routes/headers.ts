@@ -34,7 +34,7 @@ export function readPrefer(header: string | null): Preference {
   return preference;
 }
 
-/** How a preference that was heeded reads in `Preference-Applied`; nothing when none was. */
+/** A preference that was applied, as `Preference-Applied` shows it. */
 export function preferenceApplied({ wait, respond_async }: Preference): string | undefined {
   return wait === undefined ? respond_async ? "respond-async" : undefined : `wait=${wait}`;
 }
@@ -93,7 +93,7 @@ export function readTags(header: string | null, name: string): string[] | undefi
   return tags.map((tag) => tag![1] ?? "*");
 }
 
-/** Reads a whole number between `min` and `max`, or `fallback` when there is none. */
+/** Reads an integer between `min` and `max`, or `fallback` if the parameter is absent. */
 export function readInteger(
   text: string | null | undefined,
   rules: { name: string; min: number; max: number; fallback: number },

@@ -8,11 +8,10 @@ import { type Context, Hono } from "hono";
 import { stringify } from "yaml";
 import { OrchestratorError } from "../errors.ts";
 import type { CatalogEntry, PipelineDetail, PipelineVersion } from "../pipeline/catalog/mod.ts";
-import { JSON_TYPE, readBody, readText, validationFailed } from "./body.ts";
+import { JSON_TYPE, parseJson, readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { readInteger, readQuery, readTags } from "./headers.ts";
 import { callerOf } from "./identity.ts";
-import { parseJson } from "./json.ts";
 import { startRun } from "./runs.ts";
 import { pipelineRunRequest } from "../service/mod.ts";
 

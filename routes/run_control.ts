@@ -19,7 +19,7 @@ import {
 import { readIdempotencyKey } from "./headers.ts";
 import { callerOf } from "./identity.ts";
 
-/** How long an answer waits, at most, for a run to heed what it was asked, in milliseconds. */
+/** How long an answer waits, at most, for a run to apply a request, in milliseconds. */
 const PATIENCE_MS = 1_000;
 /** How often it looks. */
 const LOOK_MS = 10;
@@ -39,7 +39,7 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
     const caller = callerOf(c);
     const run = await findRun(engine, caller, c.req.param("id"));
-    await heeded(engine, caller, run, () => engine.cancel(caller, run.id, reason), "cancelled");
+    await applied(engine, caller, run, () => engine.cancel(caller, run.id, reason), "cancelled");
     return accepted(c, run.id);
   });
 
@@ -60,7 +60,7 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
     const caller = callerOf(c);
     const run = await findRun(engine, caller, c.req.param("id"));
-    await heeded(engine, caller, run, () => engine.pause(caller, run.id, reason), "paused");
+    await applied(engine, caller, run, () => engine.pause(caller, run.id, reason), "paused");
     return accepted(c, run.id);
   });
 
@@ -92,10 +92,10 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
 }
 
 /**
- * Asks a run to come to another status. One that waits wakes up for that and is `running` for a
+ * Requests another status of a run. A waiting run wakes up to apply it and is `running` for a
  * moment: the answer waits until that is over.
  */
-async function heeded(
+async function applied(
   engine: Engine,
   caller: Caller,
   { id, status }: RunRecord,

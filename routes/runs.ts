@@ -108,7 +108,7 @@ export async function startRun(c: C, deps: AppDeps, body: RunRequest): Promise<R
   const ended = await within(() => started.result, { ...prefer, respond_async: true });
   if (ended === undefined) {
     const { run } = started;
-    // While the client waited it may have come to wait for somebody.
+    // While the client waited, the run may have started to wait for a person.
     return c.json(viewRun(prefer.wait ? await findRun(deps.engine, caller, run.id) : run), 202);
   }
   leaveIfStopping(ended);

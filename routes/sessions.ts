@@ -1,6 +1,6 @@
 /** An open stream or socket. */
 export interface Session {
-  /** Ends it because the server stops; the client can go on elsewhere. */
+  /** Ends it because the server is stopping; the client can resume elsewhere. */
   close(): void;
 }
 

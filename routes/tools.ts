@@ -6,10 +6,9 @@
 import { type Context, Hono } from "hono";
 import type { Json } from "../json/mod.ts";
 import type { ToolStatus } from "../tools/mod.ts";
-import { readBody, readText, validationFailed } from "./body.ts";
+import { parseJson, readBody, readText, validationFailed } from "./body.ts";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { callerOf } from "./identity.ts";
-import { parseJson } from "./json.ts";
 import { toolCallRequest } from "../service/mod.ts";
 
 type C = Context<AppEnv>;

@@ -1,6 +1,6 @@
 /**
  * `/workflow`: runs of the pipeline `data-science` under the names that its clients know. A
- * workflow's id is its run's, with `wf-` in place of `run_`.
+ * workflow's id is its run's, with `wf-` instead of `run_`.
  *
  * @module
  */
@@ -85,7 +85,7 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   return c.json({ workflow_id, status: "started", message: "Workflow initialized and running" });
 }
 
-/** An upload can be nowhere else: nobody is to decide about work on one that is not there. */
+/** An upload must exist here: no one should approve work on one that does not. */
 async function mustHave(c: C, { artifacts }: AppDeps, dataset_url: string): Promise<void> {
   const [, id] = /^artifact:\/\/(.*)$/.exec(dataset_url) ?? [];
   if (id === undefined) return;

@@ -8,10 +8,9 @@
 import { isLonger } from "../bytes.ts";
 import { OrchestratorError } from "../errors.ts";
 import type { Json, RunListener } from "../pipeline/kernel/mod.ts";
-import { validate } from "./body.ts";
+import { parseJson, validate } from "./body.ts";
 import type { AppDeps } from "./deps.ts";
 import type { Caller } from "../guard/mod.ts";
-import { parseJson } from "./json.ts";
 import { problemOfThrown } from "./problem.ts";
 import {
   chatRequest,

@@ -34,7 +34,7 @@ export {
   workflowRequest,
 } from "./requests.ts";
 export { type ChatResponse, unifiedResponse } from "./response.ts";
-export { lookUp } from "./response_cache.ts";
+export { createResponseCache, lookUp, type ResponseCache } from "./response_cache.ts";
 export { createRunLog } from "./run_log.ts";
 export { runState } from "./run_state.ts";
 export {

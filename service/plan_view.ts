@@ -109,7 +109,7 @@ export function planLinks(id: string) {
   return { self, ...links, run: `/v1/runs/${id}` };
 }
 
-/** A run that has just been told the decision waits no more, and one that asks waits already. */
+/** A run that has just received the decision no longer waits, and one that requests it already does. */
 function liveStatus(run: RunRecord, isAsked: boolean): WorkflowStatus {
   const status = statusOf(run);
   if (isAsked && status !== "paused") return "awaiting_approval";

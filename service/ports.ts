@@ -3,7 +3,6 @@ import type { Caller } from "../guard/mod.ts";
 import type { Conversations } from "../knowledge/mod.ts";
 import type { Approvals } from "../pipeline/calls/approvals/mod.ts";
 import type { Engine, Json, StartRequest } from "../pipeline/kernel/mod.ts";
-import type { ResponseCache } from "../pipeline/recall/mod.ts";
 
 /** The version that a new run keeps, and what its pipeline says about how it is to be treated. */
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency"> & {
@@ -37,7 +36,6 @@ export interface ServiceDeps {
   catalog: CatalogPort;
   approvals: Approvals;
   conversations: Pick<Conversations, "head">;
-  responses: ResponseCache;
   /** A new id; sortable by time. */
   newId: () => string;
 }

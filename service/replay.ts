@@ -3,7 +3,7 @@ import { type Engine, isTerminal, type RunListener } from "../pipeline/kernel/mo
 
 /** Where events go, at the pace at which they are taken. */
 export interface Sink {
-  /** Aborted when nobody takes them any more. */
+  /** Aborted when the consumer is gone. */
   readonly signal: AbortSignal;
   readonly listener: RunListener;
   /** Resolves when there is room for more, or when there never will be. */

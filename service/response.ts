@@ -8,7 +8,6 @@ import type { ErrorJson } from "../errors.ts";
 import { answerText } from "../pipeline/recall/mod.ts";
 import type { EventBody, JournalEvent, Json } from "../pipeline/kernel/mod.ts";
 import { addUsage, NO_USAGE, type Usage } from "../telemetry/mod.ts";
-import { isRetrieval, retrievedSources } from "./sources.ts";
 
 /** What one agent contributed. */
 export interface AgentReport {
@@ -45,7 +44,7 @@ export interface ChatResponse {
 }
 
 type EventOf<T extends EventBody["type"]> = Extract<JournalEvent, { type: T }>;
-type Output = { [key: string]: Json | undefined };
+type Fields = { [key: string]: Json | undefined };
 
 /** True for the events that {@linkcode unifiedResponse} needs; the others need not be kept. */
 export function isResponseEvent(event: { type: string }): boolean {
@@ -124,12 +123,47 @@ function toReport(event: EventOf<"agent.completed">): AgentReport {
   return { name: agent, output, usage, duration_ms, attempts };
 }
 
-function toReview(review: Output | undefined): ReviewReport | null {
+function toReview(review: Fields | undefined): ReviewReport | null {
   if (!review) return null;
   const { score = null, summary = null, comments = [], edits = [], violations = [] } = review;
   return { score, summary, comments, edits, violations };
 }
 
-function asObject(value: Json | undefined): Output | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+/** True for the events that tell of passages that were found: by a node, or by an agent's tool. */
+function isRetrieval(event: { type: string; kind?: string; tool?: string }): boolean {
+  return (event.type === "step.completed" && event.kind === "retrieve") ||
+    (event.type === "tool.returned" && event.tool === "search_documents");
+}
+
+/**
+ * The passages that a run retrieved, each once, in the order in which they were found: id, title,
+ * address, text, and where in its document each one is.
+ */
+function retrievedSources(events: JournalEvent[]): Json[] {
+  const sources = new Map<string, Json>();
+  for (const event of events) {
+    if (!("output" in event) || !isRetrieval(event)) continue;
+    for (const found of passagesOf(event.output)) {
+      const { id, text, passage, heading, location } = found;
+      // A tool's result names its document as a whole, a node's passage is flat.
+      const document = isObject(found.document) ? found.document : { ...found, id: found.document };
+      const { id: of, title, url = null } = document;
+      const source = { id, title, url, excerpt: text, document: of, passage, heading, location };
+      if (typeof id === "string" && !sources.has(id)) sources.set(id, source);
+    }
+  }
+  return [...sources.values()];
+}
+
+function passagesOf(output: Json): Fields[] {
+  const passages = isObject(output) ? output.passages ?? output.results : undefined;
+  return Array.isArray(passages) ? passages.filter(isObject) : [];
+}
+
+function asObject(value: Json | undefined): Fields | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+function isObject(value: Json | undefined): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

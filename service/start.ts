@@ -17,7 +17,7 @@ export interface AskedRun {
   conversation_id?: string;
   priority?: number;
   budget?: RunBudget;
-  /** What to do while another run of the conversation goes on; default `enqueue`. */
+  /** What to do while another run of the conversation is in progress; default `enqueue`. */
   on_busy?: Concurrency["on_busy"];
   idempotency?: StartRequest["idempotency"];
 }
@@ -73,7 +73,7 @@ function tighter(own?: RunBudget, asked?: RunBudget): RunBudget | undefined {
   return budget;
 }
 
-/** A repeated request gets the answer of the same user's: what others were told is not for it. */
+/** A repeated request gets the answer of the same user only, never that of another user. */
 export function ownIdempotency(
   caller: Caller,
   idempotency: StartRequest["idempotency"],

@@ -9,7 +9,7 @@ import {
 import { replayAndFollow, type Sink } from "./replay.ts";
 import { watchWaiting } from "./waiting.ts";
 
-/** For turns that nobody watches. */
+/** For turns without an audience. */
 const NOWHERE: Sink = {
   signal: new AbortController().signal,
   listener: () => {},
@@ -28,7 +28,7 @@ export interface Transcript {
 export interface TranscriptOptions {
   /** Gets every event, too. */
   sink?: Sink;
-  /** Called when the run comes to wait for somebody; see {@linkcode watchWaiting}. */
+  /** Called when the run starts to wait for a person; see {@linkcode watchWaiting}. */
   onWaiting?: () => void;
 }
 

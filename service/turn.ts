@@ -25,7 +25,7 @@ export interface TurnOptions {
 export interface Turn {
   run: RunRecord;
   replayed: boolean;
-  /** Resolves when the run comes to wait for somebody. */
+  /** Resolves when the run starts to wait for a person. */
   readonly waits: Promise<void>;
   /** The unified response, once the run has ended and the sink has got (or left) all events. */
   complete(): Promise<ChatResponse>;
@@ -77,7 +77,7 @@ export async function startTurn(
   };
 }
 
-/** @throws `shutting_down`: the run is on disk and goes on after the restart, its answer is not here */
+/** @throws `shutting_down`: the run is on disk and resumes after the restart, so its answer is not here */
 export function leaveIfStopping(result: RunResult): void {
   if (result.status === "failed" && result.error.code === "shutting_down") {
     throw fromErrorJson(result.error);

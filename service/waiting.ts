@@ -1,4 +1,4 @@
-/** When a run goes no further before somebody does something. @module */
+/** When a run cannot continue before a person acts. @module */
 import type {} from "../pipeline/calls/mod.ts"; // its events
 import { isChildSignal, type RunEvent, type WaitingFor } from "../pipeline/kernel/mod.ts";
 

@@ -121,7 +121,7 @@ async function latestNode(
   }
 }
 
-/** A run that has just been told the decision waits no more. */
+/** A run that has just received the decision no longer waits. */
 function unasked(run: RunRecord): WorkflowStatus {
   const status = statusOf(run);
   return status === "awaiting_approval" ? "running" : status;

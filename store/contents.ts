@@ -11,7 +11,7 @@
 import { type OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { readBlob } from "./blobs.ts";
 import type { Entry, Key, Kv, ListOptions, Selector } from "./kv.ts";
-import { contentOf, damaged, parseContent, type Pointer } from "./values.ts";
+import { contentOf, damaged, hasHeader, parseContent, type Pointer } from "./values.ts";
 
 /** A key whose value has a version. */
 export interface At {
@@ -52,8 +52,8 @@ export interface ContentsOptions {
 /** What to make of content. */
 export interface Form<T> {
   parse(key: Key, content: Uint8Array): T;
-  /** True for an entry without a header that is not JSON. */
-  isPlain?(entry: Entry): boolean;
+  /** True for an entry as schema version 1 stored it: content without a header. */
+  isPlain(entry: Entry): boolean;
 }
 
 type Found<T> = Versioned<T> | Promise<Versioned<T> | null>;
@@ -66,9 +66,12 @@ export function json<T>(): Form<T> {
   return JSON_FORM as Form<T>;
 }
 
-const JSON_FORM: Form<unknown> = { parse: parseContent };
+const JSON_FORM: Form<unknown> = {
+  parse: parseContent,
+  isPlain: ({ value }) => !hasHeader(value),
+};
 
-/** Content that is bytes. Schema version 1 stored vectors as they are: four bytes for each number. */
+/** Content that is bytes. Of these only vectors are older than headers: four bytes a number. */
 export const BYTES: Form<Uint8Array> = {
   parse: (_key, content) => content,
   isPlain: ({ key, value }) => key[0] === "vector" && value.length % 4 === 0,
@@ -87,7 +90,7 @@ export class Contents {
    */
   read<T>(entry: Entry, form: Form<T>): Found<T> {
     try {
-      const content = form.isPlain?.(entry) ? entry.value : contentOf(entry);
+      const content = form.isPlain(entry) ? entry.value : contentOf(entry);
       if (content instanceof Uint8Array) return versioned(entry, form.parse(entry.key, content));
       return this.readLarge(entry, content, form).catch((error) => this.report(entry, error));
     } catch (error) {
@@ -162,6 +165,7 @@ export class Contents {
 
   private noteLarge(entry: Entry): void {
     try {
+      if (!hasHeader(entry.value)) return;
       const content = contentOf(entry);
       if (!(content instanceof Uint8Array)) this.options.onLarge(entry.key, content);
     } catch {

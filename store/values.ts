@@ -62,15 +62,19 @@ export function setPointer(key: Key, pointer: Pointer): Mutation {
   return { key, set: seal(encoder.encode(String.fromCharCode(POINTER) + ROOM + json)) };
 }
 
-/** The content of an entry, or where it is. @throws `value_damaged` */
+/** True for a value that begins as they do today. */
+export function hasHeader(value: Uint8Array): boolean {
+  return value[0] === INLINE || value[0] === POINTER;
+}
+
+/** The content of an entry that has a header, or where it is. @throws `value_damaged` */
 export function contentOf({ key, value }: Pick<Entry, "key" | "value">): Uint8Array | Pointer {
-  const form = value[0];
-  if (form !== INLINE && form !== POINTER) return value;
+  if (!hasHeader(value)) throw damaged(key, "its first byte is unknown");
   const content = value.subarray(HEADER_BYTES);
   if (value.length < HEADER_BYTES || checksum(content) !== checksumIn(value)) {
     throw damaged(key, "its checksum does not match its content");
   }
-  return form === INLINE ? content : JSON.parse(decoder.decode(content)) as Pointer;
+  return value[0] === INLINE ? content : JSON.parse(decoder.decode(content)) as Pointer;
 }
 
 /** The value of JSON content. @throws `value_damaged` */
@@ -84,7 +88,7 @@ export function parseContent<T>(key: Key, content: Uint8Array): T {
 
 /** The JSON value of a small entry. @throws `value_damaged` */
 export function jsonOf<T>(entry: Pick<Entry, "key" | "value">): T {
-  const content = contentOf(entry);
+  const content = hasHeader(entry.value) ? contentOf(entry) : entry.value;
   if (content instanceof Uint8Array) return parseContent(entry.key, content);
   throw damaged(entry.key, "its content is elsewhere");
 }

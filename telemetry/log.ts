@@ -102,7 +102,7 @@ function lineBuffer(write: (text: string) => void) {
     try {
       if (text) write(text);
     } catch {
-      // Nobody reads the log any more (a closed pipe): there is no other place to tell it.
+      // The log has no reader any more (a closed pipe), and there is nowhere else to report it.
     }
   };
   const add = (line: string) => {

@@ -16,7 +16,7 @@ Deno.test("docs/errors.md lists every code once, with its status", () => {
   expect(rows.sort()).toEqual(codes.map((code) => [code, statusOf(code)]).sort());
 });
 
-Deno.test("docs/concepts.md tells of every event", () => {
+Deno.test("docs/concepts.md describes every event", () => {
   const source = read("pipeline/kernel/events.ts") + read("pipeline/calls/events.ts");
   const events = [...source.matchAll(/type: "(\w+\.\w+)"/g)].map(([, type]) => type!);
   expect(events.length).toBeGreaterThan(20);

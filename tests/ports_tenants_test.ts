@@ -33,7 +33,7 @@ import {
   type Schedules,
 } from "../pipeline/catalog/mod.ts";
 import { createEngine, type Engine, realWorld, type RunFunction } from "../pipeline/kernel/mod.ts";
-import { createResponseCache, type ResponseCache } from "../pipeline/recall/mod.ts";
+import { createResponseCache, type ResponseCache } from "../service/mod.ts";
 import { createNodeCache, type NodeCache } from "../pipeline/walk/mod.ts";
 import { type Artifacts, createArtifacts, type Store } from "../store/mod.ts";
 import { createRegistry, type Registry, type Tool } from "../tools/mod.ts";

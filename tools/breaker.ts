@@ -21,7 +21,7 @@ export interface ServiceHealth {
   latency_ms?: number;
 }
 
-/** What a breaker is told. */
+/** What a breaker needs. */
 export interface BreakerOptions {
   /** For errors and health. */
   name: string;
@@ -49,7 +49,7 @@ export interface Breakers {
   of(caller: Caller): Breaker;
 }
 
-/** Tenants that are remembered; of more, those who called longest ago begin anew. */
+/** How many tenants are tracked; beyond that, the least recent callers start afresh. */
 const MAX_TENANTS = 1_000;
 
 /** Makes breakers. */

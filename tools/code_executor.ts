@@ -79,7 +79,7 @@ export function createCodeExecutor(deps: CodeExecutorDeps): Tool {
 
 type Arguments = Pick<CodeRequest, "language" | "code" | "input"> & { files?: string[] };
 
-/** Files under their names; two of the same name are told apart by their ids. */
+/** Files under their names; two files of the same name are distinguished by their ids. */
 async function loadFiles(
   ids: string[],
   { caller }: ToolScope,

@@ -31,7 +31,7 @@ export interface RegistryDeps extends ToolRecordsDeps {
 /** A tool and how it is doing. Plain JSON. */
 export interface ToolStatus extends ToolInfo {
   enabled: boolean;
-  /** Why it is held back until somebody enables it; see {@linkcode Tool}. */
+  /** Why it is held back until it is enabled; see {@linkcode Tool}. */
   held?: string;
   /** The last call that failed. */
   last_error?: ToolFailure;
@@ -61,7 +61,7 @@ export interface Registry {
    */
   call(name: string, args: Json, scope: ToolScope): Promise<Json>;
   /**
-   * Adds a tool, or puts another one in place of one that was registered.
+   * Adds a tool, or replaces a registered one.
    *
    * @throws `conflict`, `tool_limit`
    */

@@ -89,7 +89,7 @@ export const SEARCH_SERVICES: Record<SearchServiceName, SearchService> = {
 
 type Fields = Record<string, unknown>;
 
-/** The list at a path. @throws Error when there is none */
+/** The list at a path. @throws Error if it is missing */
 function listAt(body: unknown, ...path: string[]): Fields[] {
   const found = path.reduce<unknown>((at, name) => (at as Fields | undefined)?.[name], body);
   if (!Array.isArray(found)) throw new Error(`the response has no list at ${path.join(".")}`);

@@ -52,7 +52,7 @@ export interface ToolInfo {
   finds_urls?: boolean;
 }
 
-/** What a call is told besides its arguments. */
+/** The context of a call, besides its arguments. */
 export interface ToolScope {
   /** Who calls, or who is behind the run that calls. */
   caller: Caller;
@@ -75,7 +75,7 @@ export interface NewArtifact {
   bytes: Uint8Array;
 }
 
-/** A file that a run made, or that somebody uploaded. */
+/** A file that a run created or a caller uploaded. */
 export interface Artifact {
   /** `art_…` */
   id: string;
@@ -95,7 +95,7 @@ export function distinct(name: string, files: readonly { name: string }[]): stri
 /** A tool that can be called. */
 export interface Tool extends ToolInfo {
   /**
-   * Why it is held back until somebody enables it, for instance because its description changed: no
+   * Why it is held back until it is enabled, for instance because its description changed: no
    * agent gets it, and a call throws `tool_disabled`.
    */
   held?: string;
@@ -104,7 +104,7 @@ export interface Tool extends ToolInfo {
    * caller should tell apart; anything else becomes `tool_failed`.
    */
   run(args: Record<string, Json>, scope: ToolScope): Promise<Json>;
-  /** What its requests carry and nobody may see: cut out of results and errors. */
+  /** Secrets that its requests carry: removed from results and errors. */
   secrets?(): string[];
 }
 
@@ -116,7 +116,7 @@ export interface ToolSet {
   tools(caller: Caller): Promise<Tool[]>;
   /** Why it has none, when something is wrong with it. */
   problem?(caller: Caller): string | undefined | Promise<string | undefined>;
-  /** Somebody enabled this tool: what had disabled it by itself (a changed schema) is accepted. */
+  /** Called when this tool is enabled: accepts what it was held back for (a changed schema). */
   accept?(caller: Caller, name: string): Promise<void>;
   close?(): Promise<void>;
 }

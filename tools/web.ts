@@ -33,7 +33,7 @@ interface WebConfig {
   tools: Readonly<ToolsConfig>;
 }
 
-/** What is wrong with the tools files, and the secrets that they name and nobody has set. */
+/** What is wrong with the tools files, and the secrets that they name and that are not set. */
 export function toolFileIssues(config: WebConfig): Issue[] {
   const { issues, definitions, openapi, http_hosts } = readToolFiles(toolPaths(config));
   const secrets = configuredSecrets(config.tools.secrets);

@@ -71,7 +71,7 @@ function toolCheck(config: Config, otherwise: string) {
   const { names, prefixes } = expectedTools(config);
   return (name: string) => {
     if (isExpected(name, { names, prefixes })) return undefined;
-    // A document whose tools have no prefix may hold any name: only what is nearly another is told.
+    // A document whose tools have no prefix may have any name: only near misses are reported.
     if (prefixes.includes("") && nearest(name, names) === undefined) return undefined;
     const why = sentence(unknownName("tool", name, names));
     return `${why} Unless it is registered over the API, ${otherwise}`;

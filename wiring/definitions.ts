@@ -58,7 +58,7 @@ export async function definitionFindings(
 
 /**
  * Logs a warning for each definition that cannot be used, with the first thing that is wrong with it,
- * and for each file that is not read: what nobody asks for would stay silent otherwise. Never fails.
+ * and for each file that is ignored: unused ones would stay silent otherwise. Never fails.
  */
 export async function logUnusableDefinitions(
   catalog: Pick<Catalog, "list">,

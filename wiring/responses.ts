@@ -2,7 +2,7 @@
 import type { Config } from "../config.ts";
 import type { Catalog } from "../pipeline/catalog/mod.ts";
 import type { Engine } from "../pipeline/kernel/mod.ts";
-import { createResponseCache, type ResponseCache } from "../pipeline/recall/mod.ts";
+import { createResponseCache, type ResponseCache } from "../service/mod.ts";
 import type { Base, Ports } from "./ports.ts";
 
 /** Makes it; responses change with the pipelines and models that are installed. */

@@ -97,7 +97,7 @@ function failure(
 }
 
 /** How answers begin that ask for what a pipeline needs; the router knows them by it. */
-export const MISSING = "To go on with the";
+export const MISSING = "To continue with the";
 
 /** What is missing, as the schema describes it; else what is wrong where. */
 function needed({ location, message }: Record<string, unknown>, fields: Record<string, unknown>) {

@@ -5,7 +5,7 @@ import type { Goal, TaskType } from "./goal.ts";
 /** A column that the goal speaks of. */
 export interface Target {
   name: string;
-  /** What the goal says, mended where the column cannot be that. */
+  /** What the goal says, corrected where the column cannot be that. */
   task_type: TaskType;
   /** What is known now. */
   notes: string[];

@@ -14,7 +14,7 @@ export type TaskType = "classification" | "regression" | "clustering" | "forecas
 export interface Goal {
   text: string;
   task_type: TaskType;
-  /** The words of the goal that told the task's type; empty when it was assumed. */
+  /** The words of the goal that revealed the task's type; empty if it was assumed. */
   told_by: string;
   /** Words to look for in column names, the most telling one first. */
   target: string[];

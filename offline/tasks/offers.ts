@@ -1,4 +1,4 @@
-/** What a plan may use, as the planner is told, and how a part of a goal becomes its input. @module */
+/** What a plan may use, as the planner sees it, and how a part of a goal becomes its input. @module */
 import { record } from "../material.ts";
 import type { Part } from "./parts.ts";
 

@@ -242,7 +242,7 @@ class Session {
     });
   }
 
-  /** Whether a call may be made. A call that may not is told to the model. */
+  /** Whether a call may be made. A denied call is reported to the model. */
   async #admit(call: ToolCall): Promise<ToolTurn> {
     const { ctx, deps } = this;
     const { key, timeout_ms, agent: { profile } } = this.call;

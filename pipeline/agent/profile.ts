@@ -85,7 +85,7 @@ export function parseProfile(text: string, name: string, prompts?: string[]): Ag
 }
 
 /**
- * What is well formed in a profile, yet hardly meant: fields whose names are nearly those of fields
+ * Fields of a profile that are well formed, but likely mistakes: names that are close to those of fields
  * that are read, and tools that there are not.
  *
  * @param unknownTool what is wrong with a tool's name, if anything

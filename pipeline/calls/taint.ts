@@ -13,7 +13,7 @@ import type { RunContext, RunInfo } from "../kernel/mod.ts";
 
 interface Taint {
   tainted: boolean;
-  /** Addresses that were named before, or by a search: asking for them tells nobody anything. */
+  /** Addresses that were named before, or by a search: requesting them reveals nothing. */
   named?: Set<string>;
   /** Where further ones are. Most runs never need to know. */
   unread: Json[];

@@ -233,7 +233,7 @@ function demand(name: string, { match, none_match }: Condition, text?: string): 
   );
 }
 
-/** What a definition is, or why there is none. */
+/** A definition, or why it cannot be used. */
 async function attempt(
   define: () => Promise<Resolved>,
 ): Promise<{ resolved?: Resolved; issues: Issue[] }> {

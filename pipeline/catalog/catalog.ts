@@ -59,7 +59,7 @@ export interface Catalog {
   define(caller: Caller, name: string, text: string): Promise<Resolved>;
   /** Stores a definition for the runs to come. @returns its version */
   keep(caller: Caller, resolved: Resolved): Promise<string>;
-  /** A pipeline as it was written; `null` when there is none. */
+  /** A pipeline as it was written; `null` if it does not exist. */
   document(caller: Caller, name: string): Promise<Document | null>;
   /** What a run was started with. @throws `not_found` */
   load(version: string): Promise<Definition>;

@@ -109,7 +109,7 @@ export class Shelf {
     return all.filter((_, index) => found[index]);
   }
 
-  /** The text of a pipeline; `null` when there is none. @throws `pipeline_invalid`, `value_damaged` */
+  /** The text of a pipeline; `null` if it does not exist. @throws `pipeline_invalid`, `value_damaged` */
   async text(name: string): Promise<string | null> {
     const { files, stored } = this.options;
     const put = stored.get(name);

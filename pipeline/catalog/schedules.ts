@@ -9,7 +9,7 @@
  *    its idempotency key names it.
  * 2. The last tick that was handled is on disk, and only later ones are due: a clock that goes back
  *    starts nothing again.
- * 3. A schedule begins when it is first seen; one that was removed and comes back begins anew.
+ * 3. A schedule starts when it is first seen; one that was removed and comes back restarts.
  * 4. A tick that is not handled within {@linkcode ON_TIME_MS} is missed. Missed ticks are dropped, or
  *    make one run together, the last one's.
  *
@@ -64,7 +64,7 @@ export interface ScheduleView {
   timezone: string;
   missed: "skip" | "once";
   input?: Json;
-  /** `null` when there is none any more. */
+  /** `null` if there are no more. */
   next: string | null;
   /** The last tick that was handled, with its run if it started one. */
   last?: string;
@@ -87,7 +87,7 @@ export function createSchedules(options: SchedulesOptions): Schedules {
 
 /** What is kept of a schedule. */
 interface Kept {
-  /** Its cron expression and time zone: with another one it begins anew. */
+  /** Its cron expression and time zone: if they change, it restarts. */
   rule: string;
   /** The last tick that was handled, or when it was first seen. Milliseconds since the epoch. */
   last: number;
@@ -263,7 +263,7 @@ class CronSchedules implements Schedules {
 
   private async kept({ tenant }: Caller): Promise<Map<string, Versioned<Kept>>> {
     const found = new Map<string, Versioned<Kept>>();
-    // One that is damaged begins anew, in the place of its record.
+    // A damaged one restarts and replaces its record.
     const onDamaged: ReadOptions["onDamaged"] = (_error, at) =>
       void found.set(nameOf(at.key), { ...at, value: NOTHING_KEPT });
     const entries = this.options.store.list<Kept>({ prefix: keys.schedules(tenant) }, {

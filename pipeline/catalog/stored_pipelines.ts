@@ -3,7 +3,7 @@
  * there was.
  *
  * 1. A change is one commit that checks the current record, so that of two at a time one loses.
- * 2. Numbers rise for ever: a name that is deleted and put again goes on counting.
+ * 2. Numbers only rise: a name that is deleted and stored again continues counting.
  *
  * @module
  */

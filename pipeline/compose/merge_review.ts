@@ -19,7 +19,7 @@ export interface Edit {
   all?: boolean;
 }
 
-/** What became of an edit. */
+/** The outcome of an edit. */
 export interface MergedEdit {
   find: string;
   replace: string;

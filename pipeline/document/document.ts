@@ -53,7 +53,7 @@ export interface Definition {
   pipeline: Pipeline;
   agents: Record<string, AgentProfile>;
   prompts: Record<string, string>;
-  /** Versions of the pipelines that it runs, by name; absent when there is none. */
+  /** Versions of the pipelines that it runs, by name; absent if it runs none. */
   pipelines?: Record<string, string>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runs that no document describes: reading a site into documents, and making vectors anew. Each page
- * and each document is a step, so a run that is interrupted goes on where it was.
+ * Runs that no document describes: reading a site into documents, and recreating vectors. Each page
+ * and each document is a step, so an interrupted run resumes where it stopped.
  *
  * @module
  */
@@ -38,7 +38,7 @@ const reindexInput = z.strictObject({ collection: collectionName.optional() });
 /** Code of runs that no document describes. No pipeline can have a name such as its. */
 export interface BuiltInProgram {
   name: string;
-  /** In place of the hash of a document; another one when old runs could not go on with it. */
+  /** Stands in for the hash of a document; to be changed if old runs could not resume with it. */
   version: string;
   /** @throws `validation_failed` */
   check(input: Json): void;
@@ -98,7 +98,7 @@ async function crawl(ctx: RunContext, input: CrawlInput, visit: VisitPage): Prom
   return summary(pages, queue.length - pages.length) as unknown as Json;
 }
 
-/** A page that cannot be had is told of; it does not stop the others. */
+/** A page that cannot be read is reported and does not stop the others. */
 async function visitPage(
   ctx: RunContext,
   key: string,

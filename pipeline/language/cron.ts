@@ -13,16 +13,16 @@ export const DEFAULT_TIMEZONE = "UTC";
 
 /** When a schedule comes due; all times in milliseconds since the epoch. */
 export interface Ticks {
-  /** The first tick after `time`; nothing when there is none. */
+  /** The first tick after `time`, if any. */
   next(time: number): number | undefined;
-  /** The last tick at or before `time`; nothing when there is none. */
+  /** The last tick at or before `time`, if any. */
   last(time: number): number | undefined;
 }
 
 /** What is wrong with a schedule, and in which of its fields. */
 export interface CronProblem {
   field: "cron" | "timezone";
-  /** What is wrong and how to mend it. */
+  /** What is wrong and how to fix it. */
   message: string;
 }
 

@@ -129,7 +129,7 @@ function text(value: Json | undefined): string {
   return typeof value === "string" ? value : JSON.stringify(value ?? null);
 }
 
-/** @throws `expression_failed`: an approval that nobody may decide, or anybody by mistake */
+/** @throws `expression_failed`: an approval that no one may decide, or anyone by mistake */
 function people(key: string, value: Json | undefined): string[] {
   const names = typeof value === "string" ? [value] : value;
   const given = Array.isArray(names) && names.length > 0 &&

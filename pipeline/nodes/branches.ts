@@ -22,7 +22,7 @@ export async function runBranches(
   return results.map((result) => {
     if (result.status === "fulfilled") return result.value;
     const error = toErrorJson(result.reason);
-    // No failure of the branch: somebody asked to stop, or nothing can be recorded.
+    // Not a failure of the branch: a stop was requested, or nothing can be recorded.
     if (error.kind === "cancelled" || error.code === "store_unavailable") throw result.reason;
     return failure(error);
   });

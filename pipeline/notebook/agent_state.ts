@@ -1,6 +1,6 @@
 /**
- * What the agents of the pipeline `data-science` share. The same function shapes it while the run
- * goes on and as the run's output.
+ * What the agents of the pipeline `data-science` share. The same function shapes it while the run is
+ * in progress and as the run's output.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * The browser agent and the ML worker where no others are configured: they run Python in this
  * program's own sandbox, on the data set of the run. What the code writes becomes files of the run.
  *
- * Boundary: code that fails is a result, so that its author can mend it; only what the code cannot
+ * Boundary: code that fails is a result, so that its author can fix it; only what the code cannot
  * help (a shutdown, a store that is gone) is thrown.
  *
  * @module
@@ -95,7 +95,7 @@ async function execute(work: Work, deps: NotebookDeps): Promise<Json> {
   }
 }
 
-/** What may pass is tried again; without its data the code has not run, and the rest goes on. */
+/** Transient failures are retried; without its data the code has not run, and the rest continues. */
 function notLoaded(error: unknown, { signal, attempt }: StepScope): Json {
   signal.throwIfAborted();
   const { kind, code, message } = toOrchestratorError(error);

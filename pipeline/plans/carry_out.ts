@@ -1,7 +1,7 @@
 /**
- * From a goal to its result: plan, ask, carry out; after a failure plan anew.
+ * From a goal to its result: plan, request approval, carry out; replan after a failure.
  *
- * 1. Everything that decides how it goes on is recorded: the capabilities, the planner's answers, the
+ * 1. Everything that decides how it continues is recorded: the capabilities, the planner's answers, the
  *    approvals, the outcome of each round. A replay goes the same way.
  * 2. A finished step is not run again, whatever the plans after it say.
  * 3. A failure that another plan took care of is recorded as a round's outcome, so that redriving the
@@ -27,11 +27,11 @@ export interface Assignment {
   /** Key of the node; what belongs to it has keys below. */
   key: string;
   goal: string;
-  /** For the planner and for inputs; null when there is none. */
+  /** For the planner and for inputs; may be null. */
   context: Json;
   /** Whether people are asked before a plan is carried out. */
   approve: boolean;
-  /** How often it may be planned anew. */
+  /** How often it may be replanned. */
   max_replans: number;
   concurrency: number;
   capabilities: Capabilities;

@@ -39,7 +39,7 @@ export async function dependenciesOf(steps: PlanStep[]): Promise<Map<string, Set
   return new Map(await Promise.all(entries));
 }
 
-/** A circle of steps, the first one again at its end; nothing when there is none. */
+/** A cycle of steps, with the first one again at its end, if there is one. */
 export function findCycle(needs: ReadonlyMap<string, Iterable<string>>): string[] | undefined {
   const done = new Set<string>();
   const path: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * Carries out a plan's steps: each as soon as what it needs is finished, several at the same time.
  *
- * 1. A step that ends makes room for those that it was the last to hold up; nobody waits for a place
+ * 1. A step that ends starts those for which it was the last dependency; no step waits for a slot
  *    outside of the kernel's sight, so a run whose steps all wait leaves memory.
  * 2. A step that fails stops only those that need it. Which steps begin depends on outcomes alone, so
  *    a replay begins the same ones.
@@ -52,7 +52,7 @@ export type RoundOutcome = {
   failures: Record<string, Failure>;
 };
 
-/** What planners and people are told of an error. */
+/** What planners and people see of an error. */
 export type Failure = { code: string; message: string };
 
 /**

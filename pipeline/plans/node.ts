@@ -17,7 +17,7 @@ import {
 
 /** Makes plans unless the node names another agent. */
 export const PLANNER = "task_planner";
-/** Times that it is planned anew unless the node says otherwise. */
+/** How often it is replanned unless the node sets its own limit. */
 const DEFAULT_REPLANS = 2;
 const MOST_REPLANS = 10;
 /** Steps at work at the same time unless the node says otherwise. */

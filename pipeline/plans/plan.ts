@@ -41,7 +41,7 @@ export type Plan = {
 /** A plan that was adopted: what runs, and what is kept of plans before it. Plain JSON. */
 export type AdoptedPlan = Plan & {
   goal: string;
-  /** 1 for the first plan of a run, 2 after it was planned anew, … */
+  /** 1 for the first plan of a run, 2 after the first replanning, … */
   round: number;
   /** Ids of the steps that were finished before. They are among `steps`. */
   kept: string[];

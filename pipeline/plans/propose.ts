@@ -17,7 +17,7 @@ export interface Proposal {
   rules: PlanRules;
   /** Outputs of the finished steps, by id. */
   outputs: Record<string, Json>;
-  /** The plan before this one and why it is made anew. */
+  /** The previous plan and why it is replanned. */
   previous?: Previous;
 }
 

@@ -15,7 +15,7 @@ import type { AdoptedPlan, PlanStep } from "./plan.ts";
  */
 export type StepStatus = "pending" | "running" | "completed" | "failed" | "skipped" | "cancelled";
 
-/** A step and what became of it. */
+/** A step and its outcome. */
 export type StepState = PlanStep & {
   status: StepStatus;
   /** The plan that it was carried out with, 1 for the first; absent before it began. */

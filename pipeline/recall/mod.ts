@@ -6,6 +6,5 @@ export {
   remembering,
   wantsMemory,
 } from "./remember.ts";
-export { createResponseCache, type ResponseCache } from "./response_cache.ts";
 export { createSummaries } from "./summary.ts";
 export { keepSummaryTask, readConversationTask, rememberTask } from "./tasks.ts";

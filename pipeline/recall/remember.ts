@@ -1,4 +1,4 @@
-/** Conversations: what was said before goes into a run, what was answered goes on record. @module */
+/** Conversations: earlier messages are added to a run's input, and its answer is stored. @module */
 import {
   type Conversations,
   type Exchange,
@@ -85,7 +85,7 @@ export function remembering(
       messages: [...earlier, ...messages],
       ...(wantsMemory ? { memory: memoryOf(recalled) } : {}),
     });
-    // Nobody else reads a summary: making one is a model call.
+    // Only these pipelines read a summary, and creating one is a model call.
     if (run.conversation_id && wantsMemory) await fold(deps, ctx, past);
     if (run.conversation_id) keep(deps, ctx, input, output, past);
     return output;
@@ -129,7 +129,7 @@ export function wantsMemory({ pipeline }: Definition): boolean {
   return typeof properties === "object" && properties !== null && "memory" in properties;
 }
 
-/** The last messages; of those that a summary tells about, none is told twice. */
+/** The last messages, without those that the summary covers. */
 function window({ recent }: Past, { after }: Recalled, limit: number): Json[] {
   const untold = after === undefined ? recent : recent.filter(({ run }) => run > after);
   // An exchange is two messages; a window never begins with an answer whose question is cut off.
@@ -210,7 +210,7 @@ export function answerText(output: Json): string {
   return typeof content === "string" ? content : JSON.stringify(output);
 }
 
-/** The last message of the user in a run's input; the empty string when there is none. */
+/** The last message of the user in a run's input; the empty string if it has none. */
 export function questionText(input: Json): string {
   const last = messagesOf(input)?.findLast((message) =>
     isObject(message) && message.role === "user"

@@ -10,7 +10,7 @@ const MAX_TEXT_CHARS = 4_000;
 const MAX_NEW_FACTS = 10;
 
 /**
- * `remember`: keeps what a turn told of the user.
+ * `remember`: stores what a turn revealed about the user.
  *
  * From `{user_id?, text, facts: [{text, about?}]}` to `{facts}`, those that were kept. Without a user
  * nothing is. To keep a fact twice is to keep it once, so the step may run again.

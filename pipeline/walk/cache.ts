@@ -18,7 +18,7 @@ import { compileTemplate, type Scope } from "../language/mod.ts";
 
 /** Where outputs are kept. */
 export interface NodeCache {
-  /** The output of `hash`; nothing when there is none or its time is over. */
+  /** The output of `hash`, unless it is missing or expired. */
   get(caller: Caller, hash: string): Promise<Json | undefined>;
   /** The change that keeps an output until `expires_at`, in milliseconds since the epoch. */
   put(caller: Caller, hash: string, output: Json, expires_at: number): Commit;

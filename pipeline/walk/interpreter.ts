@@ -51,7 +51,7 @@ export function createProgram(
   };
 }
 
-/** What goes on in another process is not put right here: shutdown, a lost claim, a lost store. */
+/** What continues in another process is not undone here: shutdown, a lost claim, a lost store. */
 async function compensated(
   ctx: RunContext,
   graphs: ReadonlyMap<string, CompiledGraph>,

@@ -146,7 +146,7 @@ export async function walkGraph(
   return graph.output ? await graph.output(scope) ?? null : last;
 }
 
-/** The scope of a visit: a restarted run may bring the input of the step that it goes on from. */
+/** The scope of a visit: a restarted run may set the input of the step that it restarts from. */
 function given(ctx: RunContext, key: string, { takesInput }: Place, scope: Scope): Scope {
   const { restart } = ctx.run;
   if (restart?.with === undefined || restart.from !== key) return scope;

@@ -12,7 +12,7 @@ import {
   type ListOptions,
   type Selector,
 } from "../../store/mod.ts";
-import { contentOf, parseContent } from "../../store/values.ts";
+import { contentOf, hasHeader, parseContent } from "../../store/values.ts";
 import type { SimProcess, SimWorld } from "./world.ts";
 
 /** The database itself. */
@@ -60,7 +60,7 @@ export class SimDatabase {
 
   /** The JSON value of an entry, wherever its content is. */
   json<T>(entry: Entry): T {
-    const content = contentOf(entry);
+    const content = hasHeader(entry.value) ? contentOf(entry) : entry.value;
     if (content instanceof Uint8Array) return parseContent(entry.key, content);
     const pieces = this.list({ prefix: keys.blobs(scopeOf(entry.key), content.blob) });
     return parseContent(entry.key, joinBytes(pieces.map(({ value }) => value)));

@@ -7,7 +7,7 @@ import {
   ROWS,
   type Vendor,
 } from "../../llm/mod.ts";
-import { priceOf } from "../../llm/prices.ts";
+import { priceOf } from "../../llm/usage.ts";
 import { KEY, MOCKS, test } from "./_setup.ts";
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));

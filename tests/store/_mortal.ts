@@ -7,12 +7,15 @@ export class Mortal implements Kv {
   readonly limits: KvLimits;
 
   /** @param applied the commit at which it dies is on disk */
-  constructor(
-    private readonly kv: Kv,
-    private readonly dies_at = Infinity,
-    private readonly applied = false,
-  ) {
+  constructor(private readonly kv: Kv, private dies_at = Infinity, private applied = false) {
     this.limits = kv.limits;
+  }
+
+  /** Counts from here on. */
+  dieAt(commit: number, applied: boolean): void {
+    this.commits = 0;
+    this.dies_at = commit;
+    this.applied = applied;
   }
 
   /** Whether it has come to that. */

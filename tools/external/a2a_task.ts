@@ -40,7 +40,7 @@ export class Reply {
     }
   }
 
-  /** Takes a whole task in place of what was known of it. */
+  /** Replaces what was known of the task by a whole task. */
   replace({ id, contextId, status, artifacts }: Task): void {
     this.task = { id, contextId };
     this.state = status?.state;
@@ -49,7 +49,7 @@ export class Reply {
     for (const artifact of artifacts) this.add(artifact, false);
   }
 
-  /** What it gave: its artifacts, or what it said where there is none. */
+  /** Its result: its artifacts, or its message if it has none. */
   parts(): Part[] {
     if (this.message) return this.message.parts;
     const made = [...this.artifacts.values()].flatMap(({ parts }) => parts);

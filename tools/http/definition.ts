@@ -26,7 +26,7 @@ export const COMMON = {
   effect: z.enum(["none", "at_least_once", "at_most_once"]).optional(),
   /** For one call. */
   timeout_seconds: z.number().int().min(1).max(3600).default(30),
-  /** False when nobody else writes what it returns. */
+  /** False if no one else controls what it returns. */
   untrusted: z.boolean().default(true),
   /** Headers with `${ secrets.name }`, sent to the origin of the address only. */
   secret_headers: headers().optional(),

@@ -3,7 +3,7 @@
  *
  * Invariants: (1) files are read once, when the set is made; (2) an OpenAPI document is loaded with the
  * first question for tools, and one that failed again a minute after its failure at the earliest, in
- * the background; (3) what cannot be used is told by `problem()`, the rest works.
+ * the background; (3) what cannot be used is reported by `problem()`, the rest works.
  *
  * @module
  */

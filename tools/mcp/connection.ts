@@ -20,7 +20,7 @@ import { openTransport, type TransportDeps } from "./transport.ts";
 const CONNECT_MS = 10_000;
 /** Longest time that a closing service takes leave of a server. */
 const LEAVE_MS = 1000;
-/** A list that goes on for ever is cut here. */
+/** An endless list is cut here. */
 const MAX_PAGES = 20;
 
 /** Lenient: one broken tool must not hide the others. */

@@ -18,7 +18,7 @@ export interface Pins {
   put(server: string, tool: string, hash: string): Promise<void>;
   /** What the caller's tenant accepted. */
   acceptedBy(caller: Caller, server: string): Promise<Map<string, string>>;
-  /** Accepts a description for the caller's tenant, in place of any other. */
+  /** Accepts a description for the caller's tenant, replacing any other. */
   accept(caller: Caller, server: string, tool: string, hash: string): Promise<void>;
 }
 

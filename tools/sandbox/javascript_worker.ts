@@ -69,7 +69,7 @@ async function run(job: JavascriptJob): Promise<Outcome> {
 
 /**
  * Ends work in any place. QuickJS asks for the time between its instructions only, not within a long
- * native one, and a busy Worker that is terminated goes on for ever.
+ * native one, and a busy Worker that is terminated runs for ever.
  */
 function within<T>(ms: number, work: () => T): T {
   Object.assign(globalThis, { work });
@@ -181,7 +181,7 @@ function describe(context: QuickJSContext, error: QuickJSHandle, code: string): 
   return { code: "code_failed", reason: `${told}${line ? ` (line ${line})` : ""}` };
 }
 
-/** Throws into the code, which may go on: then the interpreter stops it. */
+/** Throws into the code; if the code continues, the interpreter stops it. */
 function count(output: Output, bytes: number): void {
   output.bytes += bytes + 1;
   if (output.bytes > MAX_OUTPUT_BYTES) output.stopped ??= "code_output_too_large";

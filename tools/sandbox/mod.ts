@@ -1,5 +1,5 @@
 /**
- * Runs code that nobody trusts, without network, files, environment or clock-free loops.
+ * Runs untrusted code, without network, files, environment or clock-free loops.
  *
  * @module
  */

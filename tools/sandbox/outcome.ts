@@ -1,4 +1,4 @@
-/** How code ended, as the side that runs it tells it, and what becomes of that. @module */
+/** How code ended, as reported by the side that runs it, and the result or error of it. @module */
 import { OrchestratorError, sentence } from "../../errors.ts";
 import type { Json } from "../../json/mod.ts";
 import { type CodeResult, MAX_OUTPUT_BYTES, MAX_RESULT_DEPTH } from "./contract.ts";
@@ -12,7 +12,7 @@ export interface Failure {
 
 /** Everything that code leaves behind. */
 export interface Outcome {
-  /** JSON text of the result, or why there is none. */
+  /** JSON text of the result, or why it failed. */
   end: { json: string } | Failure;
   stdout: string;
   stderr: string;

@@ -12,7 +12,7 @@ import type { Failure } from "./outcome.ts";
 import { HARNESS } from "./python_harness.ts";
 import { expand, squeeze } from "./sparse.ts";
 
-/** What the child is told first; frames with the snapshot and the files follow. */
+/** What the child receives first; frames with the snapshot and the files follow. */
 export interface PythonJob {
   code: string;
   /** JSON text. */

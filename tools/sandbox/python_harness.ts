@@ -13,7 +13,7 @@ def _harness():
     for name in ("process", "Buffer", "global"):
         if hasattr(js, name):
             delattr(js, name)
-    # Interpreters that go on from the same snapshot would all draw the same numbers.
+    # Interpreters that start from the same snapshot would all draw the same numbers.
     random.seed()
 
     def described(error):

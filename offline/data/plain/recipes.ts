@@ -207,7 +207,7 @@ LAGS = (1, 2, 3, 7, 14)
 if len(series) < 40:
     raise SystemExit(f"{len(series)} days are too few for a forecast")
 
-# The table is made anew: a row for each day, with what is known the day before.
+# The table is rebuilt: a row for each day, with what is known the day before.
 first = max(LAGS)
 table = {f"lag_{lag}": [series[at - lag][1] for at in range(first, len(series))] for lag in LAGS}
 table["last_week"] = [statistics.fmean(v for _, v in series[at - 7:at]) for at in range(first, len(series))]

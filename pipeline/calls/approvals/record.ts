@@ -5,7 +5,7 @@ import { type Check, type Commit, keys, type Mutation, setJson } from "../../../
 import { canonicalJson } from "../../../json/mod.ts";
 import type { Json } from "../../kernel/mod.ts";
 
-/** Largest payload that somebody is asked to decide about, as UTF-8 bytes of JSON. */
+/** Largest payload that an approval may have, as UTF-8 bytes of JSON. */
 export const MAX_PAYLOAD_BYTES = 100_000;
 /** Longest preview, in characters; what is over is cut off. */
 export const MAX_PREVIEW = 20_000;
@@ -20,7 +20,7 @@ export interface Decision {
   comment?: string;
   /** RFC 3339 UTC. */
   at: string;
-  /** What they put in place of the payload they were shown. */
+  /** The payload that they replaced the original one with. */
   payload?: Json;
 }
 
@@ -37,7 +37,7 @@ export interface Approval {
   title: string;
   /** The payload for people. */
   preview: string;
-  /** Exactly what is decided about, and what the run goes on with. */
+  /** Exactly what is decided on, and what the run continues with. */
   payload: Json;
   /** `sha256:…` of the payload's canonical JSON. */
   payload_hash: string;
@@ -104,7 +104,7 @@ export function createCommit(approval: Approval): Commit {
   };
 }
 
-/** The commit that puts `next` in place of a record, unless somebody changed that in between. */
+/** The commit that replaces a record by `next`, unless it was changed in the meantime. */
 export function changeCommit({ key, versionstamp }: Check, next: Approval): Commit {
   const pending = keys.pendingApproval(next.tenant, next.id);
   const left: Mutation[] = next.status === "pending" ? [] : [{ key: pending, delete: true }];

@@ -3,7 +3,7 @@
  *
  * 1. The approval is in the store exactly when the run waits for it.
  * 2. It ends once: decided, expired or void, each with a check that it was pending.
- * 3. The run goes on with the very payload that was decided about.
+ * 3. The run continues with exactly the payload that was decided on.
  *
  * @module
  */
@@ -92,7 +92,7 @@ export async function requestApproval(
   }
 }
 
-/** Asks, and asks anew when the run was started again after an approval became void. */
+/** Requests an approval, and a new one if the run was started again after the first became void. */
 async function ask(
   ctx: RunContext,
   key: string,
@@ -178,7 +178,7 @@ function outcomeOf(outcome: WaitOutcome, { payload }: Approval): ApprovalOutcome
   return outcome.signal as Verdict;
 }
 
-/** @throws `internal` when the run was told of another payload than was decided about */
+/** @throws `internal` if the run received another payload than the one that was decided on */
 async function mustMatch(
   { tenant, id }: Approval,
   { decision, payload }: ApprovalOutcome,

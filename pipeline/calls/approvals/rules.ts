@@ -4,12 +4,12 @@ import { schemaIssues } from "../../../json/mod.ts";
 import type { Json } from "../../kernel/mod.ts";
 import { type Approval, MAX_PAYLOAD_BYTES, payloadHash, viewApproval } from "./record.ts";
 
-/** What somebody decides. */
+/** A decision, as it is requested. */
 export interface DecideRequest {
   decision: "approve" | "reject";
   /** At most 2,000 characters. */
   comment?: string;
-  /** Goes in place of the payload, where the approval is editable. */
+  /** Replaces the payload, if the approval is editable. */
   payload?: Json;
   /** Of the payload that was looked at: a decision about another one is refused. */
   payload_hash?: string;
@@ -102,7 +102,7 @@ function mustBeOpen(approval: Approval, request: Decided, now: number): void {
   }
 }
 
-/** What goes in place of the payload; nothing when that stays as it is. */
+/** The replacement of the payload; nothing if it stays unchanged. */
 function editedPayload(approval: Approval, request: DecideRequest): Json | undefined {
   const { payload } = request;
   if (payload === undefined || payloadHash(payload) === approval.payload_hash) return undefined;

@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import fc from "fast-check";
-import { parseJson } from "../../routes/json.ts";
+import { parseJson } from "../../routes/body.ts";
 import { errorOffset } from "../../routes/json_position.ts";
 
 const CASES: [text: string, offset: number][] = [

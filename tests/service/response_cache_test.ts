@@ -1,12 +1,9 @@
 import { expect } from "expect";
-import type { EventBody } from "../../../pipeline/kernel/mod.ts";
-import {
-  createResponseCache,
-  type ResponseCacheDeps,
-} from "../../../pipeline/recall/response_cache.ts";
-import { service } from "../definitions/_service.ts";
-import { within } from "../../_yardstick.ts";
-import { callerOf } from "../../_caller.ts";
+import type { EventBody } from "../../pipeline/kernel/mod.ts";
+import { createResponseCache, type ResponseCacheDeps } from "../../service/response_cache.ts";
+import { service } from "../pipeline/definitions/_service.ts";
+import { within } from "../_yardstick.ts";
+import { callerOf } from "../_caller.ts";
 
 /** Asks until the answer before it is kept: that happens after it was given. */
 async function twice(s: Awaited<ReturnType<typeof service>>, prompt: string, more = {}) {
