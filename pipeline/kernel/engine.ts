@@ -13,11 +13,10 @@
 import { OrchestratorError, toErrorJson } from "../../errors.ts";
 import type { Caller } from "../../guard/mod.ts";
 import type { Commit } from "../../store/mod.ts";
-import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
+import { type ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import type { JournalEvent, Json } from "./events.ts";
 import type { RunResult } from "./context.ts";
 import { follow } from "./follow.ts";
-import { forgetFailures, readHistory } from "./history.ts";
 import { Inbox } from "./inbox.ts";
 import type { EngineOptions } from "./options.ts";
 import { Reader } from "./reader.ts";
@@ -41,7 +40,7 @@ import { Branch } from "./branch.ts";
 import type { Stop } from "./stop.ts";
 import { Starter } from "./starter.ts";
 import type { FlightRecorder } from "./suspects.ts";
-import { type InboxMessage, redriveRun, releaseRun, sendMessage } from "./transitions.ts";
+import { type InboxMessage, releaseRun, sendMessage } from "./transitions.ts";
 import { Waker } from "./waker.ts";
 import { Watching } from "./watching.ts";
 
@@ -60,7 +59,6 @@ class KernelEngine implements Engine {
   private readonly waker: Waker;
   private readonly slots: Slots;
   private readonly starter: Starter;
-  private readonly runDeps: ActiveRunDeps;
   private readonly closing = new AbortController();
   private accepting = false;
   private watch?: Promise<void>;
@@ -72,7 +70,7 @@ class KernelEngine implements Engine {
     const runner = this.runner = new Runner({ ...options, slots, flight });
     const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
     const branch = (run: ActiveRun, stop: Stop) => new Branch(run, stop);
-    const runDeps = this.runDeps = { store, world, gate, branch, ring };
+    const runDeps: ActiveRunDeps = { store, world, gate, branch, ring };
     const inbox = this.inbox = new Inbox({ store, reader, runner });
     const waker = this.waker = new Waker({ ...options, reader, runner, inbox, slots, runDeps });
     this.recovery = new Recovery({ ...options, reader, runner, waker, flight });
@@ -218,22 +216,8 @@ class KernelEngine implements Engine {
     }
   }
 
-  async redrive({ tenant }: Caller, id: string): Promise<void> {
-    const { store } = this.options;
-    const ended = await this.reader.ended(tenant, id);
-    const { status } = ended?.value ?? await this.reader.mustRun(tenant, id);
-    if (!ended || status !== "failed") {
-      throw conflict(`Cannot redrive run ${id}: only failed runs can be, this one is ${status}.`);
-    }
-    this.admit(tenant);
-    const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
-    const record: RunRecord = { ...rest, status: "running", attempts: (rest.attempts ?? 1) + 1 };
-    const history = forgetFailures(readHistory(await this.reader.journal(tenant, id)));
-    const run = new ActiveRun(record, history, this.runDeps);
-    run.journal.change(redriveRun(ended, record, store.worker));
-    run.journal.append({ type: "run.resumed", reason: "redriven", worker: store.worker });
-    await run.journal.flush();
-    this.runner.take(run);
+  redrive({ tenant }: Caller, id: string): Promise<void> {
+    return this.starter.redrive(tenant, id);
   }
 
   stats(): EngineStats {

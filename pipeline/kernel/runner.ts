@@ -31,7 +31,7 @@ import { isTooLarge } from "./limits.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import type { Slots } from "./slots.ts";
 import { type FlightRecorder, Suspects } from "./suspects.ts";
-import { beginRun, endRun, suspendRun } from "./transitions.ts";
+import { createRun, endRun, suspendRun } from "./transitions.ts";
 
 /** Where the kernel reports what no caller can hear. */
 export interface KernelLog {
@@ -186,7 +186,7 @@ export class Runner {
   private async advance(run: ActiveRun): Promise<void> {
     if (run.record.status === "queued") {
       run.record = { ...run.record, status: "running" };
-      run.journal.change(beginRun(run.record, this.options.store.worker));
+      run.journal.change(createRun(run.record, this.options.store.worker));
     }
     // A resumed run says so on disk first: a crash in its first moments must be counted.
     if (run.history.seq > 0 || !run.early) await run.journal.flush();

@@ -1,20 +1,21 @@
 /**
- * Makes runs: new ones, ones that wait for their turn, ones that repeat another run from a step on.
+ * Makes runs: new ones, ones that repeat another run from a step on, failed ones that go on.
  *
  * Invariants
  * 1. `start` resolves after the run is on disk and never before.
  * 2. A run is created and claimed in one commit, so its first step needs no other.
- * 3. A place among runs with the same key is taken by that same commit.
+ * 3. A place among runs with the same key is taken by that same commit, or a turn in line for one.
  *
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { CallerRecord } from "../../guard/mod.ts";
-import { type Commit, keys, setText, type Versioned } from "../../store/mod.ts";
+import type { Commit } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps } from "./active_run.ts";
 import { timestamp } from "./clock.ts";
-import type { EventBody, JournalEvent } from "./events.ts";
-import { emptyHistory, readHistory } from "./history.ts";
+import type { EventBody } from "./events.ts";
+import { emptyHistory, forgetFailures, type History, readHistory } from "./history.ts";
+import { type Claim, claim, lookUp } from "./idempotency.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Reader } from "./reader.ts";
 import { keptEvents } from "./restart.ts";
@@ -28,7 +29,7 @@ import type {
   StartedRun,
 } from "./runs.ts";
 import type { Places, Slots } from "./slots.ts";
-import { createRun, type IdempotencyRecord, parkRun } from "./transitions.ts";
+import { createRun, parkRun, reopenRun } from "./transitions.ts";
 import type { Watching } from "./watching.ts";
 
 /** What starting needs. */
@@ -46,17 +47,23 @@ export interface StarterDeps extends EngineOptions {
 /** How long the commit that creates a run waits for the run's first step. */
 const FIRST_COMMIT_MS = 1;
 
-/** What a new run begins with besides its request. */
-interface Beginning {
-  known?: Versioned<IdempotencyRecord>;
+/** How often a run is made that others are always faster than. */
+const MAX_TRIES = 100;
+
+/** A run that is to be made. A commit that is refused has it made again, with another id. */
+interface Plan {
+  tenant: string;
+  concurrency?: Concurrency;
+  claim?: Claim;
   listener?: RunListener;
-  /** Events of another run that it keeps. */
-  kept?: EventBody[];
-  restart?: RunRecord["restart"];
+  /** After a refusal: what another request made. @throws why it cannot be made any more */
+  recheck(): Promise<StartedRun | undefined>;
+  /** Its header, history and first events; called for each try. */
+  make(): { record: RunRecord; history: History; events: EventBody[]; commit?: Commit };
 }
 
-/** What may repeat an earlier request. */
-type Keyed = Pick<NewRun, "tenant" | "idempotency">;
+/** Where a run goes: the index of a place, or in line behind those who have the places. */
+type Place = number | Places;
 
 /** Starts runs. */
 export class Starter {
@@ -64,98 +71,132 @@ export class Starter {
 
   /** See `Engine.start`. */
   async start(request: NewRun, listener?: RunListener): Promise<StartedRun> {
-    const { known, replayed } = await this.recognize(request);
-    if (replayed) return replayed;
-    this.deps.admit(request.tenant);
-    return await this.begin(request, { known, listener });
+    const { tenant, input, concurrency } = request;
+    return await this.once(request, (claim) => {
+      this.deps.admit(tenant);
+      const make = () => ({
+        record: this.newRecord(request),
+        history: emptyHistory(input),
+        events: [startedEvent(request)],
+      });
+      const recheck = () => this.raced(claim);
+      return this.carryOut({ tenant, concurrency, claim, listener, make, recheck });
+    });
   }
 
   /** See `Engine.restart`. */
   async restart(
     caller: Required<CallerRecord>,
     id: string,
-    request: RestartRequest,
+    asked: RestartRequest,
   ): Promise<StartedRun> {
-    const { reader, admit } = this.deps;
+    const { reader, admit, keepsEvent = () => false } = this.deps;
     const { tenant } = caller;
-    const { from, with: given, idempotency } = request;
-    const { known, replayed } = await this.recognize({ tenant, idempotency });
-    if (replayed) return replayed;
-    const run = await reader.mustRun(tenant, id);
-    const events = await reader.journal(tenant, id);
-    const kept = keptEvents(id, events, request, this.deps.keepsEvent ?? (() => false));
+    return await this.once({ tenant, idempotency: asked.idempotency }, async (claim) => {
+      const run = await reader.mustRun(tenant, id);
+      const events = await reader.journal(tenant, id);
+      const kept = keptEvents(id, events, asked, keepsEvent);
+      admit(tenant);
+      const request = { ...run, ...caller, input: asked.input ?? readHistory(events).input };
+      const restart = { run: id, from: asked.from, with: asked.with };
+      const make = () => ({
+        record: { ...this.newRecord(request), restart },
+        history: historyOf(request, kept),
+        events: [startedEvent(request), ...kept],
+      });
+      const concurrency = inLine(run);
+      const recheck = () => this.raced(claim);
+      return await this.carryOut({ tenant, concurrency, claim, make, recheck });
+    });
+  }
+
+  /** See `Engine.redrive`. */
+  async redrive(tenant: string, id: string): Promise<void> {
+    const { reader, store, admit } = this.deps;
+    const ended = await reader.ended(tenant, id);
+    const { status } = ended?.value ?? await reader.mustRun(tenant, id);
+    if (!ended || status !== "failed") {
+      throw new OrchestratorError(
+        "conflict",
+        `Only failed runs can be redriven; run ${id} is ${status}.`,
+      );
+    }
     admit(tenant);
-    const { pipeline, version, conversation_id, priority, budget, slot, tainted } = run;
-    const concurrency = slot && { ...slot, on_busy: "enqueue" as const };
-    return await this.begin({
-      ...caller,
-      pipeline,
-      version,
-      input: request.input ?? readHistory(events).input,
-      conversation_id,
-      priority,
-      budget,
-      concurrency,
-      idempotency,
-      tainted,
-    }, { known, kept, restart: { run: id, from, with: given } });
+    const { error: _error, ended_at: _at, last_seq: _seq, ...rest } = ended.value;
+    const events = await reader.journal(tenant, id);
+    const record: RunRecord = { ...rest, status: "running", attempts: (rest.attempts ?? 1) + 1 };
+    const resumed = { type: "run.resumed", reason: "redriven", worker: store.worker } as const;
+    const make = () => ({
+      record: { ...record },
+      history: forgetFailures(readHistory(events)),
+      events: [resumed],
+      commit: reopenRun(ended),
+    });
+    const recheck = async () => {
+      const now = await reader.ended(tenant, id);
+      if (now?.versionstamp === ended.versionstamp) return undefined;
+      throw new OrchestratorError("conflict", `Run ${id} has been redriven already.`);
+    };
+    await this.carryOut({ tenant, concurrency: inLine(record), make, recheck });
   }
 
-  /** Most runs find their place free: they are made without looking. */
-  private async begin(request: NewRun, beginning: Beginning): Promise<StartedRun> {
-    const { tenant, concurrency } = request;
-    const blind = !concurrency ||
-      concurrency.limit === 1 && !this.deps.slots.isTaken(tenant, concurrency);
-    const started = blind && await this.tryCreate(request, beginning, 0);
-    return started || await this.takeTurn(request, concurrency!, beginning);
-  }
-
-  /** @returns nothing when its place was not free */
-  private async tryCreate(
-    request: NewRun,
-    beginning: Beginning,
-    index: number,
-  ): Promise<StartedRun | undefined> {
-    const run = this.create(request, beginning, index);
-    try {
-      await run.journal.begun;
-      return this.deps.watching.started(run);
-    } catch (thrown) {
-      this.deps.runner.orphans.delete(run.name);
-      const error = toOrchestratorError(thrown);
-      if (error.code !== "conflict") throw error;
-      this.deps.runner.drop(run);
-      const raced = request.idempotency && await this.known(request);
-      if (raced && raced.versionstamp !== beginning.known?.versionstamp) {
-        return await this.replay(request, raced.value);
-      }
-      if (!request.concurrency) throw error;
-    }
-  }
-
-  /** Looks who has the places, and does what the request wants in that case. */
-  private async takeTurn(
-    request: NewRun,
-    concurrency: Concurrency,
-    beginning: Beginning,
+  /** Has a request carried out once, however often it is sent. */
+  private async once(
+    { tenant, idempotency }: Pick<NewRun, "tenant" | "idempotency">,
+    carryOut: (claim?: Claim) => Promise<StartedRun>,
   ): Promise<StartedRun> {
-    const { slots, queue_limit } = this.deps;
-    const { tenant } = request;
-    const { key, limit, on_busy } = concurrency;
-    while (true) {
-      const places = await slots.read(tenant, { key, limit }, queue_limit + 1);
-      if (slots.isEntering(tenant, { key, limit })) continue;
-      if (places.free !== undefined) {
-        const started = await this.tryCreate(request, beginning, places.free);
-        if (started) return started;
-        continue;
+    if (!idempotency) return await carryOut();
+    const { store, reader, world } = this.deps;
+    const found = await lookUp({ store, reader, now: world.clock.now }, tenant, idempotency);
+    return "run" in found ? found : await carryOut(found);
+  }
+
+  private async carryOut(plan: Plan): Promise<StartedRun> {
+    const { runner, slots, watching } = this.deps;
+    const { tenant, concurrency } = plan;
+    for (let tries = 1;; tries++) {
+      const place = await this.place(tenant, concurrency, tries === 1);
+      if (concurrency && slots.isEntering(tenant, concurrency)) continue;
+      const run = this.make(plan, place);
+      try {
+        await run.journal.begun;
+        return watching.started(run);
+      } catch (thrown) {
+        runner.orphans.delete(run.name);
+        const error = toOrchestratorError(thrown);
+        if (error.code !== "conflict") throw error;
+        runner.drop(run);
+        const replayed = await plan.recheck();
+        if (replayed) return replayed;
+        if (!concurrency || tries === MAX_TRIES) throw error;
       }
-      if (on_busy === "reject") throw busy(key, places);
-      if (places.turns.length > queue_limit) throw crowded(key);
-      if (on_busy === "interrupt") await this.interrupt(tenant, places);
-      const queued = await this.queue(request, places, beginning);
-      if (queued) return queued;
     }
+  }
+
+  /** What another request with the same key made meanwhile. */
+  private async raced(claim?: Claim): Promise<StartedRun | undefined> {
+    if (!claim) return undefined;
+    const { store, reader, world } = this.deps;
+    const found = await lookUp({ store, reader, now: world.clock.now }, claim.tenant, claim.asked);
+    return "run" in found ? found : undefined;
+  }
+
+  /** Most runs find their place free: they are made without looking. @throws `busy`, `overloaded` */
+  private async place(
+    tenant: string,
+    concurrency: Concurrency | undefined,
+    isFirst: boolean,
+  ): Promise<Place> {
+    if (!concurrency) return 0;
+    const { slots, queue_limit } = this.deps;
+    const { key, limit, on_busy } = concurrency;
+    if (isFirst && limit === 1 && !slots.isTaken(tenant, concurrency)) return 0;
+    const places = await slots.read(tenant, { key, limit }, queue_limit + 1);
+    if (places.free !== undefined) return places.free;
+    if (on_busy === "reject") throw busy(key, places);
+    if (places.turns.length > queue_limit) throw crowded(key);
+    if (on_busy === "interrupt") await this.interrupt(tenant, places);
+    return places;
   }
 
   private async interrupt(tenant: string, { held, turns }: Places): Promise<void> {
@@ -167,62 +208,53 @@ export class Starter {
     }
   }
 
-  private create(request: NewRun, beginning: Beginning, index: number): ActiveRun {
-    const { store, runner, slots, watching, runDeps } = this.deps;
-    const { known, listener, kept, restart } = beginning;
-    const status = runner.hasSlot ? "running" : "queued";
-    const record = { ...this.newRecord(request, status), ...(restart ? { restart } : {}) };
-    const { concurrency } = request;
-    if (concurrency) record.slot = { key: concurrency.key, limit: concurrency.limit, index };
-    const run = new ActiveRun(record, historyOf(request, kept), runDeps);
-    if (listener) watching.tell(run, listener);
-    run.journal.change(createRun(record, store.worker, this.idempotency(request), known));
-    run.early = slots.reserve(run);
-    run.journal.begun.then(() => this.deps.observer?.started(record, request.input), () => {});
-    if (record.slot) {
-      run.journal.change(slots.take(record, record.slot, index));
-      run.journal.begun.then((stamp) => run.placed = stamp, () => {});
+  /** Makes a run and has it committed; `journal.begun` says whether it was. */
+  private make(plan: Plan, place: Place): ActiveRun {
+    const { watching, runDeps, world, idempotency_ttl_ms } = this.deps;
+    const { record, history, events, commit } = plan.make();
+    if (plan.concurrency) record.slot = slotOf(plan.concurrency, place);
+    const isParked = typeof place !== "number";
+    if (isParked || !this.deps.runner.hasSlot) record.status = "queued";
+    const run = new ActiveRun(record, history, runDeps);
+    if (plan.listener) watching.tell(run, plan.listener);
+    if (commit) run.journal.change(commit);
+    if (plan.claim) {
+      const expires_at = world.clock.now() + idempotency_ttl_ms;
+      run.journal.change(claim(plan.claim, record.id, expires_at));
     }
-    run.journal.append(startedEvent(request));
-    for (const event of kept ?? []) run.journal.append(event);
-    runner.take(run);
-    this.commitSoon(run);
+    if (isParked) this.park(run, place, events);
+    else this.begin(run, place, events);
+    if (!commit) {
+      const told = () => this.deps.observer?.started(record, history.input);
+      run.journal.begun.then(told, () => {});
+    }
     return run;
   }
 
-  /** Puts a run aside until it is its turn. @returns nothing when a place became free meanwhile */
-  private async queue(
-    request: NewRun,
-    places: Places,
-    { known, listener, kept = [], restart }: Beginning,
-  ): Promise<StartedRun | undefined> {
-    const { store, slots, watching, runDeps, world } = this.deps;
-    const { key, limit } = request.concurrency!;
-    const record = { ...this.newRecord(request, "queued"), slot: { key, limit } };
-    if (restart) Object.assign(record, { restart });
-    const at = timestamp(world.clock.now());
-    const events: JournalEvent[] = [startedEvent(request), ...kept]
-      .map((event, index) => ({ ...event, run_id: record.id, seq: index + 1, at }));
-    const journal = setText(
-      keys.events(record.tenant, record.id, 1),
-      JSON.stringify(events),
-    );
-    const parts: Commit[] = [
-      parkRun(record, this.idempotency(request), known),
-      slots.queue(record, record.slot, places),
-      { checks: [], mutations: [journal] },
-    ];
-    const stamp = await store.commit({
-      checks: parts.flatMap(({ checks }) => checks),
-      mutations: parts.flatMap(({ mutations }) => mutations),
-    });
-    if (stamp === null) return undefined;
-    this.deps.observer?.started(record, request.input);
-    const run = new ActiveRun(record, emptyHistory(null), runDeps);
+  private begin(run: ActiveRun, index: number, events: EventBody[]): void {
+    const { store, runner, slots } = this.deps;
+    const { record, journal } = run;
+    journal.change(createRun(record, store.worker));
+    run.early = slots.reserve(run);
+    if (record.slot) {
+      journal.change(slots.take(record, record.slot, index));
+      journal.begun.then((stamp) => run.placed = stamp, () => {});
+    }
+    for (const event of events) journal.append(event);
+    runner.take(run);
+    this.commitSoon(run);
+  }
+
+  /** Puts a run aside until it is its turn. */
+  private park(run: ActiveRun, places: Places, events: EventBody[]): void {
+    const { record, journal, feed } = run;
+    journal.change(parkRun(record));
+    journal.change(this.deps.slots.queue(record, record.slot!, places));
+    for (const event of events) journal.append(event);
     run.gone = true;
-    if (listener) watching.tell(run, listener);
-    run.feed.close();
-    return watching.started(run);
+    const left = () => feed.close();
+    journal.begun.then(left, left);
+    journal.flush().catch(() => {});
   }
 
   /**
@@ -236,7 +268,7 @@ export class Starter {
     soon.then(() => journal.flush()).catch(() => {});
   }
 
-  private newRecord(request: NewRun, status: "running" | "queued"): RunRecord {
+  private newRecord(request: Omit<NewRun, "concurrency">): RunRecord {
     const { world } = this.deps;
     const { tenant, started_by, grants, pipeline, version } = request;
     const { conversation_id, priority, budget } = request;
@@ -247,7 +279,7 @@ export class Starter {
       grants,
       pipeline,
       version,
-      status,
+      status: "running",
       created_at: timestamp(world.clock.now()),
     };
     if (conversation_id) record.conversation_id = conversation_id;
@@ -256,59 +288,23 @@ export class Starter {
     if (request.tainted) record.tainted = true;
     return record;
   }
-
-  private idempotency({ idempotency }: NewRun) {
-    const { world, idempotency_ttl_ms } = this.deps;
-    if (!idempotency) return undefined;
-    return { request: idempotency, expires_at: world.clock.now() + idempotency_ttl_ms };
-  }
-
-  /** What an earlier request with the same key made; `known` is a record to replace. */
-  private async recognize(
-    request: Keyed,
-  ): Promise<{ known?: Versioned<IdempotencyRecord>; replayed?: StartedRun }> {
-    const known = request.idempotency && await this.known(request);
-    if (!known) return {};
-    if (known.value.expires_at <= this.deps.world.clock.now()) return { known };
-    return { replayed: await this.replay(request, known.value) };
-  }
-
-  private known({ tenant, idempotency }: Keyed) {
-    return this.deps.store.get<IdempotencyRecord>(keys.idempotency(tenant, idempotency!.key));
-  }
-
-  private async replay(request: Keyed, known: IdempotencyRecord): Promise<StartedRun> {
-    if (known.fingerprint !== request.idempotency!.fingerprint) {
-      throw new OrchestratorError(
-        "idempotency_mismatch",
-        "Cannot use this Idempotency-Key: it was sent with another request. Use a new key for a new request.",
-      );
-    }
-    const { reader } = this.deps;
-    const run = await reader.mustRun(request.tenant, known.run);
-    const result = await reader.result(request.tenant, known.run);
-    if (result) return { run, replayed: true, result: Promise.resolve(result) };
-    throw new OrchestratorError(
-      "idempotency_in_flight",
-      `Cannot answer yet: the first request with this Idempotency-Key is still being worked on as run ${run.id}. Ask again later.`,
-      { kind: "retryable", retry_after_ms: patience(run), details: { run_id: run.id } },
-    );
-  }
 }
 
-/** When to ask again, in milliseconds: a run that waits for somebody takes its time. */
-function patience({ status, waiting_for = [] }: RunRecord): number {
-  const asks = waiting_for.some(({ signal }) => signal !== undefined && !/^child\//.test(signal));
-  return status === "paused" || asks ? 30_000 : 1_000;
+function slotOf({ key, limit }: Concurrency, place: Place) {
+  return typeof place === "number" ? { key, limit, index: place } : { key, limit };
 }
 
-function startedEvent({ pipeline, version, input, conversation_id }: NewRun): EventBody {
-  return { type: "run.started", pipeline, version, input, conversation_id };
+/** A run that goes on takes its turn like any other one with its key. */
+function inLine({ slot }: RunRecord): Concurrency | undefined {
+  return slot && { key: slot.key, limit: slot.limit, on_busy: "enqueue" };
 }
 
-/** What a run knows when it begins: nothing, or what it keeps of another one. */
-function historyOf({ input }: NewRun, kept?: EventBody[]) {
-  if (!kept) return emptyHistory(input);
+function startedEvent({ pipeline, version, input, conversation_id }: Omit<NewRun, "concurrency">) {
+  return { type: "run.started" as const, pipeline, version, input, conversation_id };
+}
+
+/** What a run knows when it begins that keeps events of another one. */
+function historyOf({ input }: Pick<NewRun, "input">, kept: EventBody[]): History {
   const at = timestamp(0);
   const events = kept.map((event) => ({ ...event, run_id: "", seq: 0, at }));
   return { ...readHistory(events), seq: 0, input };
@@ -320,7 +316,7 @@ function busy(key: string, { held, turns }: Places): OrchestratorError {
     "busy",
     `Cannot start a run: ${
       runs[0]
-    } goes on with the same key (${key}). Wait for it, or send on_busy: enqueue.`,
+    } is running with the same key (${key}). Wait for it, or send on_busy: enqueue.`,
     { kind: "retryable", retry_after_ms: 1000, details: { key, runs } },
   );
 }

@@ -18,7 +18,7 @@ import {
 import type { EventBody, Json } from "./events.ts";
 import { mustFit } from "./limits.ts";
 import type { RunResult } from "./context.ts";
-import type { RunRecord, StartRequest } from "./runs.ts";
+import type { RunRecord } from "./runs.ts";
 
 /**
  * A run that has not ended: its header and the claim on it. One whose worker has no lease is free.
@@ -37,13 +37,6 @@ export interface WaitingRun {
   due?: number;
 }
 
-/** Which run a request with an idempotency key made. */
-export interface IdempotencyRecord {
-  fingerprint: string;
-  run: string;
-  expires_at: number;
-}
-
 /** What somebody else wants of a run. */
 export type InboxMessage =
   | { type: "cancel"; reason?: string }
@@ -53,47 +46,14 @@ export type InboxMessage =
   /** Something that happened in a run within this one. */
   | { type: "event"; event: EventBody };
 
-/** The record of an idempotency key; `known` is an expired one to replace. */
-export interface IdempotencyRequest {
-  request: NonNullable<StartRequest["idempotency"]>;
-  expires_at: number;
+/** A new run, claimed in the same commit, or one that is live again. */
+export function createRun(run: RunRecord, worker: string): Commit {
+  return { checks: [], mutations: [putLive({ run, worker })] };
 }
 
-/** A new run, claimed in the same commit. */
-export function createRun(
-  run: RunRecord,
-  worker: string,
-  idempotency?: IdempotencyRequest,
-  known?: Versioned<IdempotencyRecord>,
-): Commit {
-  const commit: Commit = { checks: [], mutations: [putLive({ run, worker })] };
-  return withIdempotency(commit, run, idempotency, known);
-}
-
-/** A new run that is put aside until a message wakes it or its turn comes. */
-export function parkRun(
-  run: RunRecord,
-  idempotency?: IdempotencyRequest,
-  known?: Versioned<IdempotencyRecord>,
-): Commit {
-  return withIdempotency({ checks: [], mutations: [putWaiting({ run })] }, run, idempotency, known);
-}
-
-function withIdempotency(
-  { checks, mutations }: Commit,
-  run: RunRecord,
-  idempotency?: IdempotencyRequest,
-  known?: Versioned<IdempotencyRecord>,
-): Commit {
-  if (!idempotency) return { checks, mutations };
-  const key = keys.idempotency(run.tenant, idempotency.request.key);
-  const record: IdempotencyRecord = {
-    fingerprint: idempotency.request.fingerprint,
-    run: run.id,
-    expires_at: idempotency.expires_at,
-  };
-  mutations.push(setJson(key, record));
-  return { checks: [...checks, { key, versionstamp: known?.versionstamp ?? null }], mutations };
+/** A run that is put aside until a message wakes it or its turn comes. */
+export function parkRun(run: RunRecord): Commit {
+  return { checks: [], mutations: [putWaiting({ run })] };
 }
 
 /** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */
@@ -112,11 +72,6 @@ export function releaseRun({ key, versionstamp, value: { run } }: Versioned<Live
 /** A run that nobody holds and anybody may claim. */
 export function offerRun(run: RunRecord): Mutation {
   return putLive({ run, worker: "", released: true });
-}
-
-/** A run that waited for a place gets one. */
-export function beginRun(run: RunRecord, worker: string): Commit {
-  return { checks: [], mutations: [putLive({ run, worker })] };
 }
 
 /** Puts a run aside until its timer or a message wakes it. */
@@ -183,15 +138,13 @@ export function sendMessage(
   };
 }
 
-/** Makes a failed run live again. */
-export function redriveRun(ended: Versioned<RunRecord>, run: RunRecord, worker: string): Commit {
+/** A failed run goes on: joined to the commit that says where it is from now on. */
+export function reopenRun(
+  { key, versionstamp, value: { tenant, id } }: Versioned<RunRecord>,
+): Commit {
   return {
-    checks: [{ key: ended.key, versionstamp: ended.versionstamp }],
-    mutations: [
-      putLive({ run, worker }),
-      { key: ended.key, delete: true },
-      { key: keys.ended(run.tenant, "failed", run.id), delete: true },
-    ],
+    checks: [{ key, versionstamp }],
+    mutations: [{ key, delete: true }, { key: keys.ended(tenant, "failed", id), delete: true }],
   };
 }
 
