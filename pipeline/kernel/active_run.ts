@@ -165,8 +165,9 @@ export class ActiveRun {
     if (this.isOver) {
       throw new Error(`Cannot append ${event.type}: the run's function has returned`);
     }
+    const appended = this.journal.append(event); // or it is too large, and nothing has happened
     account(this.history, event);
-    return this.journal.append(event);
+    return appended;
   }
 
   /** Appends an event that the function emits, unless the journal has it. */

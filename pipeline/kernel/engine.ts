@@ -179,8 +179,12 @@ class KernelEngine implements Engine {
   }
 
   async resume({ tenant }: Caller, id: string): Promise<void> {
+    const asked = await this.inbox.pauses(tenant, id);
+    const held = () => this.runner.active.get(runName(tenant, id));
+    const before = held();
     const { status } = await this.reader.mustRun(tenant, id);
-    if (status !== "paused" && !this.runner.active.get(runName(tenant, id))?.history.paused) {
+    const isPaused = status === "paused" || (before ?? held())?.history.paused;
+    if (!(asked ?? isPaused)) {
       throw conflict(`Cannot resume run ${id}: it is not paused, it is ${status}.`);
     }
     await this.send(tenant, id, { type: "unpause" }, "resume");

@@ -111,6 +111,7 @@ export function account(history: History, event: EventBody): void {
       break;
     case "run.cancelling":
       history.cancelling = { reason: event.reason };
+      history.paused = false; // it has to clean up
       break;
     case "budget.raised":
       history.raised = { ...history.raised, ...event.budget };

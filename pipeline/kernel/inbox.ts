@@ -50,6 +50,14 @@ export class Inbox {
     });
   }
 
+  /** Whether a run will be paused by what is in its inbox; nothing where that says neither. */
+  async pauses(tenant: string, id: string): Promise<boolean | undefined> {
+    const messages = await this.deps.reader.inbox(tenant, id);
+    const types = messages.map(({ value: { type } }) => type);
+    const last = types.findLast((type) => type === "pause" || type === "unpause");
+    return last && last === "pause";
+  }
+
   /**
    * Calls `ring` for every run that has messages and drops those of runs that have ended. Messages
    * may come from other processes, or from this one before it was killed.

@@ -1,6 +1,7 @@
 /** Checks after every fault test what `docs/reliability.md` promises. */
 import assert from "node:assert/strict";
 import type { JournalEvent, RunRecord } from "../../pipeline/kernel/mod.ts";
+import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Call } from "./cluster.ts";
 import type { SimDatabase } from "./kv.ts";
 
@@ -57,6 +58,9 @@ function checkJournal(run: RunRecord, events: JournalEvent[]): void {
   assert.notEqual(last, -1, `I6: ${run.id} has no terminal event (${run.status})`);
   assert.equal(last, events.length - 1, `I2: something follows the end of ${run.id}`);
   assert.equal(run.last_seq, events.length, "I2: last_seq");
+  const end = events.at(-1)! as { usage?: Usage };
+  const used = events.flatMap((e) => e.type === "step.completed" && e.usage ? [e.usage] : []);
+  assert.deepEqual(end.usage ?? NO_USAGE, used.reduce(addUsage, NO_USAGE), `usage of ${run.id}`);
   const done = events.flatMap((e) => e.type === "step.completed" ? [e.step] : []);
   assert.equal(new Set(done).size, done.length, `I3: ${run.id} has a step with two results`);
 }

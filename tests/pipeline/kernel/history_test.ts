@@ -93,7 +93,8 @@ function expected(events: JournalEvent[]): History {
   const taken = (seq: number, after: number) =>
     completed.some((event) => event.signal === seq && event.seq > after);
   const pauses = events.filter((event) =>
-    event.type === "run.paused" || event.type === "run.resumed" && event.reason === "unpaused"
+    event.type === "run.paused" || event.type === "run.cancelling" ||
+    event.type === "run.resumed" && event.reason === "unpaused"
   );
   const cancelling = last(ofType(events, "run.cancelling"));
   const raised = ofType(events, "budget.raised").map(({ budget }) => budget);

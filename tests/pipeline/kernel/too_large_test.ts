@@ -48,6 +48,19 @@ Deno.test("a run whose output is too large for its last event fails", async () =
   assert.equal(code, "payload_too_large");
 });
 
+Deno.test("what a step used counts where its result is recorded, and only there", async () => {
+  const { world, node, cluster } = await oneNode(async (ctx) => {
+    const usage = () => ({ input_tokens: 2, output_tokens: 1, cost_usd: 0.5 });
+    await ctx.step("a", () => 1, { usage });
+    return await ctx.step("b", () => "x".repeat(5_000_000), { usage });
+  });
+  const { run, result } = await settle(world, node().engine.start(T, request()));
+  const end = await settle(world, result);
+  assert.equal(end.status === "failed" && end.error.code, "payload_too_large");
+  assert.deepEqual(end.usage, { input_tokens: 2, output_tokens: 1, cost_usd: 0.5 });
+  checkInvariants(cluster.db, [run.id], cluster.calls);
+});
+
 Deno.test("a child whose output is too large for its parent fails, and its parent resumes", async () => {
   for (const length of [5_000_000, 3_999_800]) {
     let inner = "";
