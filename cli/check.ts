@@ -1,16 +1,16 @@
 /**
  * `orchestrator check`: one line for each thing that has to be right before the service can work,
- * and how to fix what is not.
+ * and how to fix what is not. It leaves nothing behind.
  *
  * @module
  */
 import type { Command } from "commander";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type Config, type Env, type Environment, readConfig } from "../config.ts";
 import { type Issue, OrchestratorError, toOrchestratorError } from "../errors.ts";
 import { diagnose, rowOf, ROWS } from "../llm/mod.ts";
-import { findDamagedIn, lockDirectory } from "../store/mod.ts";
+import { findDamagedIn, holdDirectory } from "../store/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { environmentIssues, placeholders } from "./suspicions.ts";
 
@@ -117,13 +117,14 @@ function tryReadConfig(env: Env): Config | OrchestratorError {
 async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLine[]> {
   if (deploy) return [];
   try {
-    await mkdir(data_dir, { recursive: true, mode: 0o700 });
+    if (await nearestFolder(home) !== home) return [absent(home)];
     const probe = join(home, `.check-${Deno.pid}`);
     await writeFile(probe, "");
     await rm(probe);
+    const hasData = await nearestFolder(data_dir) === data_dir;
     return [
       { state: "ok", subject: home, message: "can be written" },
-      ...await checkData(data_dir),
+      ...hasData ? await checkData(data_dir) : [absent(data_dir)],
     ];
   } catch (error) {
     const message = `cannot be written (${(error as Error).message}): fix its permissions, or ` +
@@ -132,14 +133,29 @@ async function checkFolders({ home, data_dir, deploy }: Config): Promise<CheckLi
   }
 }
 
+function absent(folder: string): CheckLine {
+  return { state: "ok", subject: folder, message: "does not exist yet: a server creates it" };
+}
+
+/** The folder itself, or the nearest one around it that exists. @throws where a file is in the way */
+async function nearestFolder(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).isDirectory()) return path;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return await nearestFolder(dirname(path));
+  }
+  throw new Error(`${path} is a file`);
+}
+
 async function checkData(data_dir: string): Promise<CheckLine[]> {
   try {
-    const lock = await lockDirectory(data_dir);
+    const lock = await holdDirectory(data_dir);
     try {
       const free = { state: "ok" as const, subject: data_dir, message: "is free" };
       return [free, ...await checkStore(data_dir)];
     } finally {
-      lock.release();
+      lock?.release();
     }
   } catch (error) {
     if (toOrchestratorError(error).code !== "data_dir_locked") throw error;

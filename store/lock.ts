@@ -15,16 +15,7 @@ export interface DirectoryLock {
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = `${directory}/lock`;
   const file = await Deno.open(path, { create: true, read: true, write: true });
-  if (!await file.tryLock(true)) {
-    const holder = (await Deno.readTextFile(path).catch(() => "")).trim();
-    file.close();
-    throw new OrchestratorError(
-      "data_dir_locked",
-      `Cannot open ${directory}: another process${
-        holder ? ` (pid ${holder})` : ""
-      } uses it. Send requests to that one, stop it, or set ORCHESTRATOR_HOME to another folder.`,
-    );
-  }
+  await acquire(file, directory);
   await file.truncate();
   await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
   return {
@@ -33,4 +24,31 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       file.close();
     },
   };
+}
+
+/**
+ * Takes the lock of `directory` and writes nothing. Nothing to release where no process has ever
+ * taken it.
+ *
+ * @throws `data_dir_locked`
+ */
+export async function holdDirectory(directory: string): Promise<DirectoryLock | undefined> {
+  const file = await Deno.open(`${directory}/lock`).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  if (!file) return undefined;
+  await acquire(file, directory);
+  return { release: () => file.close() };
+}
+
+async function acquire(file: Deno.FsFile, directory: string): Promise<void> {
+  if (await file.tryLock(true)) return;
+  file.close();
+  const holder = (await Deno.readTextFile(`${directory}/lock`).catch(() => "")).trim();
+  throw new OrchestratorError(
+    "data_dir_locked",
+    `Cannot open ${directory}: another process${
+      holder ? ` (pid ${holder})` : ""
+    } uses it. Send requests to that one, stop it, or set ORCHESTRATOR_HOME to another folder.`,
+  );
 }

@@ -22,7 +22,7 @@ export type {
   Mutation,
   Selector,
 } from "./kv.ts";
-export { lockDirectory } from "./lock.ts";
+export { holdDirectory, lockDirectory } from "./lock.ts";
 export { type OpenStore, openStore } from "./open.ts";
 export { Store, type StoreOptions } from "./store.ts";
 export { findDamagedIn } from "./verify.ts";

@@ -39,11 +39,22 @@ Deno.test("checkConfig() of a fresh machine finds nothing to fix", () =>
     expect(lines.map(({ state, subject }) => [state, subject])).toEqual([
       ["ok", "variables"],
       ["ok", join(home, "new")],
-      ["ok", join(home, "new/data")],
       ["ok", "definitions"],
       ["info", "model"],
     ]);
     expect(find(lines, "model")[0]?.[1]).toContain("offline model, because no API key is set");
+  }));
+
+Deno.test("checkConfig() leaves nothing behind, in a home that is there and in none", () =>
+  inHome(async (home) => {
+    const left = async () => (await Array.fromAsync(Deno.readDir(home))).map(({ name }) => name);
+    await check({ ORCHESTRATOR_HOME: join(home, "not", "there") }, fine);
+    await check({ ORCHESTRATOR_HOME: home }, fine);
+    expect(await left()).toEqual([]);
+    await Deno.mkdir(join(home, "data"));
+    const lines = await check({ ORCHESTRATOR_HOME: home }, fine);
+    expect(find(lines, join(home, "data"))).toEqual([["ok", "is free"]]);
+    expect(await Array.fromAsync(Deno.readDir(join(home, "data")))).toEqual([]);
   }));
 
 Deno.test("checkConfig() tells every malformed, misspelt or untouched variable", async () => {
