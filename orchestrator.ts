@@ -8,12 +8,16 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import { createRecollection } from "./knowledge/mod.ts";
 import { createProbe } from "./llm/mod.ts";
-import { type Approvals, createApprovals } from "./pipeline/calls/approvals/mod.ts";
+import {
+  type Approvals,
+  approvalsLeftBy,
+  createApprovals,
+} from "./pipeline/calls/approvals/mod.ts";
 import { type Catalog, createAuthoring, createSchedules } from "./pipeline/catalog/mod.ts";
 import { createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
 import type { Tasks } from "./pipeline/nodes/mod.ts";
 import { type AppEnv, createApp, type Identify, identifyLocal } from "./routes/mod.ts";
-import type { OpenStore } from "./store/mod.ts";
+import { artifactsLeftBy, keys, type OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import { configuredEngine } from "./wiring/engine.ts";
 import { aboutProcess, createHealth, routeSettings } from "./wiring/http.ts";
@@ -81,6 +85,8 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     clock,
     log,
     keep_ms: config.runs.retention_ms,
+    leftovers: [artifactsLeftBy, approvalsLeftBy],
+    expiring: [keys.caches()],
     sweepers: [artifacts.sweep, () => knowledge.tidy()],
   });
 

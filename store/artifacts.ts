@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { OrchestratorError } from "../errors.ts";
 import type { At, ReadOptions } from "./contents.ts";
 import { keys } from "./keys.ts";
-import type { Commit, Key } from "./kv.ts";
+import type { Commit, Key, Mutation } from "./kv.ts";
 import type { Store } from "./store.ts";
 import { setBytes, setJson } from "./values.ts";
 
@@ -155,7 +155,7 @@ async function put(
  * The changes that make a file disappear; none for a file that is not there. Of a file whose record
  * is damaged nobody knows the run: the run's index is left to the caller.
  */
-export async function removeArtifact(
+async function removeArtifact(
   store: Pick<Store, "getMany">,
   tenant: string,
   id: string,
@@ -171,6 +171,18 @@ export async function removeArtifact(
     checks: [{ key, versionstamp: at.versionstamp }],
     mutations: [key, index, keys.artifactBytes(tenant, id)].map((key) => ({ key, delete: true })),
   };
+}
+
+/** The changes that delete the files of a run, one file at once. */
+export async function* artifactsLeftBy(
+  store: Pick<Store, "getMany" | "keys">,
+  tenant: string,
+  run: string,
+): AsyncGenerator<Mutation[], void> {
+  for await (const { key } of store.keys({ prefix: keys.artifactsOf(tenant, run) })) {
+    const { mutations } = await removeArtifact(store, tenant, key.at(-1) as string);
+    yield [{ key, delete: true }, ...mutations];
+  }
 }
 
 async function read(store: ArtifactStore, tenant: string, id: string): Promise<Uint8Array> {

@@ -5,8 +5,8 @@ export {
   type ArtifactPlace,
   type ArtifactRecord,
   type Artifacts,
+  artifactsLeftBy,
   createArtifacts,
-  removeArtifact,
 } from "./artifacts.ts";
 export { type At, isDamaged, type ReadOptions, refuseDamaged, type Versioned } from "./contents.ts";
 export { openDenoKv } from "./deno_kv.ts";

@@ -30,7 +30,12 @@ export {
 } from "./events.ts";
 export type { EngineOptions } from "./options.ts";
 export type { FlightRecorder } from "./suspects.ts";
-export { createRetention, type Retention, type RetentionOptions } from "./retention.ts";
+export {
+  createRetention,
+  type Leftovers,
+  type Retention,
+  type RetentionOptions,
+} from "./retention.ts";
 export { retryDelay } from "./retry.ts";
 export type { KernelLog, RunObserver } from "./runner.ts";
 export type {

@@ -20,7 +20,6 @@ import {
   type Key,
   keys,
   type Mutation,
-  removeArtifact,
   setJson,
   type Store,
   type Versioned,
@@ -49,15 +48,22 @@ export interface RetentionOptions {
   log: KernelLog;
   /** How long a run is kept after its end, in milliseconds; 0: for ever. */
   keep_ms: number;
+  /** What others keep for a run: deleted with it. */
+  leftovers?: Leftovers[];
+  /** Below these are records of others that have an `expires_at`, in milliseconds since the epoch. */
+  expiring?: Key[];
   /** Others that remove what is old: each gives how many records a slice of it removed. */
   sweepers?: (() => AsyncIterable<number>)[];
 }
+
+/** Gives the changes that delete what is kept for a run; each set of them happens at once. */
+export type Leftovers = (store: Store, tenant: string, run: string) => AsyncIterable<Mutation[]>;
 
 /** What a round did. */
 export interface Swept {
   /** Runs that were removed. */
   runs: number;
-  /** Idempotency records and cached outputs that were. */
+  /** Expired records and what sweepers removed. */
   records: number;
   /** False when the next round has to go on where this one stopped. */
   done: boolean;
@@ -145,8 +151,9 @@ class KernelRetention implements Retention {
         yield* this.oldRuns(tenant, clock.now() - keep_ms);
       }
     }
-    yield* this.expired(keys.idempotencies());
-    yield* this.expired(keys.caches());
+    for (const prefix of [keys.idempotencies(), ...this.options.expiring ?? []]) {
+      yield* this.expired(prefix);
+    }
     for (const sweep of this.options.sweepers ?? []) {
       for await (const records of sweep()) yield { runs: 0, records };
     }
@@ -239,40 +246,14 @@ class KernelRetention implements Retention {
   }
 
   private async *leftBy(tenant: string, id: string): AsyncGenerator<Mutation[], void> {
-    const { store } = this.options;
-    for await (const { key } of store.keys({ prefix: keys.artifactsOf(tenant, id) })) {
-      const { mutations } = await removeArtifact(store, tenant, key.at(-1) as string);
-      yield [{ key, delete: true }, ...mutations];
-    }
+    const { store, leftovers = [] } = this.options;
+    for (const left of leftovers) yield* left(store, tenant, id);
     for (const prefix of [keys.journal(tenant, id), keys.inbox(tenant, id)]) {
       // One more than a commit takes shows that there are more.
       for await (const { key } of store.keys({ prefix }, { limit: MAX_MUTATIONS + 1 })) {
         yield [{ key, delete: true }];
       }
     }
-    for await (const { key } of store.keys({ prefix: keys.approvalsOf(tenant, id) })) {
-      yield [{ key, delete: true }, ...await this.approvalOf(tenant, id, key.at(-1) as string)];
-    }
-  }
-
-  /**
-   * An approval that the run itself asked for, with its indexes; nothing for a child's. One that
-   * cannot be read goes with the first run that names it.
-   */
-  private async approvalOf(tenant: string, run: string, id: string): Promise<Mutation[]> {
-    const key = keys.approval(tenant, id);
-    let isDamaged = false;
-    const [found] = await this.options.store.getMany<{ run_id: string; ancestors?: string[] }>(
-      [key],
-      { onDamaged: () => void (isDamaged = true) },
-    );
-    if (!isDamaged && found?.value.run_id !== run) return [];
-    const around = found?.value.ancestors ?? [];
-    return [
-      { key, delete: true },
-      { key: keys.pendingApproval(tenant, id), delete: true },
-      ...around.map((one) => ({ key: keys.approvalOf(tenant, one, id), delete: true as const })),
-    ];
   }
 
   /** Removes the records below `prefix` whose `expires_at` has passed. */

@@ -1,6 +1,7 @@
 /** Approvals: questions to people that runs wait for. @module */
 export {
   type Approval,
+  approvalsLeftBy,
   type ApprovalStatus,
   type ApprovalView,
   type Decision,

@@ -1,7 +1,14 @@
 /** What an approval is, and how it is kept. @module */
 import { createHash } from "node:crypto";
 import type { JsonSchema } from "../../../llm/mod.ts";
-import { type Check, type Commit, keys, type Mutation, setJson } from "../../../store/mod.ts";
+import {
+  type Check,
+  type Commit,
+  keys,
+  type Mutation,
+  setJson,
+  type Store,
+} from "../../../store/mod.ts";
 import { canonicalJson } from "../../../json/mod.ts";
 import type { Json } from "../../kernel/mod.ts";
 
@@ -109,4 +116,35 @@ export function changeCommit({ key, versionstamp }: Check, next: Approval): Comm
   const pending = keys.pendingApproval(next.tenant, next.id);
   const left: Mutation[] = next.status === "pending" ? [] : [{ key: pending, delete: true }];
   return { checks: [{ key, versionstamp }], mutations: [setJson(key, next), ...left] };
+}
+
+/**
+ * The changes that delete what a run left: the approvals that it asked for, with their indexes, and
+ * the entries by which it finds those of the runs within it. An approval that cannot be read goes
+ * with the first run that names it.
+ */
+export async function* approvalsLeftBy(
+  store: Pick<Store, "getMany" | "keys">,
+  tenant: string,
+  run: string,
+): AsyncGenerator<Mutation[], void> {
+  for await (const { key } of store.keys({ prefix: keys.approvalsOf(tenant, run) })) {
+    yield [{ key, delete: true }, ...await removeApproval(store, tenant, run, String(key.at(-1)))];
+  }
+}
+
+async function removeApproval(
+  store: Pick<Store, "getMany">,
+  tenant: string,
+  run: string,
+  id: string,
+): Promise<Mutation[]> {
+  const key = keys.approval(tenant, id);
+  let isDamaged = false;
+  const onDamaged = () => void (isDamaged = true);
+  const [found] = await store.getMany<Approval>([key], { onDamaged });
+  if (!isDamaged && found?.value.run_id !== run) return [];
+  const around = found?.value.ancestors ?? [];
+  const indexes = around.map((one) => keys.approvalOf(tenant, one, id));
+  return [key, keys.pendingApproval(tenant, id), ...indexes].map((key) => ({ key, delete: true }));
 }

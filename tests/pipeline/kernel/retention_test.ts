@@ -2,7 +2,9 @@ import { expect } from "expect";
 import { ulid } from "ulid";
 import { createRetention, type Retention } from "../../../pipeline/kernel/retention.ts";
 import type { RunRecord } from "../../../pipeline/kernel/mod.ts";
+import { approvalsLeftBy } from "../../../pipeline/calls/approvals/mod.ts";
 import {
+  artifactsLeftBy,
   createArtifacts,
   keys,
   type Kv,
@@ -85,6 +87,8 @@ async function bench(use: (bench: Bench) => Promise<void>): Promise<void> {
           },
           log: { info: log, warn: log, error: log },
           keep_ms,
+          leftovers: [artifactsLeftBy, approvalsLeftBy],
+          expiring: [keys.caches()],
         });
       },
       async keys() {
@@ -191,6 +195,7 @@ Deno.test("sweep() removes the files of an old run with their bytes", async () =
       clock: { now: () => time.now, sleep: () => Promise.resolve(), afterTurn: queueMicrotask },
       log: { info() {}, warn() {}, error() {} },
       keep_ms: KEEP_MS,
+      leftovers: [artifactsLeftBy, approvalsLeftBy],
       sweepers: [artifacts.sweep],
     });
     expect(await blobs() - before).toBe(14);
