@@ -14,7 +14,7 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
-import { isDamaged, keys, type Store, type Versioned } from "../../store/mod.ts";
+import { isDamaged, type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import { ActiveRun, type ActiveRunDeps, runName } from "./active_run.ts";
 import { Alarm } from "./alarm.ts";
 import type { World } from "./clock.ts";
@@ -98,23 +98,27 @@ export class Waker {
   /** Wakes what is due and sets the alarm for what comes next. */
   async timers(signal?: AbortSignal): Promise<void> {
     const { store, world, runner, concurrency } = this.options;
-    while (!signal?.aborted) {
+    const prefix = keys.timers();
+    let start: Key | undefined;
+    do {
       const due: { tenant: string; id: string }[] = [];
       const now = world.clock.now();
-      for await (const { key } of store.keys({ prefix: keys.timers() }, { limit: ROUND })) {
+      const selector = start ? { prefix, start } : { prefix };
+      for await (const { key } of store.keys(selector, { limit: ROUND })) {
         const [, at, tenant, id] = key as [string, number, string, string];
         if (at > now) {
           this.alarm.set(at);
           break;
         }
         due.push({ tenant, id });
+        start = [...key, 0]; // the next one: those that cannot be woken stay
       }
       for (const { tenant, id } of due) {
         if (runner.queuedCount > concurrency) await world.clock.sleep(CROWDED_MS, signal);
         await this.ring(tenant, id);
       }
       if (due.length < ROUND) return;
-    }
+    } while (!signal?.aborted);
   }
 
   /** Claims a run from a worker that is dead or has let go. */

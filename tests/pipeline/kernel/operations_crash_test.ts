@@ -189,6 +189,27 @@ const OPERATIONS: Record<string, Operation> = {
       if (run!.status === "completed") assert.equal(run!.error, undefined);
     },
   },
+  "redrive() of a run whose place another one has": {
+    program: (world) => {
+      let first: string | undefined;
+      return (ctx) => {
+        const fails = (first ??= ctx.run.id) === ctx.run.id && !("attempts" in ctx.run);
+        const work = fails ? () => Promise.reject(flaky()) : later(world, 400);
+        return ctx.step("work", work, { retry: { max_attempts: 1 } });
+      };
+    },
+    requests: [slot("enqueue"), slot("enqueue")],
+    statuses: ["failed", "running"],
+    act: (engine, [id]) => engine.redrive(T, id!),
+    ends: ["completed,completed"],
+    otherwise: ["failed,completed"],
+    check({ db }) {
+      const [redriven, other] = runsOf(db);
+      if (redriven!.status === "failed") return;
+      const began = journalOf(db, redriven!.id).filter(({ type }) => type === "step.started");
+      assert(Date.parse(began.at(-1)!.at) >= Date.parse(other!.ended_at!), "one after the other");
+    },
+  },
   "restart()": {
     program: failsOnce,
     statuses: ["failed"],
