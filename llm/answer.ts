@@ -16,8 +16,8 @@ const MOST_TOKENS = 100_000_000;
 export function badOutput(): OrchestratorError {
   return new OrchestratorError(
     "model_bad_output",
-    `Cannot take the model's answer: it is longer than ${MAX_ANSWER_BYTES} bytes. ` +
-      "Ask for less, or set a limit on output tokens.",
+    `Cannot use the model's answer: it is longer than ${MAX_ANSWER_BYTES} bytes. ` +
+      "Ask for less, or limit the output tokens.",
   );
 }
 

@@ -155,7 +155,7 @@ function toBlocks(message: ModelMessage): Block[] {
   return [...text, ...calls];
 }
 
-/** The loop has told the model already when its arguments were not JSON; the API wants an object. */
+/** The loop has already reported arguments that are not JSON to the model; the API wants an object. */
 function parseArguments(args: string): unknown {
   try {
     return JSON.parse(args);

@@ -32,8 +32,8 @@ export interface ConnectionState {
   message: string;
 }
 
-const SPELLING = "check its spelling, the DNS and, behind a proxy, HTTPS_PROXY";
-const SERVER = "check that the server runs and that no firewall is in between; behind a proxy, " +
+const SPELLING = "check its spelling, DNS and, behind a proxy, HTTPS_PROXY";
+const SERVER = "check that the server is running and no firewall blocks it; behind a proxy, " +
   "set HTTPS_PROXY";
 
 function unresolved(hostname: string): string {
@@ -81,7 +81,7 @@ export async function explainConnection(
       "a proxy re-signs traffic, set DENO_TLS_CA_STORE=system or DENO_CERT to its CA file";
     return { failed: "tls", message };
   }
-  return { message: `${host} can be reached, so the fault is likely to pass: try again` };
+  return { message: `${host} is reachable, so the failure is probably transient: try again` };
 }
 
 function fails(attempt: Promise<unknown>): Promise<boolean> {

@@ -98,9 +98,9 @@ function projectOf(projects: Record<string, string>, agent: string | undefined):
   if (project) return project;
   throw new OrchestratorError(
     "model_not_found",
-    `Cannot ask CustomGPT for the agent "${agent ?? ""}": it has no project. Set the agent's ` +
+    `Cannot call CustomGPT for the agent "${agent ?? ""}": it has no project. Set the agent's ` +
       "project in the environment (RESEARCH_AGENT_PROJECT_ID, PLANNING_AGENT_PROJECT_ID, " +
-      "BUILDER_AGENT_PROJECT_ID, REVIEW_AGENT_PROJECT_ID), or give the agent another model.",
+      "BUILDER_AGENT_PROJECT_ID, REVIEW_AGENT_PROJECT_ID), or set another model for the agent.",
     { details: { provider: "customgpt", agent: agent ?? null } },
   );
 }
@@ -121,7 +121,7 @@ function toPersona(request: ModelRequest): string | undefined {
   return system.length ? system.join("\n\n") : undefined;
 }
 
-/** A conversation of several turns is told as a dialogue: the API takes one prompt. */
+/** A conversation of several turns is written as a dialogue: the API takes one prompt. */
 function toPrompt(request: ModelRequest): string {
   const turns = request.messages.filter((message) => message.role !== "system");
   const [only] = turns;

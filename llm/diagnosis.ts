@@ -41,13 +41,12 @@ export async function diagnose(
     case "model_auth":
       return {
         failed: "auth",
-        message: "does not accept the key: check that it is whole, active and of this provider",
+        message: "rejects the key: check that it is complete, active and for this provider",
       };
     case "model_rate_limited":
       return {
         failed: "quota",
-        message:
-          "refuses because of a rate limit or a used-up quota: check the account's plan and credit",
+        message: "reports a rate limit or a used-up quota: check the account's plan and credit",
       };
     case "model_not_found":
       return {

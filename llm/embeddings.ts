@@ -126,7 +126,7 @@ function inOrder(
   if (complete) return vectors;
   throw new OrchestratorError(
     "model_bad_output",
-    `Cannot use the vectors of ${PROVIDER}/${model}: they are not one for each text, all of one ` +
+    `Cannot use the vectors of ${PROVIDER}/${model}: they are not one per text, all of the same ` +
       "length. Choose another EMBEDDING_MODEL.",
   );
 }

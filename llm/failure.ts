@@ -250,7 +250,7 @@ function fromProvider(
 }
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
-  model_auth: "Check the API key and what it may use.",
+  model_auth: "Check the API key and its permissions.",
   model_not_found: "Check the model's name.",
   model_bad_request: "Change the request or the model.",
   model_refused: "Change the request.",

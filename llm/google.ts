@@ -26,7 +26,7 @@ import { type Fetch, platformFetch } from "./transport.ts";
 
 const OPTIONAL = ["temperature", "responseMimeType", "responseJsonSchema"];
 
-/** The SDK searches an unfinished event anew with each read, without a limit: lines get one. */
+/** The SDK searches an unfinished event again with each read, without a limit: lines get one. */
 const MAX_LINE_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
@@ -183,7 +183,7 @@ function parseArguments(args: string): Record<string, unknown> {
   try {
     return JSON.parse(args);
   } catch {
-    return {}; // the loop has told the model already
+    return {}; // the loop has already reported it to the model
   }
 }
 

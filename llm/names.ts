@@ -53,7 +53,7 @@ export function misspelt(name: string): string | undefined {
   if (rest.length === 0 || prefix === "offline" || rowOf(prefix)) return undefined;
   const near = nearProvider(prefix);
   return near && `names no provider with "${prefix}": did you mean "${near}/${rest.join("/")}"? ` +
-      "As it is, the default provider is asked for a model of the whole name";
+      "As written, the default provider is asked for a model with the whole name";
 }
 
 function nearProvider(prefix: string): string | undefined {
@@ -64,7 +64,7 @@ function notConfigured(name: string, variable: string, other: string): Orchestra
   const prefix = canonical(name).split("/")[0];
   const literal = other === "offline"
     ? ""
-    : ` If ${other} has a model of this name, write "${other}/${name}".`;
+    : ` If ${other} has a model with this name, write "${other}/${name}".`;
   return new OrchestratorError(
     "model_not_configured",
     `Cannot use the model "${name}": the provider ${prefix} is not configured. Set ${variable}, ` +

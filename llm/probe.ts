@@ -114,12 +114,12 @@ export function createProbe(
 
 function known<T>(clients: Record<string, T>, provider: string): T {
   if (Object.hasOwn(clients, provider)) return clients[provider]!;
-  const message = `is not set up; those that are: ${Object.keys(clients).sort().join(", ")}`;
+  const message = `is not configured; available: ${Object.keys(clients).sort().join(", ")}`;
   throw new OrchestratorError(
     "validation_failed",
     `Cannot test the provider "${
       provider.slice(0, 60)
-    }": it ${message}. Set its key, or choose one of these.`,
+    }": it ${message}. Set its key, or choose an available one.`,
     { issues: [{ location: "/provider", message }] },
   );
 }

@@ -58,7 +58,7 @@ export function createModels(options: RouterOptions): ModelClient {
     if (known) return known;
     const made = Promise.resolve().then(() => makeClient(options, provider));
     clients.set(provider, made);
-    // A client that could not be made is made anew next time; whoever awaits it sees the error.
+    // A client that could not be created is created again next time; callers that await it see the error.
     made.catch(() => clients.delete(provider));
     return made;
   };
@@ -137,7 +137,7 @@ async function ask(
     })
   );
   try {
-    // A client that does not heed its signal must not hold up the pass.
+    // A client that ignores its signal must not hold up the pass.
     return await Promise.race([answered, deadline.passed()]);
   } catch (error) {
     if (delivered && !signal.aborted) onReset?.();
@@ -193,7 +193,7 @@ class Deadline {
     const now = performance.now();
     const whole = this.#began + timeout_ms - now;
     const stall = this.#heard + stall_timeout_ms - now;
-    if (whole <= 0) this.#expire(`no whole answer within ${timeout_ms} ms`);
+    if (whole <= 0) this.#expire(`no complete answer within ${timeout_ms} ms`);
     else if (stall <= 0) this.#expire(`nothing arrived for ${stall_timeout_ms} ms`);
     else this.#timer = setTimeout(this.#check, Math.ceil(Math.min(whole, stall)));
   };
@@ -233,7 +233,7 @@ function toFailedCandidate({ candidate, error }: Failure): FailedCandidate {
   return { model: candidate.name, code: error.code, message: error.message };
 }
 
-/** The error of a pass in which nobody answered. */
+/** The error of a pass in which no model answered. */
 function bestOf(failures: Failure[]): OrchestratorError {
   const rank = ({ error }: Failure) =>
     error.kind === "retryable" ? error.retry_after_ms ?? 0 : Infinity;

@@ -1,4 +1,4 @@
-/** Whether models answer, told by what became of the latest calls. @module */
+/** Whether models answer, judged by the outcome of the latest calls. @module */
 import { type ErrorCode, toOrchestratorError } from "../errors.ts";
 import type { ModelClient } from "./model.ts";
 
@@ -12,7 +12,7 @@ const UNREACHABLE: readonly ErrorCode[] = [
   "model_unavailable",
 ];
 
-/** What became of the latest calls. */
+/** The outcome of the latest calls. */
 export interface ModelHealth {
   status: "ok" | "down";
   /** Why the latest call failed, if it did. */

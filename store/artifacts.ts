@@ -73,7 +73,7 @@ export interface Artifacts {
   read(owner: Owner, id: string): Promise<Uint8Array>;
   /** Those of a run, oldest first. */
   list(owner: Owner, run: string): Promise<ArtifactRecord[]>;
-  /** False when there is none. */
+  /** False if it does not exist. */
   remove(owner: Owner, id: string): Promise<boolean>;
   /** Removes old uploads; gives how many each slice removed. */
   sweep(): AsyncGenerator<number, void>;
@@ -153,7 +153,7 @@ async function put(
 
 /**
  * The changes that make a file disappear; none for a file that is not there. Of a file whose record
- * is damaged nobody knows the run: the run's index is left to the caller.
+ * is damaged the run is unknown: the run's index is left to the caller.
  */
 async function removeArtifact(
   store: Pick<Store, "getMany">,
@@ -218,7 +218,7 @@ async function refuseTooMany(store: ArtifactStore, tenant: string, run: string):
   if ((await Array.fromAsync(store.keys({ prefix }, { limit }))).length < limit) return;
   throw new OrchestratorError(
     "payload_too_large",
-    `Cannot keep another file of ${run}: it has ${limit}, which is the most. Make fewer files.`,
+    `Cannot store another file of ${run}: the limit is ${limit} files. Create fewer files.`,
     { details: { max_files: limit } },
   );
 }
@@ -249,16 +249,16 @@ function cleanType(type: string): string {
 export function artifactNotFound(id: string): OrchestratorError {
   return new OrchestratorError(
     "not_found",
-    `Cannot find the artifact ${
+    `No artifact has the ID ${
       JSON.stringify(id.slice(0, 100))
-    }: there is none with this id. See GET /v1/runs/{id}/artifacts.`,
+    }. GET /v1/runs/{id}/artifacts lists them.`,
   );
 }
 
 function tooLarge(name: string, max_bytes: number): OrchestratorError {
   return new OrchestratorError(
     "payload_too_large",
-    `Cannot keep the file ${
+    `Cannot store the file ${
       cleanName(name)
     }: it is larger than ${max_bytes} bytes. Make it smaller.`,
     { details: { max_bytes } },
@@ -268,7 +268,7 @@ function tooLarge(name: string, max_bytes: number): OrchestratorError {
 function mismatch(name: string): OrchestratorError {
   return new OrchestratorError(
     "idempotency_mismatch",
-    `Cannot keep the file ${name}: this Idempotency-Key was used for other bytes. Use a new key.`,
+    `Cannot store the file ${name}: this Idempotency-Key was already used for different bytes. Use a new key.`,
   );
 }
 
@@ -276,7 +276,7 @@ function mismatch(name: string): OrchestratorError {
 function interrupted(name: string): OrchestratorError {
   return new OrchestratorError(
     "conflict",
-    `Cannot keep the file ${name}: it was written by another request at the same time. Try again.`,
+    `Cannot store the file ${name}: another request wrote it at the same time. Retry.`,
     { kind: "retryable" },
   );
 }

@@ -192,7 +192,7 @@ export class Committer {
   }
 
   /**
-   * How many members the next batch takes: half of those that are about, so that their owners go on
+   * How many members the next batch takes: half of those that are about, so that their owners continue
    * while the store writes the other half. All in one batch would make both wait for each other.
    */
   private share(): number {
@@ -282,7 +282,7 @@ export class Committer {
     this.fenced = true;
     const error = new OrchestratorError(
       "worker_fenced",
-      `Cannot commit: worker ${this.worker} was taken for dead and replaced. Its runs go on elsewhere.`,
+      `Cannot commit: the lease of worker ${this.worker} expired and it was replaced. Its runs continue elsewhere.`,
       { kind: "cancelled" },
     );
     const waiting = this.queue;

@@ -26,7 +26,7 @@ export interface Versioned<T> extends At {
 
 /** Options of a list of values. */
 export interface ReadOptions extends ListOptions {
-  /** Called in place of each damaged value. What it throws ends the list. */
+  /** Called instead of returning each damaged value. What it throws ends the list. */
   onDamaged?(error: OrchestratorError, at: At): void;
 }
 

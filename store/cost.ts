@@ -57,7 +57,7 @@ export function commitTooLarge(commit: Commit): OrchestratorError {
   const { checks, mutations, commit_key_bytes, commit_bytes } = exactCostOf(commit);
   return new OrchestratorError(
     "payload_too_large",
-    `Cannot write ${mutations} changes with ${checks} checks, ${commit_key_bytes} bytes of keys and ${commit_bytes} bytes in all at once: the store takes less. Do it in several steps.`,
+    `Cannot write ${mutations} changes with ${checks} checks, ${commit_key_bytes} bytes of keys and ${commit_bytes} bytes in one commit: that exceeds the store's limit. Use several steps.`,
   );
 }
 

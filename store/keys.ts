@@ -1,5 +1,5 @@
 /**
- * The key map: every key of the store is made here and nowhere else. What belongs to somebody has
+ * The key map: every key of the store is made here and nowhere else. What belongs to a tenant has
  * the tenant as its second part.
  *
  * | key | value |
@@ -10,11 +10,11 @@
  * | `live, tenant, run` | header of a run that has not ended, and which worker advances it |
  * | `run, tenant, run` | header of a run that has ended |
  * | `journal, tenant, run, seq` | events committed together, the first one's sequence number in the key |
- * | `waiting, tenant, run` | header of a run that waits or is paused: nobody advances it |
- * | `timer, at, tenant, run` | when a waiting run goes on by itself, in milliseconds since the epoch |
+ * | `waiting, tenant, run` | header of a run that waits or is paused: no worker advances it |
+ * | `timer, at, tenant, run` | when a waiting run resumes by itself, in milliseconds since the epoch |
  * | `inbox, tenant, run, message` | what others want of a run: cancel, pause, signals |
- * | `slot, tenant, key, n` | which run has a place among those with this concurrency key |
- * | `turn, tenant, key, run` | a run that waits for such a place |
+ * | `slot, tenant, key, n` | which run holds a slot of this concurrency key |
+ * | `turn, tenant, key, run` | a run that waits for such a slot |
  * | `approval, tenant, approval` | an approval, pending or decided |
  * | `approval_pending, tenant, approval` | index of those that are pending |
  * | `approval_of, tenant, run, approval` | index by the run that asks and the runs around it |
@@ -37,7 +37,7 @@
  * | `artifact_upload, tenant, artifact` | index of those that were uploaded |
  * | `artifact_bytes, tenant, artifact` | the bytes of a file |
  * | `mcp_pin, server, tool` | what an MCP server said about a tool when it was first seen, as a hash |
- * | `mcp_accepted, tenant, server, tool` | what a tenant accepted in place of that |
+ * | `mcp_accepted, tenant, server, tool` | what a tenant accepted instead of that |
  * | `removing, tenant, run` | a run that was removed and has not been cleared away completely |
  * | `document, tenant, collection, document` | what is known of a document; it exists exactly while this does |
  * | `document_of, tenant, document` | in which collection it is |

@@ -49,6 +49,6 @@ async function acquire(file: Deno.FsFile, directory: string): Promise<void> {
     "data_dir_locked",
     `Cannot open ${directory}: another process${
       holder ? ` (pid ${holder})` : ""
-    } uses it. Send requests to that one, stop it, or set ORCHESTRATOR_HOME to another folder.`,
+    } uses it. Send requests to that process, stop it, or set ORCHESTRATOR_HOME to another folder.`,
   );
 }

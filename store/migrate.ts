@@ -8,7 +8,7 @@
  * Invariants
  * 1. Before anything else is changed, the schema version says so: an older program refuses the store
  *    from then on.
- * 2. Each commit leaves a store from which the migration can go on. One that was interrupted goes on
+ * 2. Each commit leaves a store from which the migration can continue. An interrupted one resumes
  *    with the next start.
  *
  * @module
@@ -63,7 +63,7 @@ export function isChunked({ value }: Entry): boolean {
   return value[0] === CHUNKED;
 }
 
-/** Migrates a store, or goes on where that was interrupted. */
+/** Migrates a store, or resumes where that was interrupted. */
 export async function migrate(options: MigrateOptions, schema: Schema): Promise<void> {
   const { version, from = version } = schema;
   if (from === SCHEMA_VERSION) return;
@@ -93,7 +93,7 @@ async function joinChunks({ kv, commit }: MigrateOptions): Promise<void> {
   await finish();
 }
 
-/** A value in chunks is written anew. One whose chunks are not all there stays, as damaged. */
+/** A value in chunks is rewritten. One whose chunks are not all there stays, as damaged. */
 async function joinValue({ kv, commit }: MigrateOptions, owner: Key): Promise<void> {
   const entry = await kv.get(owner);
   if (!entry || !isChunked(entry)) return;

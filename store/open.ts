@@ -68,9 +68,9 @@ async function makeDirectory(directory: string): Promise<void> {
   } catch (cause) {
     throw new OrchestratorError(
       "config_invalid",
-      `Cannot use ${directory}: it cannot be made (${
+      `Cannot use ${directory}: it cannot be created (${
         (cause as Error).name
-      }). Set ORCHESTRATOR_HOME to a folder that this user can write.`,
+      }). Set ORCHESTRATOR_HOME to a folder that this user can write to.`,
       { cause },
     );
   }

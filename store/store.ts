@@ -72,7 +72,7 @@ export class Store {
     this.after = await this.latestTime() + AFTER_MS;
     this.committer.hasSeen(this.after);
     await this.committer.acquire();
-    if (this.options.alone) await this.buryOthers();
+    if (this.options.alone) await this.reapOthers();
     const commit = (change: Commit) => this.commit(change);
     if (schema) await migrate({ kv: this.kv, commit }, schema);
     else await commit({ checks: [], mutations: [setSchema({ version: SCHEMA_VERSION })] });
@@ -92,13 +92,13 @@ export class Store {
     return entry && await this.contents.read(entry, json<T>());
   }
 
-  /** Reads one value; `null` where there is none that can be read. */
+  /** Reads one value; `null` if it is missing or cannot be read. */
   async tryGet<T>(key: Key): Promise<Versioned<T> | null> {
     return (await this.getMany<T>([key], { onDamaged() {} }))[0]!;
   }
 
   /**
-   * Reads several values; `null` where there is none.
+   * Reads several values; `null` for those that are missing.
    *
    * @throws `value_damaged`, unless `onDamaged` is given: such a value is `null` then
    */
@@ -173,13 +173,13 @@ export class Store {
   }
 
   /** Declares a worker dead. False when it showed life in the meantime. */
-  async bury(entry: Entry): Promise<boolean> {
+  async reap(entry: Entry): Promise<boolean> {
     this.committer.hasSeen(latestOf(leaseOf(entry)));
     const checks = [{ key: entry.key, versionstamp: entry.versionstamp }];
     return await this.commit({ checks, mutations: [{ key: entry.key, delete: true }] }) !== null;
   }
 
-  /** Gives the worker's lease back; reading goes on. */
+  /** Releases the worker's lease; reading still works. */
   release(): Promise<void> {
     return this.committer.release();
   }
@@ -191,7 +191,7 @@ export class Store {
     return Math.max(kept ? timeOf(kept) : 0, ...leases);
   }
 
-  private async buryOthers(): Promise<void> {
+  private async reapOthers(): Promise<void> {
     for (const { worker, entry } of await this.workers()) {
       if (worker !== this.worker) {
         await this.kv.commit({ checks: [], mutations: [{ key: entry.key, delete: true }] });
@@ -221,6 +221,6 @@ function timeOf(entry: Entry): number {
 function newerSchema(version: number): OrchestratorError {
   return new OrchestratorError(
     "store_newer_schema",
-    `Cannot open the store: it has schema version ${version}, this program knows ${SCHEMA_VERSION}. Use the newer program that wrote it.`,
+    `Cannot open the store: it has schema version ${version}, but this program only supports ${SCHEMA_VERSION}. Use the newer program that wrote it.`,
   );
 }

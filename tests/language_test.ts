@@ -5,8 +5,7 @@ import { UNIDIOMATIC } from "./_language.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 /** What others wrote, or what models read. */
-const SKIPPED =
-  /^(?:\.|agents|coverage|dist|examples|prompts|tests|CHANGELOG|deno\.lock|llm|store|pipeline\/kernel)/;
+const SKIPPED = /^(?:\.|agents|coverage|dist|examples|prompts|tests|CHANGELOG|deno\.lock)/;
 /** The longest cell of a table that still reads as one line. */
 const MAX_CELL = 100;
 

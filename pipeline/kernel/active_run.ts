@@ -6,7 +6,7 @@
  *
  * Invariants
  * 1. After the end, after a suspension or after the journal has closed, nothing is appended.
- * 2. What a suspension leaves behind in memory never goes on: to the run's function it is a crash.
+ * 2. What a suspension leaves behind in memory never continues: to the run's function it is a crash.
  * 3. A cancel stops every branch but those of a cleanup; an eviction stops all of them.
  * 4. A signal is journaled before a wait takes it, and the wait's outcome names it: no signal is
  *    taken twice, none is lost.
@@ -42,7 +42,7 @@ export interface ActiveRunDeps {
   /** Makes what a run's function sees of one of its branches. */
   branch: (run: ActiveRun, stop: Stop) => RunContext;
   /** Looks after a run that was just made or sent a message. Never throws. */
-  ring: (tenant: string, run: string) => void;
+  notify: (tenant: string, run: string) => void;
 }
 
 /** Every branch waits: the run can leave memory. */
@@ -65,11 +65,11 @@ export class ActiveRun {
   gone = false;
   /** False: it begins after its first commit only. */
   early = true;
-  /** Version of its place, if this process gave it to the run. */
+  /** Version of its slot, if this process gave it to the run. */
   placed?: string;
   /** A commit of it was refused: what it goes by has changed, so it has to be read again. */
   refused = false;
-  /** Somebody waits for its result. */
+  /** A caller waits for its result. */
   awaited = false;
   /** Set while the run may end the process: resolves when its code may have control. */
   beforeControl?: () => Promise<void>;
@@ -115,7 +115,7 @@ export class ActiveRun {
    * Runs the function to its end or until every branch waits.
    *
    * @returns how the run ended; who drives it journals that
-   * @throws why the run cannot go on in this process: fenced, store gone, shutting down
+   * @throws why the run cannot continue in this process: fenced, store gone, shutting down
    */
   async advance(fn: RunFunction): Promise<RunResult | Suspension> {
     try {
@@ -188,12 +188,12 @@ export class ActiveRun {
   /** Puts a message for another run into the next commit. */
   send(run: string, value: InboxMessage): void {
     this.journal.send(this.record.tenant, run, this.world.newId(), value);
-    this.ring(run);
+    this.notify(run);
   }
 
   /** Looks after a run once the next commit of this one is on disk. */
-  ring(run: string): void {
-    this.journal.flush().then(() => this.deps.ring(this.record.tenant, run), () => {});
+  notify(run: string): void {
+    this.journal.flush().then(() => this.deps.notify(this.record.tenant, run), () => {});
   }
 
   /** Cancels a run within this one. */
@@ -211,13 +211,13 @@ export class ActiveRun {
     if (this.used.has(key)) {
       throw new OrchestratorError(
         "internal",
-        `Cannot run step ${key}: this run has another step of that name. Give each step its own key.`,
+        `Cannot run step ${key}: this run already has a step with that key. Use a different key for each step.`,
       );
     }
     this.used.add(key);
   }
 
-  /** Lets waits for the end of a pause go on. */
+  /** Settles the waits for the end of a pause. */
   unpause(): void {
     this.append({ type: "run.resumed", reason: "unpaused", worker: this.deps.store.worker });
     this.waits.wake(({ gated }) => gated ?? false);
@@ -267,7 +267,7 @@ export class ActiveRun {
       this.isOver = true;
       this.suspend({ status: "suspended", due, waiting_for, paused: this.history.paused });
     } catch (error) {
-      this.abandon(error); // the journal has closed: nobody else is here to hear it
+      this.abandon(error); // the journal has closed: nothing else here can report it
     }
   }
 
@@ -275,7 +275,7 @@ export class ActiveRun {
     return { status: "completed", output: output ?? null, usage: this.history.usage };
   }
 
-  /** Cancelled runs end as cancelled; other `cancelled` errors mean that this process must let go. */
+  /** Cancelled runs end as cancelled; other `cancelled` errors mean that this process must release the run. */
   private judge(error: OrchestratorError): RunResult {
     const { evicted, root: { reason: cancelled }, history: { usage } } = this;
     if (evicted) error = evicted;

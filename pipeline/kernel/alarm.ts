@@ -6,7 +6,7 @@
  */
 import type { Clock } from "./clock.ts";
 
-/** Wakes its owner at the earliest time it was told. */
+/** Wakes its owner at the earliest time that was set. */
 export class Alarm {
   private next = Infinity;
   private nap = new AbortController();

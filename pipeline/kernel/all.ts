@@ -1,4 +1,4 @@
-/** Branches that go on at the same time. @module */
+/** Branches that run at the same time. @module */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import type { AllOptions } from "./context.ts";
 import type { Stop } from "./stop.ts";
@@ -40,7 +40,7 @@ export async function runAll<T>(
       }
     }
   };
-  // The branch that waits for the others is none that could go on itself.
+  // The branch that waits for the others cannot continue itself.
   const count = Math.max(1, Math.min(concurrency, branches.length));
   waits.branches += count - 1;
   await Promise.all(Array.from({ length: count }, async () => {

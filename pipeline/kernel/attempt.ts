@@ -52,7 +52,7 @@ async function limited<T>(
   }
 }
 
-/** Ends a sleep that nobody waits for. Without a reason the platform makes an error with a stack. */
+/** Ends a sleep that no step waits for. Without a reason the platform makes an error with a stack. */
 const SETTLED = "settled";
 
 /** What a step's function gets. Its parts are made when they are asked for. */
@@ -85,7 +85,7 @@ class Scope implements StepScope {
 export function timedOut(step: string, ms: number): OrchestratorError {
   return new OrchestratorError(
     "step_timeout",
-    `Step ${step} took longer than ${ms / 1000} s. Raise timeout_seconds or give it less to do.`,
+    `Step ${step} took longer than ${ms / 1000} s. Raise timeout_seconds, or do less in it.`,
     { kind: "retryable" },
   );
 }

@@ -163,7 +163,7 @@ export class Branch implements RunContext {
         signal: childSignal(id),
         child: id,
         enter: () => makeChild(record, request.input, timestamp(active.world.clock.now())),
-        entered: () => active.ring(id),
+        entered: () => active.notify(id),
         end: endOf,
       });
       return endOf(outcome).result;
@@ -285,7 +285,7 @@ export class Branch implements RunContext {
     return at;
   }
 
-  /** Invariant 4: a step that its branch's stop interrupted says so, if the run itself goes on. */
+  /** Invariant 4: a step that its branch's stop interrupted records that, if the run itself continues. */
   private interrupted(step: string): void {
     const { active, stop: { reason } } = this;
     if (!reason) return;

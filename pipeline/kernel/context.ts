@@ -113,7 +113,7 @@ export interface GroupOptions {
 
 /** Options of {@linkcode RunContext.all}. */
 export interface AllOptions {
-  /** Branches that go on at the same time; default all of them. */
+  /** How many branches run at the same time; default all of them. */
   concurrency?: number;
   /** Branches that may fail without stopping the others; default 0. */
   tolerate?: number;

@@ -5,7 +5,7 @@
  * what they do: their code comes with {@linkcode Engine.open}.
  *
  * Invariants
- * 1. What others want of a run is in its inbox, on disk, before they are told that it is.
+ * 1. A request to a run is in its inbox, on disk, before it is acknowledged.
  * 2. A message is sent to a run that is there: the commit is refused when the run has ended.
  *
  * @module
@@ -68,9 +68,9 @@ class KernelEngine implements Engine {
     const slots = this.slots = new Slots(store);
     const reader = this.reader = new Reader(store);
     const runner = this.runner = new Runner({ ...options, slots, flight });
-    const ring = (tenant: string, id: string) => void this.waker.ring(tenant, id);
+    const notify = (tenant: string, id: string) => void this.waker.notify(tenant, id);
     const branch = (run: ActiveRun, stop: Stop) => new Branch(run, stop);
-    const runDeps: ActiveRunDeps = { store, world, gate, branch, ring };
+    const runDeps: ActiveRunDeps = { store, world, gate, branch, notify };
     const inbox = this.inbox = new Inbox({ store, reader, runner });
     const waker = this.waker = new Waker({ ...options, reader, runner, inbox, slots, runDeps });
     this.recovery = new Recovery({ ...options, reader, runner, waker, flight });
@@ -92,10 +92,10 @@ class KernelEngine implements Engine {
     });
     runner.onGone = (run) => watching.gone(run);
     runner.onAside = (run, due) => waker.aside(run, due);
-    runner.onRefused = ({ tenant, id }) => ring(tenant, id);
+    runner.onRefused = ({ tenant, id }) => notify(tenant, id);
     runner.onEnd = ({ parent, tenant }, next) => {
-      if (parent) ring(tenant, parent.run);
-      if (next) ring(tenant, next);
+      if (parent) notify(tenant, parent.run);
+      if (next) notify(tenant, next);
     };
   }
 
@@ -185,12 +185,12 @@ class KernelEngine implements Engine {
     const { status } = await this.reader.mustRun(tenant, id);
     const isPaused = status === "paused" || (before ?? held())?.history.paused;
     if (!(asked ?? isPaused)) {
-      throw conflict(`Cannot resume run ${id}: it is not paused, it is ${status}.`);
+      throw conflict(`Cannot resume run ${id}: it is ${status}, not paused.`);
     }
     await this.send(tenant, id, { type: "unpause" }, "resume");
   }
 
-  /** Puts a message into a run's inbox, together with `also`, and rings. */
+  /** Puts a message into a run's inbox, together with `also`, and notifies the waker. */
   private async send(
     tenant: string,
     id: string,
@@ -207,14 +207,16 @@ class KernelEngine implements Engine {
       if (!holder) {
         const { status } = await this.reader.mustRun(tenant, id);
         if (isEnd(status)) {
-          throw conflict(`Cannot ${verb} run ${id}: it has ended already (${status}).`);
+          throw conflict(`Cannot ${verb} run ${id}: it has already ended (${status}).`);
         }
-        continue; // it was between two places
+        continue; // it was between two states
       }
       const sent = await store.commit(sendMessage(holder, message, value, also));
-      if (sent !== null) return await this.waker.ring(tenant, id);
+      if (sent !== null) return await this.waker.notify(tenant, id);
       if (seen === holder.versionstamp) {
-        throw conflict(`Cannot ${verb} run ${id}: what it depends on has changed meanwhile.`);
+        throw conflict(
+          `Cannot ${verb} run ${id}: it has changed in the meantime. Read it again, then retry.`,
+        );
       }
       seen = holder.versionstamp;
     }
@@ -257,7 +259,7 @@ class KernelEngine implements Engine {
     const { store, log } = this.options;
     const release = async ({ record: { tenant, id } }: ActiveRun) => {
       const live = await this.reader.live(tenant, id);
-      // Not ours: it has ended, or somebody else was faster to claim it.
+      // Not ours: it has ended, or another worker claimed it first.
       if (live?.value.worker === store.worker) await store.commit(releaseRun(live));
     };
     for (const result of await Promise.allSettled(left.map(release))) {
@@ -280,11 +282,11 @@ class KernelEngine implements Engine {
     if (all >= queue_total) throw overloaded(all, "RUN_QUEUE_TOTAL");
   }
 
-  /** What nobody rang for: messages of other processes, places that were handed over in a crash. */
+  /** What was never notified: messages of other processes, slots that were handed over in a crash. */
   private async lookAround(): Promise<void> {
     const { waker } = this;
-    await this.inbox.round((tenant, id) => waker.ring(tenant, id));
-    for (const { tenant, run } of await this.slots.forgotten()) await waker.ring(tenant, run);
+    await this.inbox.round((tenant, id) => waker.notify(tenant, id));
+    for (const { tenant, run } of await this.slots.forgotten()) await waker.notify(tenant, run);
   }
 
   private async keepWatch(): Promise<void> {
@@ -300,7 +302,7 @@ class KernelEngine implements Engine {
         if (this.closing.signal.aborted) return;
         if (store.isFenced) return this.leave();
         this.runner.storeOk = false;
-        log.error("sweep failed, will be tried again", { error });
+        log.error("sweep failed, will be retried", { error });
       }
     }
   }
@@ -309,7 +311,7 @@ class KernelEngine implements Engine {
   private leave(): void {
     this.accepting = false;
     this.closing.abort();
-    this.options.log.error("this worker was taken for dead and replaced");
+    this.options.log.error("this worker's lease expired and it was replaced");
     for (const run of this.runner.active.values()) {
       run.stop(new OrchestratorError("worker_fenced", "fenced", { kind: "cancelled" }));
     }
@@ -324,7 +326,7 @@ function isEnd(status: RunStatus): boolean {
 function overloaded(waiting: number, limit: string): OrchestratorError {
   return new OrchestratorError(
     "overloaded",
-    `Cannot start a run: ${waiting} are waiting already. Try again later, or raise ${limit}.`,
+    `Cannot start a run: ${waiting} are already queued. Retry later, or raise ${limit}.`,
     { kind: "retryable", retry_after_ms: 1000 },
   );
 }

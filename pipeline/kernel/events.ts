@@ -85,7 +85,7 @@ export type KernelEvent =
   | { type: "budget.exceeded"; step: string; budget: keyof Budget; limit: number; spent: number }
   | { type: "budget.raised"; step: string; budget: Budget };
 
-/** Why a run goes on. */
+/** Why a run resumes. */
 export type ResumeReason = "crashed" | "released" | "redriven" | "signal" | "timer" | "unpaused";
 
 /** What one branch of a run waits for. */

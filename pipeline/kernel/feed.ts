@@ -90,7 +90,7 @@ export class Feed {
     }
   }
 
-  /** True while somebody wants to see text as it streams. */
+  /** True while a listener wants to see text as it streams. */
   private get isWatched(): boolean {
     for (const { journal_only } of this.listeners.keys()) if (!journal_only) return true;
     return false;

@@ -1,7 +1,7 @@
 /**
- * What others want of a run: read from its inbox, journaled, obeyed.
+ * External requests to a run (cancel, pause, signal): read from its inbox, journaled and applied.
  *
- * A message is deleted by the commit that journals it, so it is obeyed exactly once.
+ * A message is deleted by the commit that journals it, so it is applied exactly once.
  *
  * @module
  */
@@ -23,12 +23,12 @@ export interface InboxDeps {
 /** Messages that are dropped in one commit. */
 const BATCH = 500;
 
-/** Reads and obeys. */
+/** Reads messages and applies them. */
 export class Inbox {
   constructor(private readonly deps: InboxDeps) {}
 
-  /** Obeys what is there for a run that this process holds. */
-  async obey(run: ActiveRun): Promise<void> {
+  /** Applies the messages of a run that this process holds. */
+  async apply(run: ActiveRun): Promise<void> {
     const { tenant, id } = run.record;
     for (const message of await this.deps.reader.inbox(tenant, id)) {
       const name = message.key.at(-1) as string;
@@ -59,12 +59,12 @@ export class Inbox {
   }
 
   /**
-   * Calls `ring` for every run that has messages and drops those of runs that have ended. Messages
+   * Calls `notify` for every run that has messages and drops those of runs that have ended. Messages
    * may come from other processes, or from this one before it was killed.
    */
-  async round(ring: (tenant: string, id: string) => Promise<void>): Promise<void> {
+  async round(notify: (tenant: string, id: string) => Promise<void>): Promise<void> {
     for await (const { tenant, id } of this.addressees()) {
-      if (await this.deps.reader.isThere(tenant, id)) await ring(tenant, id);
+      if (await this.deps.reader.isThere(tenant, id)) await notify(tenant, id);
       else await this.drop(tenant, id);
     }
   }
@@ -97,14 +97,14 @@ export class Inbox {
   /** A message that no journal can take ends its run: an earlier version may have accepted it. */
   private tryApply(run: ActiveRun, message: Versioned<InboxMessage>): void {
     try {
-      this.apply(run, message);
+      this.applyOne(run, message);
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       this.deps.runner.stop(run, toOrchestratorError(error));
     }
   }
 
-  private apply(run: ActiveRun, { value }: Versioned<InboxMessage>): void {
+  private applyOne(run: ActiveRun, { value }: Versioned<InboxMessage>): void {
     switch (value.type) {
       case "cancel":
         if (run.history.cancelling) return;

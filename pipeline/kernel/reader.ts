@@ -43,7 +43,7 @@ export class Reader {
     return this.store.get<LiveRun>(keys.live(tenant, id));
   }
 
-  /** A run that has not ended, be it live or put aside. */
+  /** A run that has not ended, be it live or suspended. */
   async holder(
     tenant: string,
     id: string,
@@ -146,7 +146,7 @@ export class Reader {
     const { status, cursor } = options;
     const limit = Math.min(Math.max(options.limit ?? 50, 1), MAX_PAGE);
     const found = new Map<string, RunRecord>();
-    // One after the other: a run may change its place meanwhile, and then it is read in both.
+    // One after the other: a run may change its state in the meantime, and then it is read in both.
     for (const prefix of sources(tenant, status)) {
       const headers = await this.headers(tenant, prefix, { status, cursor, limit: limit + 1 });
       for (const run of headers) found.set(run.id, run);
@@ -185,8 +185,8 @@ export class Reader {
 }
 
 /**
- * Where the headers of runs with this status are, in the order in which runs change their places.
- * One that is suspended while it is looked for is found in its new place.
+ * Where the headers of runs with this status are, in the order in which runs change their state.
+ * One that is suspended while it is looked for is found in its new state.
  */
 function sources(tenant: string, status?: RunStatus): Key[] {
   const [live, waiting] = [keys.livesOf(tenant), keys.waitingOf(tenant)];

@@ -1,4 +1,4 @@
-/** Runs that wait for a place: by priority, then tenants in turn, then in order of arrival. @module */
+/** Runs that wait for a slot: by priority, then tenants in turn, then in order of arrival. @module */
 import type { ActiveRun } from "./active_run.ts";
 
 /** The runs of one priority: a line for each tenant, served in turn. */

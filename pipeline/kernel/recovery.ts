@@ -1,7 +1,7 @@
 /**
- * Finds runs that nobody advances and takes them over.
+ * Finds runs that no worker advances and takes them over.
  *
- * A claim whose worker holds no lease is free. A worker whose lease is overdue is buried first: its
+ * A claim whose worker holds no lease is free. A worker whose lease has expired is reaped first: its
  * lease is deleted, which refuses every later commit of it.
  *
  * @module
@@ -39,19 +39,19 @@ export class Recovery {
   async sweep(): Promise<number> {
     const { store, lease_ms } = this.options;
     await store.heartbeat(lease_ms / 3);
-    const gone = await this.bury();
+    const gone = await this.reap();
     const adopted = await this.adoptOrphans();
     if (!gone && this.sweeps++ % FULL_SWEEP !== 0) return adopted;
     return adopted + await this.adoptFree();
   }
 
   /** Buries dead workers. True when a worker that was there is not there any more. */
-  private async bury(): Promise<boolean> {
+  private async reap(): Promise<boolean> {
     const { store, lease_ms } = this.options;
     const alive = new Set<string>();
     for (const { worker, age_ms, entry } of await store.workers()) {
       const dead = worker !== store.worker && age_ms > lease_ms;
-      if (!dead || !await store.bury(entry)) alive.add(worker);
+      if (!dead || !await store.reap(entry)) alive.add(worker);
       if (dead) this.seen.add(worker);
     }
     const gone = [...this.seen].some((worker) => !alive.has(worker));
@@ -83,7 +83,7 @@ export class Recovery {
     return free.length;
   }
 
-  /** Runs that this process had to let go, for instance because the store did not answer. */
+  /** Runs that this process had to release, for example because the store did not answer. */
   private async adoptOrphans(): Promise<number> {
     const { runner, reader, store, waker } = this.options;
     let adopted = 0;

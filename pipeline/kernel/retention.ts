@@ -1,5 +1,5 @@
 /**
- * Removes what nobody needs any more: runs that ended long ago with all that they left, and
+ * Removes what is no longer needed: runs that ended long ago with all that they left, and
  * records whose time is over.
  *
  * Boundary: knows the keys of what runs leave, not what is in them. Never touches a live run.
@@ -65,13 +65,13 @@ export interface Swept {
   runs: number;
   /** Expired records and what sweepers removed. */
   records: number;
-  /** False when the next round has to go on where this one stopped. */
+  /** False if the next round has to continue where this one stopped. */
   done: boolean;
 }
 
 /** Removes what is too old. */
 export interface Retention {
-  /** One round. @throws what the store throws; the next round begins anew */
+  /** One round. @throws what the store throws; the next round starts over */
   sweep(): Promise<Swept>;
   /** Sweeps from now on, in the background. */
   start(): void;
@@ -134,7 +134,7 @@ class KernelRetention implements Retention {
         if (done) removed = 0;
         else pause = PAUSE_MS;
       } catch (error) {
-        log.warn("removing old runs failed, will be tried again", { error });
+        log.warn("removing old runs failed, will be retried", { error });
       }
       await clock.sleep(pause, signal).catch(() => {});
     }

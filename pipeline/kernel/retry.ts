@@ -28,7 +28,7 @@ export function retryPolicy(retry: Retry | undefined, error: OrchestratorError) 
 }
 
 /**
- * The pause before the next attempt, in milliseconds, or `undefined` when there is none.
+ * The delay before the next attempt, in milliseconds, or `undefined` if there is no next attempt.
  *
  * Exponential backoff; "full" jitter draws from [0, pause) as in Marc Brooker, "Exponential Backoff
  * And Jitter" (AWS Architecture Blog, 2015). A `retry_after_ms` of the error is a lower bound. A

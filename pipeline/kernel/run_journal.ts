@@ -235,7 +235,7 @@ function unlessTooLarge(error: unknown): void {
 function refused(run: string): OrchestratorError {
   return new OrchestratorError(
     "conflict",
-    `Cannot advance run ${run}: somebody else did so meanwhile.`,
+    `Cannot advance run ${run}: another worker has advanced it in the meantime.`,
     { kind: "cancelled" },
   );
 }

@@ -6,7 +6,7 @@
  *
  * Invariants
  * 1. At most `concurrency` runs are driven at once; the others wait in order of arrival.
- * 2. A run leaves `active` exactly once: ended or put aside (both on disk), or let go (closed
+ * 2. A run leaves `active` exactly once: ended or suspended (both on disk), or released (closed
  *    journal, in `orphans`). Who watches it then follows it through the store.
  * 3. What can never be written ends its run as failed; only what may pass is tried again.
  * 4. A run that was interrupted by a crash is a suspect until it gets somewhere (`suspects.ts`).
@@ -64,7 +64,7 @@ export interface RunnerOptions {
 export class Runner {
   /** Every run this process holds, by name. */
   readonly active = new Map<string, ActiveRun>();
-  /** Runs that had to be let go though their claim is still ours. */
+  /** Runs that had to be released although their claim is still ours. */
   readonly orphans = new Map<string, ActiveRun>();
   private readonly ready = new ReadyQueue();
   private readonly suspects: Suspects;
@@ -76,7 +76,7 @@ export class Runner {
   storeOk = true;
   stopped = false;
   /**
-   * Called when a run has left this process, was put aside, has ended (`next`: whose turn it is).
+   * Called when a run has left this process, was suspended or has ended (`next`: the next in the queue).
    * Must not throw.
    */
   onGone: (run: ActiveRun) => void = () => {};
@@ -144,7 +144,7 @@ export class Runner {
     else this.ready.push(run);
   }
 
-  /** A run that was refused when it was made waits for no place. */
+  /** A run that was refused when it was created waits for no slot. */
   drop(run: ActiveRun): void {
     if (this.ready.remove(run)) this.active.delete(run.name);
   }
@@ -277,7 +277,7 @@ export class Runner {
     if (error.code === "store_unavailable") this.storeOk = false;
     if (error.code === "shutting_down" || error.code === "worker_fenced") return;
     const { id: run_id } = run.record;
-    this.options.log.warn("run let go, will be claimed again", { run_id, code: error.code });
+    this.options.log.warn("run released, will be claimed again", { run_id, code: error.code });
     run.refused = error.code === "conflict";
     this.orphans.set(run.name, run);
     this.leave(run);

@@ -10,8 +10,8 @@ import type { RunFunction, RunResult } from "./context.ts";
 import type { Budget, JournalEvent, Json, RunEvent, WaitingFor } from "./events.ts";
 
 /**
- * `queued`: on disk, waiting for a free place. `waiting`: suspended on a timer, signal or approval.
- * `paused`: suspended because somebody asked for it.
+ * `queued`: on disk, waiting for a free slot. `waiting`: suspended on a timer, signal or approval.
+ * `paused`: suspended on request.
  */
 export type RunStatus =
   | "queued"
@@ -42,7 +42,7 @@ export interface RunRecord extends CallerRecord {
   parent?: { run: string; step: string };
   /** The runs around this one, the outermost first. */
   ancestors?: string[];
-  /** Higher ones get a free place first; default 0. */
+  /** Higher ones get a free slot first; default 0. */
   priority?: number;
   /** What it has of a shared resource; see {@linkcode Concurrency}. */
   slot?: Slot;
@@ -58,7 +58,7 @@ export interface RunRecord extends CallerRecord {
 /** A budget with what happens when it is spent: the run fails, or asks for more by an approval. */
 export type RunBudget = Budget & { on_exceeded?: "fail" | "approval" };
 
-/** At most `limit` runs with the same key go on at a time. */
+/** At most `limit` runs with the same key execute at a time. */
 export interface Concurrency {
   key: string;
   limit: number;
@@ -66,7 +66,7 @@ export interface Concurrency {
   on_busy: "enqueue" | "reject" | "interrupt";
 }
 
-/** The place that a run has among those with the same concurrency key. */
+/** The slot that a run holds among those with the same concurrency key. */
 export interface Slot {
   key: string;
   limit: number;
@@ -181,10 +181,10 @@ export interface Engine {
   signal(caller: Caller, id: string, name: string, payload: Json, commit?: Commit): Promise<void>;
   /** No new step begins until {@linkcode resume}; steps under way end. @throws as `cancel` */
   pause(caller: Caller, id: string, reason?: string): Promise<void>;
-  /** Lets a paused run go on. @throws `not_found`; `conflict` when it is not paused */
+  /** Resumes a paused run. @throws `not_found`; `conflict` when it is not paused */
   resume(caller: Caller, id: string): Promise<void>;
   /**
-   * Starts a new run that keeps what a run recorded before a step and goes on from there.
+   * Starts a new run that keeps what a run recorded before a step and continues from there.
    *
    * @throws `not_found` (run), `validation_failed` (it has no such step), and as `start`
    */

@@ -1,15 +1,15 @@
 /**
- * Places among runs with the same concurrency key, and whose turn it is.
+ * Slots of runs with the same concurrency key, and the queue for them.
  *
  * Boundary: says what a commit has to check and change; commits nothing but what heals.
  *
  * Invariants
- * 1. A place is free only while nobody waits for it: the commit that ends its holder hands it over.
- * 2. Who gets in line rewrites every place, so that a holder that did not see it cannot end without
- *    noticing: its commit checks the version of its place.
+ * 1. A slot is free only while no run waits for it: the commit that ends its holder hands it over.
+ * 2. A run that queues rewrites every slot, so that a holder that did not see it cannot end without
+ *    noticing: its commit checks the version of its slot.
  * 3. Turns are in the order of run ids.
- * 4. A run that has a place for itself sees what the run before it left: until its first commit has
- *    taken the place, it begins only where no other run can have it (see {@linkcode Slots.reserve}).
+ * 4. A run that holds the only slot sees what the run before it left: until its first commit has
+ *    taken the slot, it starts only where no other run can hold it (see {@linkcode Slots.reserve}).
  *
  * @module
  */
@@ -28,25 +28,25 @@ import {
 import type { ActiveRun } from "./active_run.ts";
 import type { RunRecord, Slot } from "./runs.ts";
 
-/** Who has a place. `promoted`: it was handed over and its run may not know yet. */
-interface Place {
+/** Who holds a slot. `promoted`: it was handed over and its run may not know yet. */
+interface SlotHolder {
   run: string;
   promoted?: true;
 }
 
-/** The places of a key as they are now. */
-export interface Places {
-  held: Versioned<Place>[];
+/** The slots of a key as they are now. */
+export interface SlotState {
+  held: Versioned<SlotHolder>[];
   /** Runs that wait, in order. */
   turns: string[];
-  /** The first place that nobody has. */
+  /** The first free slot. */
   free?: number;
 }
 
-/** Who has a place, as this process knows. */
+/** Who holds a slot, as this process knows. */
 interface Holder {
   run: string;
-  /** Decides whether a run that has begun gets the place; absent once that is on disk. */
+  /** Decides whether a run that has started gets the slot; absent once that is on disk. */
   settle?: () => Promise<unknown>;
 }
 
@@ -54,36 +54,36 @@ interface Holder {
 export interface Leaving {
   commit: Commit;
   next?: string;
-  /** It had a place. */
+  /** It held a slot. */
   had?: true;
 }
 
-/** Hands out places. */
+/** Hands out slots. */
 export class Slots {
-  /** Keys that somebody got in line for since this process began. */
+  /** Keys that runs have queued for since this process started. */
   private readonly wanted = new Set<string>();
   /**
-   * Who has the only place of a key or is about to take it, as far as this process knows. One too
+   * Who holds the only slot of a key or is about to take it, as far as this process knows. One too
    * many costs a look at the store, one too few would break invariant 4.
    */
   private readonly taken = new Map<string, Holder>();
 
   constructor(private readonly store: Store) {}
 
-  /** Learns which places are taken. Before it nothing may be reserved. */
+  /** Learns which slots are taken. Before it nothing may be reserved. */
   async open(): Promise<void> {
-    for await (const { key, value } of this.store.list<Place>({ prefix: keys.slots() })) {
+    for await (const { key, value } of this.store.list<SlotHolder>({ prefix: keys.slots() })) {
       this.taken.set(`${key[1]}/${key[2]}`, value);
     }
   }
 
-  /** True when this process knows of a run that has the only place of a key. */
+  /** True when this process knows of a run that holds the only slot of a key. */
   isTaken(tenant: string, { key, limit }: Slot): boolean {
     return limit === 1 && this.taken.has(`${tenant}/${key}`);
   }
 
   /**
-   * A new run is about to take a place.
+   * A new run is about to take a slot.
    *
    * @returns whether it may begin before it has: no other run can end in it until then
    */
@@ -97,12 +97,12 @@ export class Slots {
     return isFree;
   }
 
-  /** True while a run has begun that does not have the place yet: no other one may take it. */
+  /** True while a run has started that does not hold the slot yet: no other one may take it. */
   isEntering(tenant: string, { key }: Slot): boolean {
     return this.taken.get(`${tenant}/${key}`)?.settle !== undefined;
   }
 
-  /** The run has left its place to `next`, or to whoever comes. */
+  /** The run has released its slot to `next`, or to the next run to come. */
   release({ id, tenant, slot }: RunRecord, next?: string): void {
     const name = `${tenant}/${slot!.key}`;
     if (this.taken.get(name)?.run !== id) return;
@@ -110,13 +110,13 @@ export class Slots {
     else this.taken.delete(name);
   }
 
-  /** Reads the places of a key, once it is decided whether a run that is entering has one. */
-  async read(tenant: string, { key, limit }: Slot, most_turns: number): Promise<Places> {
+  /** Reads the slots of a key, once it is decided whether a run that is entering holds one. */
+  async read(tenant: string, { key, limit }: Slot, most_turns: number): Promise<SlotState> {
     await this.taken.get(`${tenant}/${key}`)?.settle?.().catch(() => {});
-    const held: Versioned<Place>[] = [];
-    // A place whose record is damaged is not free.
+    const held: Versioned<SlotHolder>[] = [];
+    // A slot whose record is damaged is not free.
     const places = { prefix: keys.slotsOf(tenant, key) };
-    for await (const place of this.store.list<Place>(places, { onDamaged: refuseDamaged })) {
+    for await (const place of this.store.list<SlotHolder>(places, { onDamaged: refuseDamaged })) {
       held.push(place);
     }
     const turns: string[] = [];
@@ -127,7 +127,7 @@ export class Slots {
     return { held, turns, ...(free === undefined || turns.length > 0 ? {} : { free }) };
   }
 
-  /** Takes place `index` for a new run. */
+  /** Takes slot `index` for a new run. */
   take({ tenant, id }: RunRecord, { key }: Slot, index: number): Commit {
     const place = keys.slot(tenant, key, index);
     return {
@@ -136,8 +136,8 @@ export class Slots {
     };
   }
 
-  /** Gets in line behind those who have the places (invariant 2). */
-  queue({ tenant, id }: RunRecord, { key }: Slot, { held }: Places): Commit {
+  /** Queues behind the runs that hold the slots (invariant 2). */
+  queue({ tenant, id }: RunRecord, { key }: Slot, { held }: SlotState): Commit {
     this.wanted.add(`${tenant}/${key}`);
     return {
       checks: held.map(({ key, versionstamp }) => ({ key, versionstamp })),
@@ -148,20 +148,22 @@ export class Slots {
     };
   }
 
-  /** The place that a waiting run was given. */
+  /** The slot that a waiting run was given. */
   async given({ tenant, id, slot }: RunRecord): Promise<number | undefined> {
     for await (
-      const { key, value } of this.store.list<Place>({ prefix: keys.slotsOf(tenant, slot!.key) })
+      const { key, value } of this.store.list<SlotHolder>({
+        prefix: keys.slotsOf(tenant, slot!.key),
+      })
     ) if (value.run === id) return key.at(-1) as number;
   }
 
-  /** A run knows that it has been given its place. */
+  /** A run knows that it has been given its slot. */
   accept({ tenant, id }: RunRecord, { key, index }: Slot): Mutation {
     return setJson(keys.slot(tenant, key, index!), { run: id });
   }
 
   /**
-   * What the end of a run changes: its place goes to the next in line, or is free.
+   * What the end of a run changes: its slot is handed to the next run in the queue, or is free.
    *
    * @param settled its first commit is on disk, or will be part of the one that ends it
    * @returns the commit, and the run whose turn it is now
@@ -176,7 +178,7 @@ export class Slots {
         const checks = [{ key: turn.key, versionstamp: turn.versionstamp }];
         return { commit: { checks, mutations: [{ key: turn.key, delete: true }] } };
       }
-      index = await this.given(run.record); // it was given a place while it was being cancelled
+      index = await this.given(run.record); // it was given a slot while it was being cancelled
       if (index === undefined) return { commit: { checks: [], mutations: [] } };
     }
     const place = keys.slot(tenant, key, index);
@@ -185,16 +187,16 @@ export class Slots {
       const checks = [{ key: place, versionstamp: run.placed }];
       return { commit: { checks, mutations: [{ key: place, delete: true }] }, had: true };
     }
-    let damaged: At | undefined; // the run knows that it has this place
+    let damaged: At | undefined; // the run knows that it holds this slot
     const onDamaged: ReadOptions["onDamaged"] = (_error, at) => damaged = at;
-    const [found] = await this.store.getMany<Place>([place], { onDamaged });
+    const [found] = await this.store.getMany<SlotHolder>([place], { onDamaged });
     const checks = [{ key: place, versionstamp: (found ?? damaged)?.versionstamp ?? null }];
     const [turn] = await this.turns(tenant, key, 1);
     const isEarly = found
       ? found.value.run !== id
       : !damaged && (run.placed || run.journal.isFlushing);
     if (isEarly && !settled) {
-      // Read before its first commit took the place, or before the run ahead had left it.
+      // Read before its first commit took the slot, or before the run ahead had released it.
       await run.journal.flush();
       return await this.leave(run, true);
     }
@@ -208,10 +210,10 @@ export class Slots {
     return { commit: { checks, mutations }, next, had: true };
   }
 
-  /** Runs that were given a place and were not woken: their process died in that moment. */
+  /** Runs that were given a slot and were not woken: their process died in that moment. */
   async forgotten(): Promise<{ tenant: string; run: string }[]> {
     const found = [];
-    for await (const { key, value } of this.store.list<Place>({ prefix: keys.slots() })) {
+    for await (const { key, value } of this.store.list<SlotHolder>({ prefix: keys.slots() })) {
       if (value.promoted) found.push({ tenant: key[1] as string, run: value.run });
     }
     return found;
@@ -223,6 +225,6 @@ export class Slots {
 }
 
 function promote(place: Key, run: string): Mutation {
-  const value: Place = { run, promoted: true };
+  const value: SlotHolder = { run, promoted: true };
   return setJson(place, value);
 }

@@ -69,7 +69,7 @@ function spentOf({ record, history, world }: Spender, budget: keyof Budget): num
   }
 }
 
-/** The error of a run that has nobody to ask for more. */
+/** The error of a run that cannot request more. */
 export function overBudget({ budget, limit, spent }: Exceeded): OrchestratorError {
   return new OrchestratorError(
     "budget_exceeded",

@@ -1,10 +1,10 @@
 /**
- * Makes runs: new ones, ones that repeat another run from a step on, failed ones that go on.
+ * Creates runs: new ones, ones that repeat another run from a step on, failed ones that resume.
  *
  * Invariants
  * 1. `start` resolves after the run is on disk and never before.
  * 2. A run is created and claimed in one commit, so its first step needs no other.
- * 3. A place among runs with the same key is taken by that same commit, or a turn in line for one.
+ * 3. A slot of its concurrency key, or a turn in the queue for one, is taken by that same commit.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import type {
   RunRecord,
   StartedRun,
 } from "./runs.ts";
-import type { Places, Slots } from "./slots.ts";
+import type { Slots, SlotState } from "./slots.ts";
 import { createRun, parkRun, reopenRun } from "./transitions.ts";
 import type { Watching } from "./watching.ts";
 
@@ -62,8 +62,8 @@ interface Plan {
   make(): { record: RunRecord; history: History; events: EventBody[]; commit?: Commit };
 }
 
-/** Where a run goes: the index of a place, or in line behind those who have the places. */
-type Place = number | Places;
+/** Where a run goes: the index of a slot, or the queue behind the runs that hold the slots. */
+type Placement = number | SlotState;
 
 /** Starts runs. */
 export class Starter {
@@ -181,12 +181,12 @@ export class Starter {
     return "run" in found ? found : undefined;
   }
 
-  /** Most runs find their place free: they are made without looking. @throws `busy`, `overloaded` */
+  /** Most runs find their slot free: they are created without looking. @throws `busy`, `overloaded` */
   private async place(
     tenant: string,
     concurrency: Concurrency | undefined,
     isFirst: boolean,
-  ): Promise<Place> {
+  ): Promise<Placement> {
     if (!concurrency) return 0;
     const { slots, queue_limit } = this.deps;
     const { key, limit, on_busy } = concurrency;
@@ -199,7 +199,7 @@ export class Starter {
     return places;
   }
 
-  private async interrupt(tenant: string, { held, turns }: Places): Promise<void> {
+  private async interrupt(tenant: string, { held, turns }: SlotState): Promise<void> {
     const others = [...held.map(({ value }) => value.run), ...turns];
     for (const other of others) {
       await this.deps.cancel(tenant, other, "interrupted by a newer run").catch((error) => {
@@ -209,7 +209,7 @@ export class Starter {
   }
 
   /** Makes a run and has it committed; `journal.begun` says whether it was. */
-  private make(plan: Plan, place: Place): ActiveRun {
+  private make(plan: Plan, place: Placement): ActiveRun {
     const { watching, runDeps, world, idempotency_ttl_ms } = this.deps;
     const { record, history, events, commit } = plan.make();
     if (plan.concurrency) record.slot = slotOf(plan.concurrency, place);
@@ -245,8 +245,8 @@ export class Starter {
     this.commitSoon(run);
   }
 
-  /** Puts a run aside until it is its turn. */
-  private park(run: ActiveRun, places: Places, events: EventBody[]): void {
+  /** Suspends a run until it is its turn. */
+  private park(run: ActiveRun, places: SlotState, events: EventBody[]): void {
     const { record, journal, feed } = run;
     journal.change(parkRun(record));
     journal.change(this.deps.slots.queue(record, record.slot!, places));
@@ -290,11 +290,11 @@ export class Starter {
   }
 }
 
-function slotOf({ key, limit }: Concurrency, place: Place) {
+function slotOf({ key, limit }: Concurrency, place: Placement) {
   return typeof place === "number" ? { key, limit, index: place } : { key, limit };
 }
 
-/** A run that goes on takes its turn like any other one with its key. */
+/** A run that resumes takes its turn like any other run with its key. */
 function inLine({ slot }: RunRecord): Concurrency | undefined {
   return slot && { key: slot.key, limit: slot.limit, on_busy: "enqueue" };
 }
@@ -310,7 +310,7 @@ function historyOf({ input }: Pick<NewRun, "input">, kept: EventBody[]): History
   return { ...readHistory(events), seq: 0, input };
 }
 
-function busy(key: string, { held, turns }: Places): OrchestratorError {
+function busy(key: string, { held, turns }: SlotState): OrchestratorError {
   const runs = [...held.map(({ value }) => value.run), ...turns];
   return new OrchestratorError(
     "busy",
@@ -324,7 +324,7 @@ function busy(key: string, { held, turns }: Places): OrchestratorError {
 function crowded(key: string): OrchestratorError {
   return new OrchestratorError(
     "overloaded",
-    `Cannot start a run: too many wait for their turn (${key}). Try again later.`,
+    `Cannot start a run: too many runs are queued for the same key (${key}). Retry later.`,
     { kind: "retryable", retry_after_ms: 1000, details: { key } },
   );
 }

@@ -9,7 +9,7 @@
  *    in a row is not tried again: a single one may have been a kill from outside that happened to hit
  *    its turn. Others are not to blame.
  * 2. A step that waits, for a network or for time, has no control: suspects wait side by side.
- * 3. Where crashes go on and nobody was noted, fewer and fewer suspects are driven at once, in the
+ * 3. If crashes continue and no run was noted, fewer and fewer suspects are driven at once, in the
  *    end one alone, which is noted all the time.
  *
  * @module

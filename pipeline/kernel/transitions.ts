@@ -2,7 +2,7 @@
  * Every change of a run's state, each as one atomic commit's checks and mutations. Nothing else in
  * the program writes these keys.
  *
- * A run is in one of three places: `live` (a worker advances it, or should), `waiting` (suspended,
+ * A run is in one of three states: `live` (a worker advances it, or should), `waiting` (suspended,
  * paused or in line for a slot; a timer or a message wakes it) and `run` (it has ended).
  *
  * @module
@@ -26,18 +26,18 @@ import type { RunRecord } from "./runs.ts";
 export interface LiveRun {
   run: RunRecord;
   worker: string;
-  /** Set when the last holder let go on purpose, so that taking over is not counted as a crash. */
+  /** Set when the last holder released it on purpose, so that a takeover is not counted as a crash. */
   released?: boolean;
 }
 
-/** A run that nobody advances until something wakes it. */
+/** A run that no worker advances until something wakes it. */
 export interface WaitingRun {
   run: RunRecord;
-  /** When it goes on by itself, in milliseconds since the epoch. */
+  /** When it resumes by itself, in milliseconds since the epoch. */
   due?: number;
 }
 
-/** What somebody else wants of a run. */
+/** An external request to a run. */
 export type InboxMessage =
   | { type: "cancel"; reason?: string }
   | { type: "signal"; name: string; payload: Json }
@@ -51,12 +51,12 @@ export function createRun(run: RunRecord, worker: string): Commit {
   return { checks: [], mutations: [putLive({ run, worker })] };
 }
 
-/** A run that is put aside until a message wakes it or its turn comes. */
+/** A run that is suspended until a message wakes it or its turn comes. */
 export function parkRun(run: RunRecord): Commit {
   return { checks: [], mutations: [putWaiting({ run })] };
 }
 
-/** Takes over a run whose worker is dead or has let go. Refused while that worker has its lease. */
+/** Takes over a run whose worker is dead or has released it. Refused while that worker holds its lease. */
 export function claimRun(live: Versioned<LiveRun>, worker: string): Commit {
   const checks = [{ key: live.key, versionstamp: live.versionstamp as string | null }];
   const { run, worker: before } = live.value;
@@ -64,17 +64,17 @@ export function claimRun(live: Versioned<LiveRun>, worker: string): Commit {
   return { checks, mutations: [putLive({ run, worker })] };
 }
 
-/** Lets go of a run on purpose. */
+/** Releases a run on purpose. */
 export function releaseRun({ key, versionstamp, value: { run } }: Versioned<LiveRun>): Commit {
   return { checks: [{ key, versionstamp }], mutations: [offerRun(run)] };
 }
 
-/** A run that nobody holds and anybody may claim. */
+/** A run that no worker holds and any worker may claim. */
 export function offerRun(run: RunRecord): Mutation {
   return putLive({ run, worker: "", released: true });
 }
 
-/** Puts a run aside until its timer or a message wakes it. */
+/** Suspends a run until its timer or a message wakes it. */
 export function suspendRun(run: RunRecord, due?: number): Commit {
   const { tenant, id } = run;
   const mutations: Mutation[] = [
@@ -85,7 +85,7 @@ export function suspendRun(run: RunRecord, due?: number): Commit {
   return { checks: [], mutations };
 }
 
-/** Claims a run that was put aside. */
+/** Claims a suspended run. */
 export function wakeRun(waiting: Versioned<WaitingRun>, run: RunRecord, worker: string): Commit {
   const { due } = waiting.value;
   const { tenant, id } = run;
@@ -124,7 +124,7 @@ export function message(tenant: string, run: string, id: string, value: InboxMes
   return setText(keys.message(tenant, run, id), text);
 }
 
-/** Puts a message into a run's inbox. Refused when the run has ended or changed its place. */
+/** Puts a message into a run's inbox. Refused if the run has ended or changed its state. */
 export function sendMessage(
   holder: Versioned<LiveRun | WaitingRun>,
   id: string,
@@ -138,7 +138,7 @@ export function sendMessage(
   };
 }
 
-/** A failed run goes on: joined to the commit that says where it is from now on. */
+/** A failed run resumes: joined to the commit that says where it is from now on. */
 export function reopenRun(
   { key, versionstamp, value: { tenant, id } }: Versioned<RunRecord>,
 ): Commit {

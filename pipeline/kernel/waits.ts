@@ -6,7 +6,7 @@
  * Invariants
  * 1. A run leaves memory only while every branch is parked and no step runs, and never for less than
  *    {@linkcode KEEP_MS}.
- * 2. After the end nothing that waits goes on: its timers are called off, its promises never settle.
+ * 2. After the end no wait continues: its timers are cancelled, its promises never settle.
  *
  * @module
  */
@@ -28,7 +28,7 @@ interface Parked extends Awaited {
   resolve: () => void;
 }
 
-/** What a run that leaves memory waits for, and when it goes on by itself. */
+/** What a run that leaves memory waits for, and when it resumes by itself. */
 export interface Leave {
   waiting_for: WaitingFor[];
   due?: number;
@@ -74,7 +74,7 @@ export class Waits {
     });
   }
 
-  /** Lets those go on that wait for this. */
+  /** Settles the waits for this. */
   wake(isFor: (what: Awaited) => boolean): void {
     for (const parked of [...this.parked]) if (isFor(parked)) parked.resolve();
   }
@@ -111,7 +111,7 @@ export class Waits {
     });
   }
 
-  /** Nothing goes on any more. */
+  /** No wait settles any more. */
   end(): void {
     this.isOver = true;
     for (const nap of this.naps ?? []) nap.abort();

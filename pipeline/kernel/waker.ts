@@ -1,13 +1,13 @@
 /**
- * Brings back runs that were put aside: when their time has come, when somebody wants something of
- * them, when it is their turn.
+ * Wakes suspended runs: when their time has come, when they receive a
+ * message, when it is their turn.
  *
  * Boundary: claims waiting runs and hands them to the runner. It decides nothing about their content.
  *
  * Invariants
- * 1. A message that is on disk finds its run, in whatever place the run is: the sender rings, a run
- *    that was just put aside is looked at once more, and a sweep reads all inboxes.
- * 2. A run is woken by one claim: the commit is refused when somebody else was faster.
+ * 1. A message that is on disk reaches its run, whatever its state: the sender notifies, a run
+ *    that was just suspended is checked again, and a sweep reads all inboxes.
+ * 2. A run is woken by one claim: the commit is refused if another worker was faster.
  * 3. Runs are woken no faster than they can be driven, so that a crowd that is due does not fill the
  *    memory.
  *
@@ -52,34 +52,34 @@ const CROWDED_MS = 20;
 export class Waker {
   readonly alarm: Alarm;
   /** Runs that are being looked at, and whether they were rung for meanwhile. */
-  private readonly ringing = new Map<string, boolean>();
+  private readonly notifying = new Map<string, boolean>();
 
   constructor(private readonly options: WakerOptions) {
     this.alarm = new Alarm(options.world.clock);
   }
 
   /** Looks after a run for which there is a message, or which was just made. Never throws. */
-  async ring(tenant: string, id: string): Promise<void> {
+  async notify(tenant: string, id: string): Promise<void> {
     const name = runName(tenant, id);
-    if (this.ringing.has(name)) return void this.ringing.set(name, true);
-    this.ringing.set(name, false);
+    if (this.notifying.has(name)) return void this.notifying.set(name, true);
+    this.notifying.set(name, false);
     try {
       await this.look(tenant, id);
     } catch (error) {
       // The store itself has reported what is damaged.
       if (!isDamaged(error)) {
-        this.options.log.warn("run could not be woken, will be tried again", { run_id: id, error });
+        this.options.log.warn("waking a run failed, will be retried", { run_id: id, error });
       }
     }
-    const again = this.ringing.get(name);
-    this.ringing.delete(name);
-    if (again) await this.ring(tenant, id);
+    const again = this.notifying.get(name);
+    this.notifying.delete(name);
+    if (again) await this.notify(tenant, id);
   }
 
-  /** A run was put aside: what came for it in the last moment is not left lying. */
+  /** A run was suspended: what arrived for it in the last moment is not missed. */
   aside({ tenant, id }: RunRecord, due?: number): void {
     if (due !== undefined) this.alarm.set(due);
-    void this.ring(tenant, id);
+    void this.notify(tenant, id);
   }
 
   /** Wakes runs whose time has come until `signal` aborts. */
@@ -89,7 +89,7 @@ export class Waker {
       await this.alarm.ring(signal);
       if (signal.aborted) return;
       await this.timers(signal).catch((error) => {
-        this.options.log.warn("timers could not be read, will be tried again", { error });
+        this.options.log.warn("reading timers failed, will be retried", { error });
         this.alarm.set(this.options.world.clock.now() + 1_000);
       });
     }
@@ -115,13 +115,13 @@ export class Waker {
       }
       for (const { tenant, id } of due) {
         if (runner.queuedCount > concurrency) await world.clock.sleep(CROWDED_MS, signal);
-        await this.ring(tenant, id);
+        await this.notify(tenant, id);
       }
       if (due.length < ROUND) return;
     } while (!signal?.aborted);
   }
 
-  /** Claims a run from a worker that is dead or has let go. */
+  /** Claims a run from a worker that is dead or has released it. */
   async adopt(live: Versioned<LiveRun>, crashed: boolean, suspect = false): Promise<void> {
     const { store, log } = this.options;
     const { run: record } = live.value;
@@ -140,7 +140,7 @@ export class Waker {
   private async look(tenant: string, id: string): Promise<void> {
     const { runner, reader, inbox, slots, world } = this.options;
     const active = runner.active.get(runName(tenant, id));
-    if (active) return await inbox.obey(active);
+    if (active) return await inbox.apply(active);
     const { live, waiting } = await reader.holder(tenant, id);
     if (live && this.isFree(live)) return await this.adopt(live, false);
     if (!waiting) return;
@@ -153,7 +153,7 @@ export class Waker {
     if (await inbox.wakes(tenant, id, run.status)) await this.wake(waiting, "signal");
   }
 
-  /** Nobody advances it: it was let go, or this process lost it to a commit that was refused. */
+  /** No worker advances it: it was released, or this process lost it to a commit that was refused. */
   private isFree({ value: { worker, run } }: Versioned<LiveRun>): boolean {
     const { store, runner } = this.options;
     if (worker !== store.worker) return worker === "";
@@ -183,7 +183,7 @@ export class Waker {
     return new ActiveRun(record, await this.history(record), this.options.runDeps);
   }
 
-  /** A run whose journal cannot be read ends: nobody knows what it has done. */
+  /** A run whose journal cannot be read ends: what it has done is unknown. */
   private async history({ tenant, id }: RunRecord): Promise<History> {
     const { reader } = this.options;
     try {
@@ -199,13 +199,13 @@ export class Waker {
   private async start(run: ActiveRun): Promise<void> {
     const { runner, inbox } = this.options;
     const { history } = run;
-    // A sweep and a ring may have found the same run: the first one to get here has it.
+    // A sweep and a notify may have found the same run: the first one to get here has it.
     if (runner.stopped || runner.active.has(run.name)) return;
     runner.hold(run);
     if (history.cancelling) run.stop(cancelled(history.cancelling.reason));
     if (history.damaged) run.stop(history.damaged);
     if (isToBlame(history)) run.stop(poisoned(run.record.id));
-    await inbox.obey(run).catch((error) => run.journal.close(error));
+    await inbox.apply(run).catch((error) => run.journal.close(error));
     runner.take(run);
   }
 }

@@ -25,7 +25,7 @@ export class Watching {
     const { caller, id } = info;
     const lost = (error: unknown) => {
       if (toOrchestratorError(error).code === "not_found") return; // it was never made
-      log.warn("a run could not be followed any more", { run_id: id, error });
+      log.warn("following a run failed", { run_id: id, error });
     };
     feed.join(listener, () => {
       follow(caller, id, { after: journal.last, signal }, listener).catch(lost);

@@ -238,7 +238,7 @@ Deno.test("checkConfig() online explains each kind of failure", () =>
       expect(state).toBe("problem");
       return message;
     };
-    expect(await explained("model_auth")).toContain("does not accept the key");
+    expect(await explained("model_auth")).toContain("rejects the key");
     expect(await explained("model_rate_limited")).toContain("quota");
     expect(await explained("model_not_found")).toContain("LLM_DEFAULT_MODEL");
     expect(await explained("model_unavailable")).toContain("nothing answers at 127.0.0.1");

@@ -31,7 +31,9 @@ Deno.test("explainConnection() names the stage that fails", async () => {
   expect(await explain("connect"))
     .toEqual(state("connection", "nothing answers at ai.example (port 443)"));
   expect(await explain("connectTls")).toEqual(state("tls", "the certificate of ai.example"));
-  expect(await explain()).toEqual(state(undefined, "can be reached"));
+  expect(await explain()).toEqual(
+    state(undefined, "is reachable, so the failure is probably transient"),
+  );
 });
 
 Deno.test("explainConnection() asks for no certificate without TLS and leaves nothing open", async () => {

@@ -81,7 +81,7 @@ test("test() has the default model answer once", () =>
 
 test("test() says auth when the key is refused", () =>
   scripted([{ status: 401, error: { error: { message: "bad key" } } }], async (probe) => {
-    expect(await probe.test(LOCAL)).toEqual(failed("auth", "does not accept the key"));
+    expect(await probe.test(LOCAL)).toEqual(failed("auth", "rejects the key"));
   }));
 
 test("test() says model when there is no such model", () =>

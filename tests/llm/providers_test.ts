@@ -153,7 +153,7 @@ for (const provider of PROVIDERS) {
       expect(error.message).toContain(
         `: nothing answers at 127.0.0.1 (port ${
           new URL(server.url).port
-        }). Check that the server runs and`,
+        }). Check that the server is running and`,
       );
     }));
 }

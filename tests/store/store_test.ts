@@ -105,7 +105,7 @@ Deno.test("a worker that buries another one carries on the latest time that it k
   await heir.open();
   await store.commit({ checks: [], mutations: [] });
   const [first] = await heir.workers();
-  assert.equal(await heir.bury(first!.entry), true);
+  assert.equal(await heir.reap(first!.entry), true);
   await heir.release();
   const next = new Store({ ...options("w3"), kv: store.kv, now: () => 4_000 });
   await next.open();

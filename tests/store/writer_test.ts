@@ -184,7 +184,7 @@ Deno.test("a worker that was replaced while it wrote keeps nothing, and its byte
     slow.commit = async (what) => {
       if (++commits === 3) {
         const [lease] = (await other.workers()).filter(({ worker }) => worker === frozen.worker);
-        await other.bury(lease!.entry);
+        await other.reap(lease!.entry);
         expect(await sweep(other)).toBe(1);
       }
       return await commit(what);

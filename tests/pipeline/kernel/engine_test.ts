@@ -362,7 +362,7 @@ Deno.test("two steps of one name are a mistake that fails the run", async () => 
   const end = await settle(world, result);
   assert.match(
     end.status === "failed" ? end.error.message : "",
-    /step a.*another step of that name/,
+    /step a.*already has a step with that key/,
   );
 });
 

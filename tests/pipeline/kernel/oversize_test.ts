@@ -77,7 +77,7 @@ Deno.test("the limit of an output counts bytes, not characters", () =>
     assert.deepEqual(ends, ["completed", "payload_too_large"]);
   }));
 
-Deno.test("1,001 messages for one run are all obeyed", () =>
+Deno.test("1,001 messages for one run are all applied", () =>
   withEngine({
     collect: async (ctx) => {
       const taken: Json[] = [];

@@ -143,7 +143,7 @@ test("an agent that keeps failing is left alone, then tried once, then used agai
   }
 });
 
-test("an agent that does not answer in time is given up, and a caller that stops is obeyed", async (bench) => {
+test("an agent that does not answer in time is given up, and a caller that stops is followed", async (bench) => {
   const { promise: never, resolve } = Promise.withResolvers<Response>();
   const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
   const server = serve(() => {
