@@ -41,25 +41,10 @@ export function showProgress({ write, terminal }: ProgressOutput): Progress {
   };
   return {
     show(event) {
-      switch (event.type) {
-        case "agent.started":
-          return begin(event.agent);
-        case "step.delta":
-          chars += event.text.length;
-          return;
-        case "agent.completed":
-          return settle(doneLine(event));
-        case "step.failed":
-          return settle(`✗ ${event.step} failed (${event.error.code})${retryText(event.retry_at)}`);
-        case "approval.requested":
-          return settle(`… asks for approval: ${event.title}`);
-        case "approval.decided":
-          return settle(`✓ approval ${event.decision}${byText(event.by)}`);
-        case "run.failed":
-          return settle(`✗ run ${event.run_id} failed: ${event.error.code}`);
-        case "run.completed":
-          return settle(`✓ run ${event.run_id} completed`);
-      }
+      if (event.type === "agent.started") return begin(event.agent);
+      if (event.type === "step.delta") chars += event.text.length;
+      const line = lineOf(event);
+      if (line) settle(line);
     },
     end() {
       clearInterval(timer);
@@ -67,6 +52,24 @@ export function showProgress({ write, terminal }: ProgressOutput): Progress {
       if (terminal && agent) write(CLEAR);
     },
   };
+}
+
+/** The line that stays of an event, if one does. */
+function lineOf(event: RunEvent): string | undefined {
+  switch (event.type) {
+    case "agent.completed":
+      return doneLine(event);
+    case "step.failed":
+      return `✗ ${event.step} failed (${event.error.code})${retryText(event.retry_at)}`;
+    case "approval.requested":
+      return `… asks for approval: ${event.title}`;
+    case "approval.decided":
+      return `✓ approval ${event.decision}${byText(event.by)}`;
+    case "run.failed":
+      return `✗ run ${event.run_id} failed: ${event.error.code}`;
+    case "run.completed":
+      return `✓ run ${event.run_id} completed`;
+  }
 }
 
 function doneLine(event: Extract<RunEvent, { type: "agent.completed" }>): string {

@@ -94,70 +94,85 @@ export interface EgressGuard extends Egress {
 
 /** Makes the guard. No connection is opened before the first request. */
 export function createEgress(options: EgressOptions): EgressGuard {
-  const { resolve = systemResolve, log } = options;
-  const named = createRules(options.allowed_hosts);
-  const pools = new Map<boolean, Promise<Dispatcher>>();
-  const poolFor = (guarded: boolean) => {
+  return new PooledEgress(options);
+}
+
+class PooledEgress implements EgressGuard {
+  private readonly isNamed: (url: URL) => boolean;
+  /** Connections to guarded hosts, and to those that the operator named (invariant 3). */
+  private readonly pools = new Map<boolean, Promise<Dispatcher>>();
+
+  constructor(private readonly options: EgressOptions) {
+    this.isNamed = createRules(options.allowed_hosts);
+  }
+
+  request(url: string, request: EgressRequest): Promise<EgressResponse> {
+    const { max_redirects = MAX_REDIRECTS } = request;
+    return this.attempt(url, request, (signal) => {
+      const follow = async (hop: Hop, left: number): Promise<EgressResponse> => {
+        const incoming = await this.send(hop, request, signal, "gzip, br");
+        const next = max_redirects === 0 ? undefined : nextHop(hop, incoming, left);
+        if (!next) return await complete(hop, incoming, request.max_bytes ?? MAX_BYTES);
+        await incoming.body.cancel();
+        return await follow(next, left - 1);
+      };
+      return follow(firstHop(url, request), max_redirects);
+    });
+  }
+
+  fetch(url: string, request: EgressRequest): Promise<Response> {
+    return this.attempt(url, request, async (signal) => {
+      const hop = firstHop(url, request);
+      const { status, headers, body } = await this.send(hop, request, signal, "identity");
+      const empty = status === 204 || status === 205 || status === 304;
+      if (empty) await body.cancel();
+      return new Response(empty ? null : body, { status, headers });
+    });
+  }
+
+  async close(): Promise<void> {
+    const open = [...this.pools.values()];
+    this.pools.clear();
+    await Promise.all(open.map(async (pool) => (await pool).destroy()));
+  }
+
+  /** Runs one exchange with its deadline and shapes what goes wrong. */
+  private async attempt<T>(
+    url: string,
+    { signal, timeout_ms = TIMEOUT_MS }: EgressRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await withDeadline(signal, timeout_ms, work);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const failure = egressFailure(url, error);
+      if (failure.code === "egress_denied") {
+        this.options.log?.warn("egress denied", { error: failure });
+      }
+      throw failure;
+    }
+  }
+
+  private async send(
+    hop: Hop,
+    { operator_origin, secret_headers, max_bytes = MAX_BYTES }: EgressRequest,
+    signal: AbortSignal,
+    encodings: string,
+  ): Promise<Incoming> {
+    const guarded = !this.isNamed(hop.url) && !isOrigin(hop.url, operator_origin);
+    refuse(hop.url, guarded);
+    const outgoing = { ...hop, headers: headersOf(hop, secret_headers, encodings) };
+    return await exchange(await this.poolFor(guarded), outgoing, signal, max_bytes);
+  }
+
+  private poolFor(guarded: boolean): Promise<Dispatcher> {
+    const { pools, options: { resolve = systemResolve } } = this;
     const pool = pools.get(guarded) ?? openPool(resolve, guarded);
     pools.set(guarded, pool);
     return pool;
-  };
-
-  const send = async (hop: Hop, request: EgressRequest, signal: AbortSignal, encodings: string) => {
-    const guarded = !named(hop.url) && !isOrigin(hop.url, request.operator_origin);
-    refuse(hop.url, guarded);
-    const outgoing = { ...hop, headers: headersOf(hop, request.secret_headers, encodings) };
-    const pool = await poolFor(guarded);
-    return await exchange(pool, outgoing, signal, request.max_bytes ?? MAX_BYTES);
-  };
-
-  /** Runs one exchange with its deadline and shapes what goes wrong. */
-  const attempt = async <T>(
-    url: string,
-    request: EgressRequest,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> => {
-    request.signal.throwIfAborted();
-    try {
-      return await withDeadline(request.signal, request.timeout_ms ?? TIMEOUT_MS, work);
-    } catch (error) {
-      if (request.signal.aborted) throw request.signal.reason;
-      const failure = egressFailure(url, error);
-      if (failure.code === "egress_denied") log?.warn("egress denied", { error: failure });
-      throw failure;
-    }
-  };
-
-  return {
-    request: (url, request) =>
-      attempt(url, request, async (signal) => {
-        const follow = async (hop: Hop, left: number): Promise<EgressResponse> => {
-          const incoming = await send(hop, request, signal, "gzip, br");
-          const next = request.max_redirects === 0 ? undefined : nextHop(hop, incoming, left);
-          if (!next) return await complete(hop, incoming, request.max_bytes ?? MAX_BYTES);
-          await incoming.body.cancel();
-          return await follow(next, left - 1);
-        };
-        return await follow(firstHop(url, request), request.max_redirects ?? MAX_REDIRECTS);
-      }),
-    fetch: (url, request) =>
-      attempt(url, request, async (signal) => {
-        const { status, headers, body } = await send(
-          firstHop(url, request),
-          request,
-          signal,
-          "identity",
-        );
-        const empty = status === 204 || status === 205 || status === 304;
-        if (empty) await body.cancel();
-        return new Response(empty ? null : body, { status, headers });
-      }),
-    async close() {
-      const open = [...pools.values()];
-      pools.clear();
-      await Promise.all(open.map(async (pool) => (await pool).destroy()));
-    },
-  };
+  }
 }
 
 async function complete(hop: Hop, incoming: Incoming, max_bytes: number): Promise<EgressResponse> {

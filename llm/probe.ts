@@ -57,59 +57,74 @@ export function createProbe(
   clients: Record<string, () => ModelClient>,
   timeout_ms: number = PROBE_MS,
 ): Probe {
-  const made = new Map<string, ModelClient>();
-  const clientOf = (provider: string): ModelClient => {
-    const client = made.get(provider) ?? known(clients, provider)();
-    made.set(provider, client);
+  return new ClientProbe(config, clients, timeout_ms);
+}
+
+class ClientProbe implements Probe {
+  private readonly made = new Map<string, ModelClient>();
+
+  constructor(
+    private readonly config: ProbedConfig,
+    private readonly clients: Record<string, () => ModelClient>,
+    private readonly timeout_ms: number,
+  ) {}
+
+  async offered(_caller: Caller): Promise<OfferedModels> {
+    const providers = Object.keys(this.clients).sort();
+    const all = await Promise.all(providers.map((provider) => this.list(provider)));
+    return {
+      models: all.flatMap(({ models }) => models),
+      errors: all.flatMap(({ errors }) => errors),
+    };
+  }
+
+  async test(
+    _caller: Caller,
+    { provider = this.config.provider, model: asked }: ProbeRequest = {},
+  ): Promise<ProbeResult> {
+    const client = this.clientOf(provider);
+    const model = modelOf(this.config, provider, asked);
+    const began = performance.now();
+    const facts = () => ({ provider, model, latency_ms: Math.round(performance.now() - began) });
+    try {
+      await this.limited<unknown>((signal) =>
+        model === null ? client.models(signal) : say(client, model, signal)
+      );
+      return { ok: true, ...facts() };
+    } catch (error) {
+      const known = facts();
+      return { ok: false, ...known, ...await diagnose(error, provider, this.config) };
+    }
+  }
+
+  private async list(provider: string): Promise<OfferedModels> {
+    try {
+      const names = await this.limited((signal) => this.clientOf(provider).models(signal));
+      // Google lists its models as `models/<name>`.
+      const models = names.map((name) => ({ id: name.replace(/^models\//, ""), provider }));
+      return { models, errors: [] };
+    } catch (error) {
+      const diagnosis = await diagnose(error, provider, this.config);
+      return { models: [], errors: [{ provider, ...diagnosis }] };
+    }
+  }
+
+  private clientOf(provider: string): ModelClient {
+    const client = this.made.get(provider) ?? known(this.clients, provider)();
+    this.made.set(provider, client);
     return client;
-  };
-  const limited = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  }
+
+  private async limited<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
-    const timer = setTimeout(
-      () => controller.abort(new DOMException("too slow", "TimeoutError")),
-      timeout_ms,
-    );
+    const expire = () => controller.abort(new DOMException("too slow", "TimeoutError"));
+    const timer = setTimeout(expire, this.timeout_ms);
     try {
       return await call(controller.signal);
     } finally {
       clearTimeout(timer);
     }
-  };
-  const list = async (provider: string): Promise<OfferedModels> => {
-    try {
-      const names = await limited((signal) => clientOf(provider).models(signal));
-      // Google lists its models as `models/<name>`.
-      const models = names.map((name) => ({ id: name.replace(/^models\//, ""), provider }));
-      return { models, errors: [] };
-    } catch (error) {
-      const diagnosis = await diagnose(error, provider, config);
-      return { models: [], errors: [{ provider, ...diagnosis }] };
-    }
-  };
-  return {
-    async offered(_caller) {
-      const all = await Promise.all(Object.keys(clients).sort().map(list));
-      return {
-        models: all.flatMap(({ models }) => models),
-        errors: all.flatMap(({ errors }) => errors),
-      };
-    },
-    async test(_caller, { provider = config.provider, model: asked } = {}) {
-      const client = clientOf(provider);
-      const model = modelOf(config, provider, asked);
-      const began = performance.now();
-      const result = () => ({ provider, model, latency_ms: Math.round(performance.now() - began) });
-      try {
-        await limited<unknown>((signal) =>
-          model === null ? client.models(signal) : say(client, model, signal)
-        );
-        return { ok: true, ...result() };
-      } catch (error) {
-        const facts = result();
-        return { ok: false, ...facts, ...await diagnose(error, provider, config) };
-      }
-    },
-  };
+  }
 }
 
 function known<T>(clients: Record<string, T>, provider: string): T {

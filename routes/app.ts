@@ -12,7 +12,7 @@ import { healthRoutes } from "./health.ts";
 import { llmRoutes } from "./llm.ts";
 import { memoryRoutes } from "./memory.ts";
 import { answerUnknown, endpointsOf } from "./not_found.ts";
-import { pipelineRoutes } from "./pipelines.ts";
+import { pipelineRoutes, scheduleRoutes } from "./pipelines.ts";
 import { planRoutes } from "./plans.ts";
 import { onError } from "./problem.ts";
 import { AddressRouter } from "./router.ts";
@@ -58,6 +58,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.route("/", conversationRoutes(deps));
   app.route("/", memoryRoutes(deps));
   app.route("/", pipelineRoutes(deps));
+  app.route("/", scheduleRoutes(deps));
   app.route("/", planRoutes(deps, sessions));
   app.route("/", documentRoutes(deps));
   answerUnknown(app);

@@ -17,7 +17,7 @@ type C = Context<AppEnv>;
 
 /** The endpoints of files. */
 export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { artifacts, engine, newId, settings } = deps;
+  const { artifacts, engine } = deps;
   const app = new Hono<AppEnv>();
 
   const find = async (c: C): Promise<ArtifactRecord> => {
@@ -33,16 +33,7 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
     return c.json({ artifacts: (await artifacts.list(caller, id)).map(viewArtifact) });
   });
 
-  app.post("/v1/artifacts", async (c) => {
-    const type = c.req.header("content-type") ?? "application/octet-stream";
-    if (/^multipart\//i.test(type)) throw multipart();
-    const name = nameOf(c);
-    const key = keyOf(c) ?? `upload_${newId()}`;
-    const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes, "MAX_ARTIFACT_BYTES");
-    const record = await artifacts.put(callerOf(c), { key }, { name, type, bytes });
-    c.header("Location", `/v1/artifacts/${record.id}`);
-    return c.json(viewArtifact(record), 201);
-  });
+  app.post("/v1/artifacts", (c) => upload(c, deps));
 
   app.get("/v1/artifacts/:id", async (c) => c.json(viewArtifact(await find(c))));
 
@@ -64,6 +55,17 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   return app;
+}
+
+async function upload(c: C, { artifacts, newId, settings }: AppDeps): Promise<Response> {
+  const type = c.req.header("content-type") ?? "application/octet-stream";
+  if (/^multipart\//i.test(type)) throw multipart();
+  const name = nameOf(c);
+  const key = keyOf(c) ?? `upload_${newId()}`;
+  const bytes = await readBytes(c.req.raw, settings.max_artifact_bytes, "MAX_ARTIFACT_BYTES");
+  const record = await artifacts.put(callerOf(c), { key }, { name, type, bytes });
+  c.header("Location", `/v1/artifacts/${record.id}`);
+  return c.json(viewArtifact(record), 201);
 }
 
 /** A file as clients see it. */

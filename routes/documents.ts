@@ -46,40 +46,24 @@ const runInput = z.record(z.string(), z.unknown());
 
 /** The endpoints of documents. */
 export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { knowledge, settings } = deps;
+  const { knowledge, settings: { max_body_bytes: max_bytes } } = deps;
   const app = new Hono<AppEnv>();
 
-  app.post("/v1/documents", async (c) => {
-    const document = await readUpload(c, settings.max_document_bytes);
-    const { signal } = c.req.raw;
-    const { document: kept, ...rest } = await knowledge.add(callerOf(c), document, signal);
-    c.header("Location", `/v1/documents/${kept.id}`);
-    return c.json({ ...view(kept), ...rest }, rest.outcome === "unchanged" ? 200 : 201);
-  });
+  app.post("/v1/documents", (c) => upload(c, deps));
 
-  app.get("/v1/documents", async (c) => {
-    const { collection, limit, cursor } = readQuery(c, "collection", "limit", "cursor");
-    const { documents, next_cursor } = await knowledge.list(callerOf(c), {
-      ...(collection === undefined ? {} : { collection }),
-      limit: readLimit(limit),
-      cursor: readCursor(cursor, "document"),
-    });
-    return c.json({ documents: documents.map(view), next_cursor: next_cursor ?? null });
-  });
+  app.get("/v1/documents", (c) => list(c, deps));
 
   app.get("/v1/documents/collections", async (c) => {
     return c.json({ collections: await knowledge.collections(callerOf(c)) });
   });
 
   app.post("/v1/documents/search", async (c) => {
-    const max_bytes = settings.max_body_bytes;
     const request = await readBody(c, { schema: searchRequest, max_bytes });
     return c.json(await knowledge.search(callerOf(c), request, c.req.raw.signal));
   });
 
   for (const name of ["crawl", "reindex"]) {
     app.post(`/v1/documents/${name}`, async (c) => {
-      const max_bytes = settings.max_body_bytes;
       const input = await readBody(c, { schema: runInput, max_bytes, when_empty: {} });
       return await startRun(c, deps, { pipeline: `documents/${name}`, input });
     });
@@ -89,18 +73,7 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
     return c.json(view(await knowledge.get(callerOf(c), c.req.param("id"))));
   });
 
-  app.get("/v1/documents/:id/passages", async (c) => {
-    const query = readQuery(c, "from", "limit");
-    const from = readInteger(query.from, {
-      name: "?from",
-      min: 0,
-      max: 1_000_000,
-      fallback: 0,
-    });
-    const options = { from, limit: readLimit(query.limit) };
-    const passages = await knowledge.passages(callerOf(c), c.req.param("id"), options);
-    return c.json({ passages });
-  });
+  app.get("/v1/documents/:id/passages", (c) => passagesOf(c, c.req.param("id"), deps));
 
   app.delete("/v1/documents/:id", async (c) => {
     await knowledge.remove(callerOf(c), c.req.param("id"));
@@ -108,6 +81,31 @@ export function documentRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   return app;
+}
+
+async function upload(c: C, { knowledge, settings }: AppDeps): Promise<Response> {
+  const document = await readUpload(c, settings.max_document_bytes);
+  const { signal } = c.req.raw;
+  const { document: kept, ...rest } = await knowledge.add(callerOf(c), document, signal);
+  c.header("Location", `/v1/documents/${kept.id}`);
+  return c.json({ ...view(kept), ...rest }, rest.outcome === "unchanged" ? 200 : 201);
+}
+
+async function list(c: C, { knowledge }: AppDeps): Promise<Response> {
+  const { collection, limit, cursor } = readQuery(c, "collection", "limit", "cursor");
+  const { documents, next_cursor } = await knowledge.list(callerOf(c), {
+    ...(collection === undefined ? {} : { collection }),
+    limit: readLimit(limit),
+    cursor: readCursor(cursor, "document"),
+  });
+  return c.json({ documents: documents.map(view), next_cursor: next_cursor ?? null });
+}
+
+async function passagesOf(c: C, id: string, { knowledge }: AppDeps): Promise<Response> {
+  const query = readQuery(c, "from", "limit");
+  const rules = { name: "?from", min: 0, max: 1_000_000, fallback: 0 };
+  const options = { from: readInteger(query.from, rules), limit: readLimit(query.limit) };
+  return c.json({ passages: await knowledge.passages(callerOf(c), id, options) });
 }
 
 function view(record: DocumentRecord) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AppDeps, AppEnv } from "./deps.ts";
 import { callerOf } from "./identity.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,21 +32,7 @@ export function healthRoutes(
       endpoints: endpoints(),
     }));
 
-  app.get("/health", async (c) => {
-    const parts = await deps.health(callerOf(c));
-    const { running, queued, accepting, store_ok } = engine.stats();
-    const down = parts.store.status === "down" || !store_ok;
-    const degraded = !accepting || parts.model_provider.status === "down";
-    return c.json({
-      status: down ? "down" : degraded ? "degraded" : "ok",
-      name: about.name,
-      version: about.version,
-      mode: about.mode,
-      active_sessions: sessions.size,
-      runs: { running, queued, accepting },
-      ...parts,
-    }, down ? 503 : 200);
-  });
+  app.get("/health", (c) => health(c, deps, sessions));
 
   app.get("/livez", (c) => c.json({ status: "ok" }));
 
@@ -57,4 +43,24 @@ export function healthRoutes(
   });
 
   return app;
+}
+
+async function health(
+  c: Context<AppEnv>,
+  { about: { name, version, mode }, engine, health }: AppDeps,
+  sessions: Sessions,
+): Promise<Response> {
+  const parts = await health(callerOf(c));
+  const { running, queued, accepting, store_ok } = engine.stats();
+  const down = parts.store.status === "down" || !store_ok;
+  const degraded = !accepting || parts.model_provider.status === "down";
+  return c.json({
+    status: down ? "down" : degraded ? "degraded" : "ok",
+    name,
+    version,
+    mode,
+    active_sessions: sessions.size,
+    runs: { running, queued, accepting },
+    ...parts,
+  }, down ? 503 : 200);
 }

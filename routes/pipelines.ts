@@ -19,9 +19,9 @@ type C = Context<AppEnv>;
 
 const YAML_TYPE = /^(?:application|text)\/(?:x-)?yaml[ \t]*(?:;|$)/i;
 
-/** The endpoints of pipelines and schedules. */
+/** The endpoints of pipelines. */
 export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { pipelines, schedules, settings } = deps;
+  const { pipelines, settings } = deps;
   const app = new Hono<AppEnv>();
 
   app.get("/v1/pipelines", async (c) => {
@@ -42,22 +42,11 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
 
   app.get("/v1/pipelines/:name/versions", async (c) => {
     readQuery(c);
-    const name = c.req.param("name");
-    const versions = await pipelines.versions(callerOf(c), name);
+    const versions = await pipelines.versions(callerOf(c), c.req.param("name"));
     return c.json({ versions: versions.map(viewVersion) });
   });
 
-  app.put("/v1/pipelines/:name", async (c) => {
-    const name = c.req.param("name");
-    const condition = conditionOf(c);
-    const caller = callerOf(c);
-    const text = await readDocument(c, settings);
-    const { outcome, number } = await pipelines.put(caller, name, text, condition);
-    const { tag, ...detail } = await pipelines.read(caller, name, number);
-    c.header("ETag", `"${tag}"`);
-    c.header("Location", `/v1/pipelines/${name}`);
-    return c.json(viewDetail(detail), outcome === "created" ? 201 : 200);
-  });
+  app.put("/v1/pipelines/:name", (c) => put(c, c.req.param("name"), deps));
 
   app.delete("/v1/pipelines/:name", async (c) => {
     await pipelines.remove(callerOf(c), c.req.param("name"), conditionOf(c));
@@ -65,17 +54,31 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.post("/v1/pipelines/:name/runs", async (c) => {
-    const max_bytes = settings.max_body_bytes;
-    const body = await readBody(c, { schema: pipelineRunRequest, max_bytes, when_empty: {} });
+    const rules = { schema: pipelineRunRequest, max_bytes: settings.max_body_bytes };
+    const body = await readBody(c, { ...rules, when_empty: {} });
     return await startRun(c, deps, { ...body, pipeline: c.req.param("name") });
   });
 
-  app.get("/v1/schedules", async (c) => {
+  return app;
+}
+
+/** The endpoint of schedules. */
+export function scheduleRoutes({ schedules }: AppDeps): Hono<AppEnv> {
+  return new Hono<AppEnv>().get("/v1/schedules", async (c) => {
     readQuery(c);
     return c.json({ schedules: await schedules.list(callerOf(c)) });
   });
+}
 
-  return app;
+async function put(c: C, name: string, { pipelines, settings }: AppDeps): Promise<Response> {
+  const condition = conditionOf(c);
+  const caller = callerOf(c);
+  const text = await readDocument(c, settings);
+  const { outcome, number } = await pipelines.put(caller, name, text, condition);
+  const { tag, ...detail } = await pipelines.read(caller, name, number);
+  c.header("ETag", `"${tag}"`);
+  c.header("Location", `/v1/pipelines/${name}`);
+  return c.json(viewDetail(detail), outcome === "created" ? 201 : 200);
 }
 
 /** A document as YAML text, however it was sent. */

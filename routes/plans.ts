@@ -5,6 +5,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import type * as z from "zod";
 import { OrchestratorError } from "../errors.ts";
 import type { DecideRequest } from "../pipeline/calls/approvals/mod.ts";
 import type { Json } from "../pipeline/kernel/mod.ts";
@@ -49,8 +50,7 @@ type C = Context<AppEnv>;
 
 /** The endpoints of plans. */
 export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
-  const { engine } = deps;
-  const max_bytes = deps.settings.max_body_bytes;
+  const { engine, settings: { max_body_bytes: max_bytes } } = deps;
   const app = new Hono<AppEnv>();
 
   const find = (c: C) => findPlan(engine, callerOf(c), c.req.param("id")!);
@@ -64,22 +64,13 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
 
   app.get("/v1/plans/:id", (c) => show(c));
 
-  app.get("/v1/plans/:id/steps", async (c) => {
-    const { state } = await read(c);
-    return c.json({ steps: state.steps });
-  });
+  app.get("/v1/plans/:id/steps", async (c) => c.json({ steps: (await read(c)).state.steps }));
 
   app.get("/v1/plans/:id/events", async (c) => streamRun(c, deps, sessions, await find(c)));
 
   app.post("/v1/plans/:id/approve", async (c) => {
-    const rules = { schema: planApproval, max_bytes, when_empty: {} };
-    const { plan, ...decision } = await readBody(c, rules);
-    const known = await read(c);
-    const { payload_hash: current } = known.approval ?? {};
-    // An edit of a plan that is not the current one is refused as such, whatever is wrong with it.
-    const isCurrent = (decision.payload_hash ?? current) === current;
-    if (plan !== undefined && isCurrent) await mustBeSound(known, plan);
-    await decide(c, deps, known, { decision: "approve", ...decision, payload: plan as Plan });
+    const approval = await readBody(c, { schema: planApproval, max_bytes, when_empty: {} });
+    await approve(c, deps, await read(c), approval);
     return await show(c, 202);
   });
 
@@ -91,8 +82,7 @@ export function planRoutes(deps: AppDeps, sessions: Sessions): Hono<AppEnv> {
 
   app.post("/v1/plans/:id/cancel", async (c) => {
     const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const { id } = await find(c);
-    await engine.cancel(callerOf(c), id, reason);
+    await engine.cancel(callerOf(c), (await find(c)).id, reason);
     return await show(c, 202);
   });
 
@@ -122,6 +112,20 @@ async function start(c: C, deps: AppDeps): Promise<Response> {
   const ended = result && await within(() => result, { ...prefer, respond_async: true });
   const plan = await readPlan(deps, caller, await findPlan(engine, caller, id));
   return c.json(await planView(deps, caller, plan), ended ? 200 : 202);
+}
+
+/** Approves a plan as it is, or as the client has edited it. */
+async function approve(
+  c: C,
+  deps: AppDeps,
+  known: PlanRun,
+  { plan, ...decision }: z.infer<typeof planApproval>,
+): Promise<void> {
+  const { payload_hash: current } = known.approval ?? {};
+  // An edit of a plan that is not the current one is refused as such, whatever is wrong with it.
+  const isCurrent = (decision.payload_hash ?? current) === current;
+  if (plan !== undefined && isCurrent) await mustBeSound(known, plan);
+  await decide(c, deps, known, { decision: "approve", ...decision, payload: plan as Plan });
 }
 
 async function list(c: C, { engine }: AppDeps) {

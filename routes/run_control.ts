@@ -19,6 +19,8 @@ import {
 import { readIdempotencyKey } from "./headers.ts";
 import { callerOf } from "./identity.ts";
 
+type C = Context<AppEnv>;
+
 /** How long an answer waits, at most, for a run to apply a request, in milliseconds. */
 const PATIENCE_MS = 1_000;
 /** How often it looks. */
@@ -30,65 +32,62 @@ export function runControlRoutes(deps: AppDeps): Hono<AppEnv> {
   const max_bytes = deps.settings.max_body_bytes;
   const app = new Hono<AppEnv>();
 
-  const accepted = async (c: Context<AppEnv>, id: string) => {
-    c.header("Location", `/v1/runs/${id}`);
-    return c.json(viewRun(await findRun(engine, callerOf(c), id)), 202);
-  };
+  for (const [verb, wanted] of [["cancel", "cancelled"], ["pause", "paused"]] as const) {
+    app.post(`/v1/runs/:id/${verb}`, async (c) => {
+      const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
+      const caller = callerOf(c);
+      const run = await findRun(engine, caller, idOf(c));
+      await applied(engine, caller, run, () => engine[verb](caller, run.id, reason), wanted);
+      return await accepted(c, deps, run.id);
+    });
+  }
 
-  app.post("/v1/runs/:id/cancel", async (c) => {
-    const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const caller = callerOf(c);
-    const run = await findRun(engine, caller, c.req.param("id"));
-    await applied(engine, caller, run, () => engine.cancel(caller, run.id, reason), "cancelled");
-    return accepted(c, run.id);
-  });
-
-  app.post("/v1/runs/:id/redrive", async (c) => {
-    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
-    await engine.redrive(callerOf(c), id);
-    return accepted(c, id);
-  });
+  for (const verb of ["redrive", "resume"] as const) {
+    app.post(`/v1/runs/:id/${verb}`, async (c) => {
+      const { id } = await findRun(engine, callerOf(c), idOf(c));
+      await engine[verb](callerOf(c), id);
+      return await accepted(c, deps, id);
+    });
+  }
 
   app.post("/v1/runs/:id/signal", async (c) => {
     const { name, payload } = await readBody(c, { schema: signalRequest, max_bytes });
-    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
+    const { id } = await findRun(engine, callerOf(c), idOf(c));
     await engine.signal(callerOf(c), id, name, (payload ?? null) as Json);
-    return accepted(c, id);
+    return await accepted(c, deps, id);
   });
 
-  app.post("/v1/runs/:id/pause", async (c) => {
-    const { reason } = await readBody(c, { schema: reasonRequest, max_bytes, when_empty: {} });
-    const caller = callerOf(c);
-    const run = await findRun(engine, caller, c.req.param("id"));
-    await applied(engine, caller, run, () => engine.pause(caller, run.id, reason), "paused");
-    return accepted(c, run.id);
-  });
-
-  app.post("/v1/runs/:id/resume", async (c) => {
-    const { id } = await findRun(engine, callerOf(c), c.req.param("id"));
-    await engine.resume(callerOf(c), id);
-    return accepted(c, id);
-  });
-
-  app.post("/v1/runs/:id/restart", async (c) => {
-    const body = await readBody(c, { schema: restartRequest, max_bytes });
-    const caller = callerOf(c);
-    const { id } = await findRun(engine, caller, c.req.param("id"));
-    const { from, input, with: given } = body;
-    const key = c.req.raw.headers.get("idempotency-key");
-    const asked = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
-    const idempotency = ownIdempotency(caller, asked);
-    const { run, replayed } = await engine.restart(caller, id, {
-      from,
-      ...(idempotency ? { idempotency } : {}),
-      ...(input === undefined ? {} : { input: input as Json }),
-      ...(given === undefined ? {} : { with: given as Json }),
-    });
-    if (replayed) c.header("Idempotency-Replayed", "true");
-    return accepted(c, run.id);
-  });
+  app.post("/v1/runs/:id/restart", (c) => restart(c, deps));
 
   return app;
+}
+
+async function restart(c: C, deps: AppDeps): Promise<Response> {
+  const { engine, settings: { max_body_bytes: max_bytes } } = deps;
+  const body = await readBody(c, { schema: restartRequest, max_bytes });
+  const caller = callerOf(c);
+  const { id } = await findRun(engine, caller, idOf(c));
+  const { from, input, with: given } = body;
+  const key = c.req.raw.headers.get("idempotency-key");
+  const asked = readIdempotencyKey(key, { method: "POST", path: c.req.path, body });
+  const idempotency = ownIdempotency(caller, asked);
+  const { run, replayed } = await engine.restart(caller, id, {
+    from,
+    ...(idempotency ? { idempotency } : {}),
+    ...(input === undefined ? {} : { input: input as Json }),
+    ...(given === undefined ? {} : { with: given as Json }),
+  });
+  if (replayed) c.header("Idempotency-Replayed", "true");
+  return await accepted(c, deps, run.id);
+}
+
+async function accepted(c: C, { engine }: AppDeps, id: string): Promise<Response> {
+  c.header("Location", `/v1/runs/${id}`);
+  return c.json(viewRun(await findRun(engine, callerOf(c), id)), 202);
+}
+
+function idOf(c: C): string {
+  return c.req.param("id")!;
 }
 
 /**

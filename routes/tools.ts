@@ -14,10 +14,9 @@ import { toolCallRequest } from "../service/mod.ts";
 type C = Context<AppEnv>;
 
 /** The endpoints of tools. */
-export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps): Hono<AppEnv> {
+export function toolRoutes(deps: AppDeps): Hono<AppEnv> {
+  const { tools, settings: { max_body_bytes: max_bytes } } = deps;
   const app = new Hono<AppEnv>();
-  const max_bytes = settings.max_body_bytes;
-  const nameOf = (c: C) => c.req.param("name") ?? "";
 
   const list = async (c: C) => {
     const caller = callerOf(c);
@@ -47,25 +46,33 @@ export function toolRoutes({ tools, artifacts, settings, newId, now }: AppDeps):
     });
   }
 
-  app.post("/v1/tools/:name/execute", async (c) => {
-    const body = await readBody(c, { schema: toolCallRequest, max_bytes, when_empty: {} });
-    const caller = callerOf(c);
-    const key = c.req.header("idempotency-key") ?? `call_${newId()}`;
-    const began = now();
-    // The request's own signal is aborted when the answer has gone out, too.
-    const call = new AbortController();
-    const leave = () => call.abort(c.req.raw.signal.reason);
-    c.req.raw.signal.addEventListener("abort", leave);
-    const output = await tools.call(nameOf(c), (body.arguments ?? {}) as Json, {
-      caller,
-      signal: call.signal,
-      idempotency_key: key,
-      keep: (file) => artifacts.put(caller, { key }, file),
-    }).finally(() => c.req.raw.signal.removeEventListener("abort", leave));
-    return c.json({ tool: nameOf(c), output, duration_ms: Math.round(now() - began) });
-  });
+  app.post("/v1/tools/:name/execute", (c) => execute(c, deps));
 
   return app;
+}
+
+async function execute(c: C, { tools, artifacts, settings, newId, now }: AppDeps) {
+  const { max_body_bytes: max_bytes } = settings;
+  const body = await readBody(c, { schema: toolCallRequest, max_bytes, when_empty: {} });
+  const caller = callerOf(c);
+  const tool = nameOf(c);
+  const key = c.req.header("idempotency-key") ?? `call_${newId()}`;
+  const began = now();
+  // The request's own signal is aborted when the answer has gone out, too.
+  const call = new AbortController();
+  const leave = () => call.abort(c.req.raw.signal.reason);
+  c.req.raw.signal.addEventListener("abort", leave);
+  const output = await tools.call(tool, (body.arguments ?? {}) as Json, {
+    caller,
+    signal: call.signal,
+    idempotency_key: key,
+    keep: (file) => artifacts.put(caller, { key }, file),
+  }).finally(() => c.req.raw.signal.removeEventListener("abort", leave));
+  return c.json({ tool, output, duration_ms: Math.round(now() - began) });
+}
+
+function nameOf(c: C): string {
+  return c.req.param("name")!;
 }
 
 function view(status: ToolStatus) {

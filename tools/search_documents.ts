@@ -18,6 +18,29 @@ export interface SearchDocumentsDeps {
   search(caller: Caller, query: DocumentQuery, signal: AbortSignal): Promise<unknown>;
 }
 
+const INPUT = {
+  type: "object",
+  additionalProperties: false,
+  required: ["query"],
+  properties: {
+    query: { type: "string", minLength: 1, maxLength: 2_000 },
+    collection: {
+      type: "string",
+      description: "The collection to search; the default collection if omitted.",
+    },
+    limit: { type: "integer", minimum: 1, maximum: MAX_RESULTS, description: "Default 5." },
+  },
+};
+
+const OUTPUT = {
+  type: "object",
+  required: ["results", "mode"],
+  properties: {
+    results: { type: "array", items: { type: "object" } },
+    mode: { enum: ["bm25", "hybrid"] },
+  },
+};
+
 /** The tool `search_documents`: passages of the tenant's own documents. */
 export function createSearchDocuments({ search }: SearchDocumentsDeps): Tool {
   return {
@@ -25,27 +48,8 @@ export function createSearchDocuments({ search }: SearchDocumentsDeps): Tool {
     description:
       "Finds passages in the uploaded documents. Give it a question or the words that the " +
       "answer would contain. Each result has the text, its document and an ID to cite.",
-    input: {
-      type: "object",
-      additionalProperties: false,
-      required: ["query"],
-      properties: {
-        query: { type: "string", minLength: 1, maxLength: 2_000 },
-        collection: {
-          type: "string",
-          description: "The collection to search; the default collection if omitted.",
-        },
-        limit: { type: "integer", minimum: 1, maximum: MAX_RESULTS, description: "Default 5." },
-      },
-    },
-    output: {
-      type: "object",
-      required: ["results", "mode"],
-      properties: {
-        results: { type: "array", items: { type: "object" } },
-        mode: { enum: ["bm25", "hybrid"] },
-      },
-    },
+    input: INPUT,
+    output: OUTPUT,
     source: "built_in",
     capability: "read",
     effect: "none",

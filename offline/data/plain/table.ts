@@ -6,7 +6,10 @@ import { literal } from "../python.ts";
 export function preamble(goal: Goal): string {
   return `DATASET = ${literal(goal.dataset)}  # here as /data/dataset.csv
 TARGET_WORDS = [${goal.target.map(literal).join(", ")}]
-SEED = 42
+${READ_TABLE}`;
+}
+
+const READ_TABLE = `SEED = 42
 
 
 def read_table(path):
@@ -55,4 +58,3 @@ count = len(next(iter(table.values())))
 numbers = [name for name in table if is_number(table[name])]
 texts = [name for name in table if name not in numbers]
 `;
-}
