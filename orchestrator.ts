@@ -17,6 +17,7 @@ import { type Catalog, createAuthoring, createSchedules } from "./pipeline/catal
 import { createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
 import type { Tasks } from "./pipeline/nodes/mod.ts";
 import { type AppEnv, createApp, type Identify, identifyLocal } from "./routes/mod.ts";
+import type { CatalogPort } from "./service/mod.ts";
 import { artifactsLeftBy, keys, type OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import { configuredEngine } from "./wiring/engine.ts";
@@ -33,6 +34,8 @@ export interface Orchestrator {
   readonly app: Hono<AppEnv>;
   readonly engine: Engine;
   readonly catalog: Catalog;
+  /** See {@linkcode CatalogPort.prepare}. */
+  readonly prepare: CatalogPort["prepare"];
   readonly approvals: Approvals;
   /** Starts scheduled runs and removes old ones from now on, as a server does. */
   keepWatch(): void;
@@ -118,6 +121,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
     app,
     engine,
     catalog,
+    prepare,
     approvals,
     keepWatch() {
       schedules.start();

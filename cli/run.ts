@@ -6,8 +6,6 @@ import { OrchestratorError, sentence } from "../errors.ts";
 import { localCaller } from "../guard/mod.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { JournalEvent, Json, RunRecord, RunResult } from "../pipeline/kernel/mod.ts";
-import { startOptions } from "../pipeline/document/mod.ts";
-import { validateInput } from "../pipeline/walk/mod.ts";
 import { unifiedResponse, watchWaiting } from "../service/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { askPeople } from "./ask.ts";
@@ -126,21 +124,19 @@ async function runToEnd(
     deps: RunDeps;
   },
 ): Promise<Ended | Left> {
-  const { engine, catalog } = service;
+  const { engine, prepare } = service;
   const caller = localCaller();
-  const { version, definition } = await catalog.resolve(caller, pipeline);
-  validateInput(definition, input);
+  const { unpriced: _unpriced, cache_seconds: _cache, ...start } = await prepare(
+    caller,
+    pipeline,
+    input,
+  );
   const events: JournalEvent[] = [];
   let held = Promise.withResolvers<void>();
   const watch = watchWaiting(() => held.resolve());
   const conversation_id = options.conversation;
-  const { run, result } = await engine.start(caller, {
-    pipeline,
-    version,
-    input,
-    conversation_id,
-    ...await startOptions(definition, input),
-  }, (event) => {
+  const request = { ...start, pipeline, input, conversation_id };
+  const { run, result } = await engine.start(caller, request, (event) => {
     if ("seq" in event) events.push(event);
     watch(event);
     progress?.show(event);

@@ -56,9 +56,7 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
     log.info("listening", { url, model: config.models.provider });
   });
   service.keepWatch();
-  // The service has loaded it by now; a static import would make `--version` wait for it.
-  const report = async () =>
-    (await import("../wiring/definitions.ts")).logUnusableDefinitions(service.catalog, config, log);
+  const report = () => reportDefinitions(service, config, log);
   // Reading definitions takes 10 MB. On a terminal, problems are shown immediately; a service has
   // `orchestrator check`, and whatever uses a broken definition reports what is wrong with it.
   if (deps.banner) report();
@@ -79,13 +77,33 @@ export async function serve(deps: ServeDeps, variables: Env = {}): Promise<void>
   });
   for (const signal of SIGNALS) Deno.addSignalListener(signal, () => onSignal(signal));
   const code = await stopping.promise;
-  const at_most = `${config.server.drain_timeout_ms / 1000} s`;
-  log.info("stopping; a second signal stops immediately", { at_most, ...stats(service) });
+  await stop(service, server, config, log);
+  deps.exit(code);
+}
+
+async function reportDefinitions(
+  { catalog }: Orchestrator,
+  config: Config,
+  log: Logger,
+): Promise<void> {
+  // The service has loaded it by now; a static import would make `--version` wait for it.
+  const { logUnusableDefinitions } = await import("../wiring/definitions.ts");
+  await logUnusableDefinitions(catalog, config, log);
+}
+
+async function stop(
+  service: Orchestrator,
+  server: Deno.HttpServer,
+  { server: { drain_timeout_ms } }: Config,
+  log: Logger,
+): Promise<void> {
+  const at_most = `${drain_timeout_ms / 1000} s`;
+  const stats = service.engine.stats();
+  log.info("stopping; a second signal stops immediately", { at_most, ...stats });
   await service.close().catch((error) => log.error("shutdown was not clean", { error }));
   await Promise.race([server.shutdown(), new Promise((done) => setTimeout(done, CLOSE_MS))]);
   log.info("stopped");
   log.flush();
-  deps.exit(code);
 }
 
 /** Reports a problem under the name of the option, not of the variable that it stands for. */
@@ -131,10 +149,6 @@ async function listen(
 
 function urlOf({ hostname, port }: Deno.NetAddr): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-}
-
-function stats({ engine }: Orchestrator): Record<string, unknown> {
-  return { ...engine.stats() };
 }
 
 /** What people at a terminal see of a server that listens. */

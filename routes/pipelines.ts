@@ -34,11 +34,7 @@ export function pipelineRoutes(deps: AppDeps): Hono<AppEnv> {
     return c.json({ valid: issues.length === 0, issues });
   });
 
-  app.get("/v1/pipelines/:name", async (c) => {
-    const { tag, ...detail } = await pipelines.read(callerOf(c), c.req.param("name"), numberOf(c));
-    c.header("ETag", `"${tag}"`);
-    return c.json(viewDetail(detail));
-  });
+  app.get("/v1/pipelines/:name", (c) => show(c, c.req.param("name"), deps));
 
   app.get("/v1/pipelines/:name/versions", async (c) => {
     readQuery(c);
@@ -68,6 +64,12 @@ export function scheduleRoutes({ schedules }: AppDeps): Hono<AppEnv> {
     readQuery(c);
     return c.json({ schedules: await schedules.list(callerOf(c)) });
   });
+}
+
+async function show(c: C, name: string, { pipelines }: AppDeps): Promise<Response> {
+  const { tag, ...detail } = await pipelines.read(callerOf(c), name, numberOf(c));
+  c.header("ETag", `"${tag}"`);
+  return c.json(viewDetail(detail));
 }
 
 async function put(c: C, name: string, { pipelines, settings }: AppDeps): Promise<Response> {

@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { expect } from "expect";
+import { dirname } from "node:path";
 import { addRun } from "../../cli/mod.ts";
-import { readConfig } from "../../config.ts";
+import { type Env, readConfig } from "../../config.ts";
 import { createOrchestrator } from "../../orchestrator.ts";
 import { pipelineNames } from "../../wiring/definitions.ts";
 import { createLogger } from "../../telemetry/log.ts";
+import { LOCAL } from "../_caller.ts";
 
 const NODES = {
   one: `
@@ -103,4 +105,55 @@ Deno.test("run without a name lists the pipelines", async () => {
 Deno.test("run refuses an input that does not fit before there is a run", async () => {
   await expect(run("one", [], ["ask", "-i", '{"foo":1}'])).rejects
     .toMatchObject({ code: "validation_failed" });
+});
+
+/** Runs `args` in a home folder with these files; gives the status of every run on disk afterwards. */
+async function runIn(files: Record<string, string>, args: string[], env: Env = {}) {
+  const home = await Deno.makeTempDir();
+  const config = readConfig({ ORCHESTRATOR_HOME: home, ...env });
+  const log = createLogger({ level: "error", format: "json", write: () => {} });
+  const seen = { out: "", failed: undefined as unknown, runs: [] as string[] };
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.mkdir(dirname(`${home}/${name}`), { recursive: true });
+      await Deno.writeTextFile(`${home}/${name}`, text);
+    }
+    const program = new Command("orchestrator").exitOverride();
+    addRun(program, {
+      config: () => config,
+      log: () => log,
+      create: createOrchestrator,
+      pipelines: pipelineNames,
+      write: (text) => void (seen.out += text),
+      progress: { write: () => {}, terminal: false },
+      readStdin: () => Promise.resolve(""),
+      exit: () => {},
+    });
+    await program.parseAsync(["run", ...args], { from: "user" })
+      .catch((error) => seen.failed = error);
+    const { engine, close } = await createOrchestrator({ config, log });
+    seen.runs = (await engine.list(LOCAL)).runs.map(({ status }) => status);
+    await close();
+    return seen;
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+Deno.test("run refuses a cost budget that cannot be enforced before there is a run", async () => {
+  const files = {
+    "agents/probe.md": "---\n---\nProbe.\n",
+    "pipelines/costly.yaml": "name: costly\nversion: 1\nbudget: { cost_usd: 1 }\nstart: a\n" +
+      "nodes:\n  a: { agent: probe }\n",
+  };
+  const env = { LLM_BASE_URL: "http://127.0.0.1:9/v1", LLM_DEFAULT_MODEL: "m" };
+  const { failed, runs } = await runIn(files, ["costly", "-i", "hello"], env);
+  expect(failed).toMatchObject({ code: "model_unpriced" });
+  expect(runs).toEqual([]);
+});
+
+Deno.test("run runs the programs that no pipeline describes", async () => {
+  const { out, failed, runs } = await runIn({}, ["documents/reindex", "-i", "{}"]);
+  expect([failed, runs]).toEqual([undefined, ["completed"]]);
+  expect(JSON.parse(out)).toMatchObject({ documents: 0, mode: "bm25" });
 });
