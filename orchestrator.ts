@@ -8,17 +8,13 @@ import type { Hono } from "hono";
 import type { Config } from "./config.ts";
 import { createRecollection } from "./knowledge/mod.ts";
 import { createProbe } from "./llm/mod.ts";
-import {
-  type Approvals,
-  approvalsLeftBy,
-  createApprovals,
-} from "./pipeline/calls/approvals/mod.ts";
+import { type Approvals, createApprovals } from "./pipeline/calls/approvals/mod.ts";
 import { type Catalog, createAuthoring, createSchedules } from "./pipeline/catalog/mod.ts";
-import { createRetention, type Engine, realWorld } from "./pipeline/kernel/mod.ts";
+import { type Engine, realWorld } from "./pipeline/kernel/mod.ts";
 import type { Tasks } from "./pipeline/nodes/mod.ts";
 import { type AppEnv, createApp, type Identify, identifyLocal } from "./routes/mod.ts";
 import type { CatalogPort } from "./service/mod.ts";
-import { artifactsLeftBy, keys, type OpenStore } from "./store/mod.ts";
+import type { OpenStore } from "./store/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import { configuredEngine } from "./wiring/engine.ts";
 import { aboutProcess, createHealth, routeSettings } from "./wiring/http.ts";
@@ -27,6 +23,7 @@ import { modelClients } from "./wiring/models.ts";
 import { configuredPipelines } from "./wiring/pipelines.ts";
 import { configuredPorts } from "./wiring/ports.ts";
 import { configuredResponses } from "./wiring/responses.ts";
+import { configuredRetention } from "./wiring/retention.ts";
 import { configuredStore } from "./wiring/store.ts";
 
 /** A whole service, not listening yet. */
@@ -83,15 +80,7 @@ export async function createOrchestrator(options: OrchestratorOptions): Promise<
   await engine.open(programs);
 
   const schedules = createSchedules({ catalog, stored, engine, prepare, store, clock, log });
-  const retention = createRetention({
-    store,
-    clock,
-    log,
-    keep_ms: config.runs.retention_ms,
-    leftovers: [artifactsLeftBy, approvalsLeftBy],
-    expiring: [keys.caches()],
-    sweepers: [artifacts.sweep, () => knowledge.tidy()],
-  });
+  const retention = configuredRetention(config, { ...base, ports });
 
   const shutdown = new AbortController();
   const app = createApp({
