@@ -1,13 +1,17 @@
 /** From what a client asks to what the engine is asked to start. @module */
-import { toOrchestratorError } from "../errors.ts";
+import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import { type ModelClient, mustBePriced } from "../llm/mod.ts";
 import type { Catalog } from "../pipeline/catalog/mod.ts";
-import { type Definition, startOptions } from "../pipeline/document/mod.ts";
+import type { Definition } from "../pipeline/document/mod.ts";
 import type { BuiltInProgram } from "../pipeline/ingest/mod.ts";
 import type { Budget, Concurrency, Json, RunBudget, StartRequest } from "../pipeline/kernel/mod.ts";
+import { compileTemplate } from "../pipeline/language/mod.ts";
 import { validateInput } from "../pipeline/walk/mod.ts";
 import type { CatalogPort, ServiceDeps } from "./ports.ts";
+
+/** The longest concurrency key, in characters. */
+const MAX_KEY_CHARS = 500;
 
 /** A run that a client asks for. */
 export interface AskedRun {
@@ -120,4 +124,53 @@ export function createPreparation(
 function unpricedIn({ agents }: Definition, models: PreparationDeps["models"]): string[] {
   const names = Object.values(agents).flatMap(({ model }) => models.unpriced?.(model) ?? []);
   return [...new Set(names)];
+}
+
+/** The parts of a start request that a definition decides. */
+export type StartOptions = Pick<StartRequest, "priority" | "concurrency" | "budget">;
+
+/**
+ * The parts of a start request that a definition decides; absent ones are left out.
+ *
+ * @throws `validation_failed` when the concurrency key cannot be used, `expression_failed`
+ */
+export async function startOptions(
+  definition: Definition,
+  input: Json,
+): Promise<StartOptions> {
+  const { priority, budget, concurrency: shared } = definition.pipeline;
+  const options: StartOptions = {};
+  if (priority !== undefined) options.priority = priority;
+  if (budget) options.budget = budget;
+  const concurrency = shared && await evaluateConcurrency(definition, input);
+  if (concurrency) options.concurrency = concurrency;
+  return options;
+}
+
+/**
+ * What a run shares with others. A run whose key leads nowhere shares nothing.
+ *
+ * @throws `validation_failed` when the key is no short text, `expression_failed`
+ */
+export async function evaluateConcurrency(
+  { pipeline }: Definition,
+  input: Json,
+): Promise<Concurrency | undefined> {
+  const { concurrency, name } = pipeline;
+  if (!concurrency) return undefined;
+  // There is no run yet: the key depends on the input only, so any time will do.
+  const run = { id: "", pipeline: name, created_at: new Date(0).toISOString() };
+  const key = await compileTemplate(concurrency.key)({ input, nodes: {}, run });
+  if (key === undefined || key === null || key === "") return undefined;
+  const { limit, on_busy = "enqueue" } = concurrency;
+  return { key: text(name, key), limit, on_busy };
+}
+
+function text(pipeline: string, key: Json): string {
+  const given = typeof key === "object" ? "" : String(key);
+  if (given !== "" && given.length <= MAX_KEY_CHARS) return given;
+  throw new OrchestratorError(
+    "validation_failed",
+    `Cannot run pipeline ${pipeline}: its concurrency key must be a text of at most ${MAX_KEY_CHARS} characters. Fix the key's expression or the request.`,
+  );
 }

@@ -18,4 +18,3 @@ export {
   useAnyAgent,
 } from "./nodes.ts";
 export { invalidPipeline, parsePipeline } from "./parse.ts";
-export { startOptions } from "./start.ts";

@@ -8,9 +8,9 @@
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import { type Key, keys, type Store, type Versioned } from "../../store/mod.ts";
 import type { ActiveRun } from "./active_run.ts";
-import { isTooLarge } from "./limits.ts";
 import type { Reader } from "./reader.ts";
 import type { Runner } from "./runner.ts";
+import { isTooLarge } from "./events.ts";
 import type { InboxMessage } from "./transitions.ts";
 
 /** What reading inboxes needs. */

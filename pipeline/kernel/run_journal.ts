@@ -25,9 +25,14 @@ import {
   type Store,
 } from "../../store/mod.ts";
 import { type Clock, timestamp } from "./clock.ts";
-import type { EventBody, JournalEvent } from "./events.ts";
+import {
+  type EventBody,
+  isTooLarge,
+  type JournalEvent,
+  MAX_EVENT_BYTES,
+  mustFit,
+} from "./events.ts";
 import type { Feed } from "./feed.ts";
-import { isTooLarge, MAX_EVENT_BYTES, mustFit } from "./limits.ts";
 import { type InboxMessage, message } from "./transitions.ts";
 
 /** A part beyond either of these is cut off at the next cut: a commit of the store takes no more. */

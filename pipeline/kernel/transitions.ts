@@ -15,8 +15,7 @@ import {
   setText,
   type Versioned,
 } from "../../store/mod.ts";
-import type { EventBody, Json } from "./events.ts";
-import { mustFit } from "./limits.ts";
+import { type EventBody, type Json, mustFit } from "./events.ts";
 import type { RunResult } from "./context.ts";
 import type { RunRecord } from "./runs.ts";
 

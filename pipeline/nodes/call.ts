@@ -5,7 +5,7 @@ import { unknownName } from "../../json/mod.ts";
 import type { Effect, Json } from "../kernel/mod.ts";
 import { callService, type Fetch, type ServiceRequest, type Services } from "../calls/mod.ts";
 import { common, type Limits, next, nextTarget, type NodeKind, type Placed } from "./kind.ts";
-import { oneStep } from "./one_step.ts";
+import { oneStep } from "./policy.ts";
 
 interface CallNode extends Limits {
   call: {

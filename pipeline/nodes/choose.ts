@@ -3,7 +3,7 @@ import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/mod.ts";
 import { compileTemplate, type Evaluate, type Scope } from "../language/mod.ts";
 import { common, type Limits, type NodeKind, type Placed } from "./kind.ts";
-import { oneStep } from "./one_step.ts";
+import { oneStep } from "./policy.ts";
 
 interface ChooseNode extends Limits {
   choose: { when: string; next: string }[];

@@ -13,7 +13,7 @@ import { compileTemplate } from "../language/mod.ts";
 import type { Json } from "../kernel/mod.ts";
 import { taint } from "../calls/mod.ts";
 import { common, type Limits, next, nextTarget, type NodeKind } from "./kind.ts";
-import { oneStep } from "./one_step.ts";
+import { oneStep } from "./policy.ts";
 
 interface RetrieveNode extends Limits {
   retrieve: { query: unknown; collection?: unknown; limit?: unknown; filter?: unknown };

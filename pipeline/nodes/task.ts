@@ -12,7 +12,7 @@ import {
   type NodeKind,
   withInput,
 } from "./kind.ts";
-import { oneStep } from "./one_step.ts";
+import { oneStep } from "./policy.ts";
 
 /** A piece of the program that pipelines may call by name. */
 export interface Task {

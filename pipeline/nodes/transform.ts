@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Json } from "../kernel/mod.ts";
 import { compileTemplate } from "../language/mod.ts";
 import { common, type Limits, next, nextTarget, type NodeKind } from "./kind.ts";
-import { oneStep } from "./one_step.ts";
+import { oneStep } from "./policy.ts";
 
 interface TransformNode extends Limits {
   transform: unknown;

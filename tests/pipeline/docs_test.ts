@@ -5,7 +5,7 @@ import { createProgram } from "../../pipeline/walk/interpreter.ts";
 import type { Definition } from "../../pipeline/document/document.ts";
 import { kinds } from "../../pipeline/document/kinds.ts";
 import { parsePipeline } from "../../pipeline/document/parse.ts";
-import { startOptions } from "../../pipeline/document/start.ts";
+import { startOptions } from "../../service/start.ts";
 import type { Tasks } from "../../pipeline/nodes/task.ts";
 import { OrchestratorError } from "../../errors.ts";
 import { NO_USAGE } from "../../telemetry/usage.ts";
