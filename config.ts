@@ -120,8 +120,8 @@ export function readConfig(env: Env): Config {
     home: homeFolder(env),
     readFile: readIfThere,
   });
-  // A malformed variable counts as not set in what follows: only its own issue is worth telling.
-  const told = new Set(malformed.map(({ location }) => location));
+  // A malformed variable counts as not set in what follows: only its own issue is worth reporting.
+  const reported = new Set(malformed.map(({ location }) => location));
   const documents = readDocuments(values, models.config.providers);
   const tools = readTools(values, env);
   const further = [
@@ -133,7 +133,7 @@ export function readConfig(env: Env): Config {
     ...external.issues,
     ...tools.issues,
   ];
-  const issues = [...malformed, ...further.filter(({ location }) => !told.has(location))];
+  const issues = [...malformed, ...further.filter(({ location }) => !reported.has(location))];
   if (issues.length > 0) throw invalid(issues);
   return shapeConfig(env, values, {
     models: { ...models.config, proxied: usesProxy(env) },

@@ -1,4 +1,4 @@
-/** What the signals of the operating system tell a server. @module */
+/** How a server handles the signals of the operating system. @module */
 
 /** The signals that a server listens to; Windows has no SIGHUP. */
 export const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"

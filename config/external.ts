@@ -122,23 +122,23 @@ const AGENT = z.strictObject({
 /** Name of the agent that `EXTERNAL_AGENT_BASE_URL` is. */
 const DEFAULT_AGENT = "default";
 
-/** Reads what others run; entries with mistakes are left out and told. */
+/** Reads external services; entries with mistakes are left out and reported. */
 export function readExternal(
   values: Values,
   sources: ExternalSources,
 ): { config: ExternalConfig; issues: Issue[] } {
   const issues: Issue[] = [];
-  const tell = (location: string, message: string) => issues.push({ location, message });
+  const report = (location: string, message: string) => issues.push({ location, message });
   const reveal = (location: string) => (text: string) =>
-    resolved(text, sources.env, location, tell);
-  const servers = entries(MCP_SERVER, "MCP_SERVERS", values.MCP_SERVERS, MCP_FILE, sources, tell);
+    resolved(text, sources.env, location, report);
+  const servers = entries(MCP_SERVER, "MCP_SERVERS", values.MCP_SERVERS, MCP_FILE, sources, report);
   const agents = entries(
     AGENT,
     "EXTERNAL_AGENTS",
     values.EXTERNAL_AGENTS,
     AGENTS_FILE,
     sources,
-    tell,
+    report,
   );
   const config: ExternalConfig = {
     mcp_servers: servers.map(({ location, entry: { timeout_seconds, headers, env, ...rest } }) => ({
@@ -162,7 +162,7 @@ export function readExternal(
   return { config, issues: [...issues, ...danglingTokens(values)] };
 }
 
-type Tell = (location: string, message: string) => void;
+type Report = (location: string, message: string) => void;
 
 /** The entries of a variable, then those of a file; each with the place it is from. */
 function entries<T extends { name: string }>(
@@ -171,36 +171,36 @@ function entries<T extends { name: string }>(
   value: unknown[],
   file: string,
   { home, readFile }: ExternalSources,
-  tell: Tell,
+  report: Report,
 ): { location: string; entry: T }[] {
   const path = join(home, file);
   const sources = [{ location: variable, list: value }];
   const text = readFile(path);
-  if (text !== undefined) sources.push({ location: path, list: listOf(text, path, tell) });
+  if (text !== undefined) sources.push({ location: path, list: listOf(text, path, report) });
   const seen = new Set<string>();
   return sources.flatMap(({ location, list }) =>
     list.flatMap((item, index) => {
       const { data, problems } = parseWith(schema, item);
       if (problems) {
         const [{ path, message }] = problems as [Problem];
-        tell(location, `has a mistake at ${[index, ...path].join(".")}: ${message}`);
+        report(location, `has a mistake at ${[index, ...path].join(".")}: ${message}`);
         return [];
       }
-      if (seen.has(data.name)) tell(location, `has two entries named "${data.name}"`);
+      if (seen.has(data.name)) report(location, `has two entries named "${data.name}"`);
       seen.add(data.name);
       return [{ location, entry: data }];
     })
   );
 }
 
-function listOf(text: string, path: string, tell: Tell): unknown[] {
+function listOf(text: string, path: string, report: Report): unknown[] {
   try {
     const found = parse(text) as unknown;
     if (found === null) return [];
     if (Array.isArray(found)) return found;
-    tell(path, "must be a YAML list");
+    report(path, "must be a YAML list");
   } catch (error) {
-    tell(path, `is not valid YAML: ${(error as Error).message.split("\n")[0]}`);
+    report(path, `is not valid YAML: ${(error as Error).message.split("\n")[0]}`);
   }
   return [];
 }
@@ -210,10 +210,15 @@ function secrets(texts: Record<string, string>, reveal: (text: string) => Secret
 }
 
 /** `${NAME}` stands for a variable, so that files need not hold secrets. */
-function resolved(text: string, env: ExternalSources["env"], location: string, tell: Tell): Secret {
+function resolved(
+  text: string,
+  env: ExternalSources["env"],
+  location: string,
+  report: Report,
+): Secret {
   return new Secret(text.replace(REFERENCE, (_whole, name: string) => {
     const value = env[name]?.trim();
-    if (!value) tell(location, `refers to the variable ${name}, which is not set`);
+    if (!value) report(location, `refers to the variable ${name}, which is not set`);
     return value ?? "";
   }));
 }

@@ -161,7 +161,7 @@ function resolve(href: string | null | undefined, base: string): string | undefi
   return text.length <= MAX_LINK_CHARS ? text : undefined;
 }
 
-/** The same page, whatever part of it is meant. */
+/** The same page, whichever part of it is linked. */
 function withoutFragment(url: string): string {
   return url.replace(/#.*$/s, "");
 }

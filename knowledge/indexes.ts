@@ -1,7 +1,7 @@
 /**
  * The searchable copies of collections, made when they are first searched.
  *
- * Boundary: reads documents from their shelves. Decides what is in memory, ranks nothing.
+ * Boundary: reads documents from their store. Decides what is in memory, ranks nothing.
  *
  * 1. A search sees every change that was acknowledged before it began: a copy is compared with its
  *    collection's version at each search, and catches up by the documents' versions.
@@ -16,11 +16,11 @@
  */
 import type { DocumentRecord, Passage, Place } from "./document.ts";
 import { PassageIndex } from "./passage_index.ts";
-import type { Change, Shelves } from "./shelves.ts";
+import type { Change, DocumentStore } from "./document_store.ts";
 
 /** What is needed to keep copies. */
 export interface IndexesOptions {
-  shelves: Pick<Shelves, "count" | "list" | "passagesFrom" | "vectors">;
+  documentStore: Pick<DocumentStore, "count" | "list" | "passagesFrom" | "vectors">;
   /** In all copies together. */
   max_passages: number;
   /** The model whose vectors are kept in the store; nothing: none are. */
@@ -86,12 +86,12 @@ export class Indexes {
   }
 
   private async catchUp(place: Place, copy: Copy): Promise<void> {
-    const { version } = await this.options.shelves.count(place);
+    const { version } = await this.options.documentStore.count(place);
     if (copy.version === version) return;
     const index = await copy.index;
     const stale = index.versions();
     const missing = new Map<string, { record: DocumentRecord; version: string }>();
-    for await (const entry of this.options.shelves.list(place.tenant, place.collection)) {
+    for await (const entry of this.options.documentStore.list(place.tenant, place.collection)) {
       const { id } = entry.record;
       if (stale.get(id) !== entry.version) missing.set(id, entry);
       else stale.delete(id);
@@ -117,12 +117,14 @@ export class Indexes {
       if (!found) return;
       const { record, version } = found;
       const kept = this.options.model !== undefined && record.embedding === this.options.model;
-      const vectors = kept ? await this.options.shelves.vectors(place, record.id) : undefined;
+      const vectors = kept ? await this.options.documentStore.vectors(place, record.id) : undefined;
       // A document of which a passage is damaged is not searched: the others would be mistaken.
       const whole = passages.length === record.passages ? passages : [];
       await index.add(record, version, whole, vectors);
     };
-    for await (const { document, passage } of this.options.shelves.passagesFrom(place, first)) {
+    for await (
+      const { document, passage } of this.options.documentStore.passagesFrom(place, first)
+    ) {
       if (document !== current) {
         await finish();
         current = document;

@@ -13,12 +13,12 @@ import { sha256 } from "./hash.ts";
 import type { Indexes } from "./indexes.ts";
 import { type MeaningOptions, problemOf, vectorsOf } from "./meaning.ts";
 import { readDocument, typeOf } from "./read/mod.ts";
-import type { Shelves } from "./shelves.ts";
+import type { DocumentStore } from "./document_store.ts";
 import { toBytes } from "./vectors.ts";
 
 /** What taking documents in needs. */
 export interface IntakeOptions {
-  shelves: Shelves;
+  documentStore: DocumentStore;
   indexes: Indexes;
   /** Without it documents are found by words only. */
   meaning?: MeaningOptions;
@@ -50,10 +50,10 @@ export class Intake {
   async add({ tenant }: Caller, document: NewDocument, signal: AbortSignal): Promise<Added> {
     const place = { tenant, collection: document.collection ?? DEFAULT_COLLECTION };
     const { bytes } = document;
-    const { max_bytes, meaning, shelves } = this.options;
+    const { max_bytes, meaning, documentStore } = this.options;
     if (bytes.length > max_bytes) throw tooLarge(max_bytes);
     const hash = sha256(bytes);
-    const same = await shelves.findSame(place, hash);
+    const same = await documentStore.findSame(place, hash);
     if (same) return { document: same, outcome: "unchanged" };
     const { record, passages } = await this.read(document, place, hash);
     const embedded = meaning && await vectorsOf(meaning, passages, signal);
@@ -92,14 +92,14 @@ export class Intake {
     embedded: Embedded | undefined,
     signal: AbortSignal,
   ): Promise<Added> {
-    const { meaning, shelves, indexes } = this.options;
+    const { meaning, documentStore, indexes } = this.options;
     const made = embedded && meaning?.db && "vectors" in embedded
       ? await this.putVectors(place, bare.id, embedded.vectors, signal)
       : embedded;
     const vectors = made && "vectors" in made ? made.vectors : undefined;
     const record = vectors && meaning ? { ...bare, embedding: meaning.embedder.model } : bare;
     const kept = meaning?.db ? undefined : vectors;
-    const put = await shelves.put(place.tenant, {
+    const put = await documentStore.put(place.tenant, {
       record,
       passages,
       ...(kept ? { vectors: kept } : {}),

@@ -26,7 +26,7 @@ import { Indexes } from "./indexes.ts";
 import { type Added, Intake, NEVER } from "./intake.ts";
 import { type MeaningOptions, vectorsOf } from "./meaning.ts";
 import { search } from "./search.ts";
-import { type ShelfLimits, Shelves } from "./shelves.ts";
+import { type DocumentLimits, DocumentStore } from "./document_store.ts";
 import { toBytes } from "./vectors.ts";
 
 /** What documents need. */
@@ -36,7 +36,7 @@ export interface KnowledgeOptions {
   now: () => number;
   /** A new id that sorts after the ones before it. */
   newId: () => string;
-  limits: ShelfLimits & {
+  limits: DocumentLimits & {
     /** Bytes of one document as it is uploaded. */
     max_bytes: number;
     /** Passages of all collections that are kept in memory. */
@@ -93,22 +93,22 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
 }
 
 class StoredKnowledge implements Knowledge {
-  private readonly shelves: Shelves;
+  private readonly documentStore: DocumentStore;
   private readonly indexes: Indexes;
   private readonly intake: Intake;
 
   constructor(private readonly options: KnowledgeOptions) {
     const { store, limits, meaning } = options;
-    this.shelves = new Shelves({ store, limits });
+    this.documentStore = new DocumentStore({ store, limits });
     const model = meaning?.db ? undefined : meaning?.embedder.model;
     this.indexes = new Indexes({
-      shelves: this.shelves,
+      documentStore: this.documentStore,
       max_passages: limits.max_indexed,
       ...(model === undefined ? {} : { model }),
     });
-    const { shelves, indexes } = this;
+    const { documentStore, indexes } = this;
     const { max_bytes } = limits;
-    this.intake = new Intake({ ...options, shelves, indexes, max_bytes });
+    this.intake = new Intake({ ...options, documentStore, indexes, max_bytes });
   }
 
   add(caller: Caller, document: NewDocument, signal: AbortSignal): Promise<Added> {
@@ -116,7 +116,7 @@ class StoredKnowledge implements Knowledge {
   }
 
   async get({ tenant }: Caller, id: string): Promise<DocumentRecord> {
-    const record = await this.shelves.get(tenant, id);
+    const record = await this.documentStore.get(tenant, id);
     if (!record) throw unknownDocument(id);
     return record;
   }
@@ -127,7 +127,7 @@ class StoredKnowledge implements Knowledge {
   ): Promise<DocumentPage> {
     const after = cursor === undefined ? undefined : await this.keyOf(tenant, cursor, collection);
     const documents: DocumentRecord[] = [];
-    for await (const { record } of this.shelves.list(tenant, collection, after)) {
+    for await (const { record } of this.documentStore.list(tenant, collection, after)) {
       if (documents.length === limit) return { documents, next_cursor: documents.at(-1)!.id };
       documents.push(record);
     }
@@ -142,7 +142,7 @@ class StoredKnowledge implements Knowledge {
     const { collection, passages } = await this.get(caller, id);
     const count = Math.max(0, Math.min(limit, passages - from));
     const refs = Array.from({ length: count }, (_, index) => ({ document: id, n: from + index }));
-    const found = await this.shelves.passages({ tenant: caller.tenant, collection }, refs);
+    const found = await this.documentStore.passages({ tenant: caller.tenant, collection }, refs);
     return found.flatMap((passage, index) => passage ? [{ n: from + index, ...passage }] : []);
   }
 
@@ -150,15 +150,15 @@ class StoredKnowledge implements Knowledge {
     const { tenant } = caller;
     const { collection } = await this.get(caller, id);
     const place = { tenant, collection };
-    // First: when it fails, the document is still there to be removed once more.
+    // First: if it fails, the document still exists and can be removed again.
     await this.options.meaning?.db?.remove(place, id, NEVER);
-    const change = await this.shelves.remove(tenant, id);
+    const change = await this.documentStore.remove(tenant, id);
     if (!change) throw unknownDocument(id);
     await this.indexes.note(place, change);
   }
 
   collections({ tenant }: Caller): Promise<Collection[]> {
-    return this.shelves.collections(tenant);
+    return this.documentStore.collections(tenant);
   }
 
   async search(
@@ -170,15 +170,15 @@ class StoredKnowledge implements Knowledge {
     const index = await this.indexes.current(place);
     signal.throwIfAborted();
     if (index.size === 0) await this.mustExist(place);
-    const { shelves, options } = this;
-    return await search({ shelves, meaning: options.meaning }, index, place, request, signal);
+    const { documentStore, options } = this;
+    return await search({ documentStore, meaning: options.meaning }, index, place, request, signal);
   }
 
   async stale({ tenant }: Caller, collection?: string): Promise<string[] | null> {
     const model = this.options.meaning?.embedder.model;
     if (model === undefined) return null;
     const ids: string[] = [];
-    for await (const { record } of this.shelves.list(tenant, collection)) {
+    for await (const { record } of this.documentStore.list(tenant, collection)) {
       if (record.embedding !== model) ids.push(record.id);
     }
     return ids;
@@ -197,17 +197,17 @@ class StoredKnowledge implements Knowledge {
     const embedded = { ...record, embedding: meaning.embedder.model };
     await meaning.db?.put(place, id, made.vectors, signal);
     const kept = meaning.db ? undefined : made.vectors;
-    const change = await this.shelves.setVectors(tenant, embedded, kept);
+    const change = await this.documentStore.setVectors(tenant, embedded, kept);
     if (!change) throw unknownDocument(id);
     await this.indexes.note(place, change, passages, kept?.map(toBytes));
     return embedded;
   }
 
   async *tidy(): AsyncIterable<number> {
-    for (const { tenant, id, collection } of await this.shelves.unfinished()) {
-      const gone = !await this.shelves.get(tenant, id);
+    for (const { tenant, id, collection } of await this.documentStore.unfinished()) {
+      const gone = !await this.documentStore.get(tenant, id);
       if (gone) await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
-      await this.shelves.clear(tenant, { id, collection });
+      await this.documentStore.clear(tenant, { id, collection });
       yield 1;
     }
   }
@@ -219,13 +219,13 @@ class StoredKnowledge implements Knowledge {
 
   private async mustExist({ tenant, collection }: Place): Promise<void> {
     if (collection === DEFAULT_COLLECTION) return;
-    const names = (await this.shelves.collections(tenant)).map(({ name }) => name);
+    const names = (await this.documentStore.collections(tenant)).map(({ name }) => name);
     if (names.includes(collection)) return;
     throw unknownCollection(collection, names);
   }
 
   private async keyOf(tenant: string, id: string, collection?: string) {
-    const record = await this.shelves.get(tenant, id);
+    const record = await this.documentStore.get(tenant, id);
     if (record && (collection === undefined || record.collection === collection)) {
       return keys.document(tenant, record.collection, id);
     }

@@ -11,7 +11,7 @@ import { matches } from "./filter.ts";
 import { fuse } from "./fuse.ts";
 import { type MeaningOptions, nearest, problemOf } from "./meaning.ts";
 import type { Allowed, PassageIndex } from "./passage_index.ts";
-import type { Shelves } from "./shelves.ts";
+import type { DocumentStore } from "./document_store.ts";
 
 /** How many passages of each ranking are fused. */
 const POOL = 2 * MAX_RESULTS;
@@ -19,13 +19,13 @@ const DEFAULT_LIMIT = 10;
 
 /** What a search uses besides the index. */
 export interface SearchDeps {
-  shelves: Pick<Shelves, "passages">;
+  documentStore: Pick<DocumentStore, "passages">;
   meaning?: MeaningOptions;
 }
 
 /** Finds the passages of a collection that fit a request best. */
 export async function search(
-  { shelves, meaning }: SearchDeps,
+  { documentStore, meaning }: SearchDeps,
   index: PassageIndex,
   place: Place,
   request: SearchRequest,
@@ -46,20 +46,20 @@ export async function search(
   const degraded = "degraded" in semantic ? semantic : {};
   const near = "degraded" in semantic ? [] : semantic;
   const hits = near.length > 0 ? fuse(lexical, near) : lexical;
-  const results = await withText(shelves, index, place, hits, Math.min(limit, MAX_RESULTS));
+  const results = await withText(documentStore, index, place, hits, Math.min(limit, MAX_RESULTS));
   return { results, mode: near.length > 0 ? "hybrid" : "bm25", ...degraded };
 }
 
 /** A passage whose document was removed a moment ago is left out. */
 async function withText(
-  shelves: SearchDeps["shelves"],
+  documentStore: SearchDeps["documentStore"],
   index: PassageIndex,
   place: Place,
   hits: Hit[],
   limit: number,
 ): Promise<SearchResult[]> {
   const known = hits.filter(({ document }) => index.record(document)).slice(0, limit);
-  const passages = await shelves.passages(place, known);
+  const passages = await documentStore.passages(place, known);
   return known.flatMap(({ document: id, n, score }, rank) => {
     const [record, passage] = [index.record(id), passages[rank]];
     if (!record || !passage) return [];

@@ -129,7 +129,7 @@ function toReview(review: Fields | undefined): ReviewReport | null {
   return { score, summary, comments, edits, violations };
 }
 
-/** True for the events that tell of passages that were found: by a node, or by an agent's tool. */
+/** True for events that report passages that were found: by a node, or by an agent's tool. */
 function isRetrieval(event: { type: string; kind?: string; tool?: string }): boolean {
   return (event.type === "step.completed" && event.kind === "retrieve") ||
     (event.type === "tool.returned" && event.tool === "search_documents");

@@ -20,7 +20,7 @@ const NOWHERE: Sink = {
 export interface Transcript {
   readonly events: JournalEvent[];
   readonly listener: RunListener;
-  /** A replayed run ended before anybody listened: its events come from the journal. */
+  /** A replayed run ended before there was a listener: its events come from the journal. */
   catchUp(engine: Engine, caller: Caller, id: string): Promise<void>;
 }
 

@@ -101,7 +101,7 @@ export interface Tool extends ToolInfo {
   held?: string;
   /**
    * Makes one call with arguments that fit `input`. Throws `OrchestratorError` for failures that the
-   * caller should tell apart; anything else becomes `tool_failed`.
+   * caller should distinguish; anything else becomes `tool_failed`.
    */
   run(args: Record<string, Json>, scope: ToolScope): Promise<Json>;
   /** Secrets that its requests carry: removed from results and errors. */

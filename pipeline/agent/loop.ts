@@ -135,7 +135,7 @@ class Session {
     }
   }
 
-  /** Reads an answer as JSON of `schema`; asks once more when it does not fit. */
+  /** Reads an answer as JSON of `schema`; asks again if it does not match. */
   async fulfil(answer: ModelAnswer, schema: JsonSchema): Promise<Json> {
     let output: Output = readOutput(answer.text, schema);
     if ("problems" in output) {

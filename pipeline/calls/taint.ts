@@ -1,10 +1,10 @@
 /**
- * Whether a run has read what others wrote. Text from the web, from documents, from other services
- * may hold instructions; from then on nothing that the run sends or changes outside happens without
- * a person's word.
+ * Whether a run has read untrusted text. Text from the web, from documents or from other services may
+ * contain instructions; from then on, nothing that the run sends or changes outside happens without
+ * an approval.
  *
- * The journal says so before it says what the run made of it, because a replay does not go again
- * through everything that it read. Addresses are kept in memory only: without them it asks more.
+ * The journal records this before what the run made of the text, because a replay does not read
+ * everything again. Addresses are kept in memory only: without them, more calls need approval.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  * 1. The decision is journaled before the call, so a replay decides the same.
  * 2. A run that has read what others wrote sends and changes nothing outside unless a person agreed
  *    to exactly this tool with exactly these arguments.
- * 3. No model output can agree to a call.
+ * 3. No model output can approve a call.
  *
  * @module
  */

@@ -4,7 +4,7 @@
  * Boundary: hands out definitions, by name and by version. Compiles nothing and starts no run.
  *
  * 1. A version names one content for ever: it is the hash of pipeline, agents and prompts together.
- * 2. A definition is in the store before anybody learns its version, another definition included.
+ * 2. A definition is in the store before its version is used anywhere, including in another definition.
  * 3. A file that was read is not read again before `reload()`. What another process stored is seen
  *    within {@linkcode FRESH_MS}.
  * 4. A broken definition breaks only what uses it; it never falls back to what it overrides.
@@ -17,7 +17,7 @@ import { DefinitionFiles, type DefinitionRoots, memo } from "./definition_files.
 import { canonicalJson } from "../../json/mod.ts";
 import type { Definition } from "../document/mod.ts";
 import { type DefinitionStore, loadDefinition } from "./programs.ts";
-import { type CatalogEntry, type Document, type Resolved, Shelf } from "./resolver.ts";
+import { type CatalogEntry, type Document, type Resolved, Resolver } from "./resolver.ts";
 import type { Snapshot, StoredPipelines } from "./stored_pipelines.ts";
 
 export type { CatalogEntry, Document, Resolved, Source } from "./resolver.ts";
@@ -80,7 +80,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
 
 /** What a tenant has. */
 interface View {
-  shelf: Shelf;
+  resolver: Resolver;
   snapshot: Snapshot;
   checked: number;
   resolved: Map<string, Promise<Resolved>>;
@@ -109,17 +109,17 @@ class FileCatalog implements Catalog {
   async define({ tenant }: Caller, name: string, text: string): Promise<Resolved> {
     const { snapshot } = await this.view(tenant);
     const stored = new Map<string, { text: string }>(snapshot.pipelines).set(name, { text });
-    return await this.shelfOf(stored).define(name);
+    return await this.resolverOf(stored).define(name);
   }
 
   async keep({ tenant }: Caller, resolved: Resolved): Promise<string> {
-    const { shelf } = await this.view(tenant);
-    return (await this.writeAll(shelf, resolved)).version;
+    const { resolver } = await this.view(tenant);
+    return (await this.writeAll(resolver, resolved)).version;
   }
 
   async document({ tenant }: Caller, name: string): Promise<Document | null> {
-    const { shelf, snapshot } = await this.view(tenant);
-    const text = await shelf.text(name);
+    const { resolver, snapshot } = await this.view(tenant);
+    const text = await resolver.text(name);
     if (text === null) return null;
     const stored = snapshot.pipelines.get(name);
     if (stored) return { source: "stored", text, stored };
@@ -140,7 +140,7 @@ class FileCatalog implements Catalog {
     mentioning: string,
     isWanted: (entry: CatalogEntry) => boolean,
   ): Promise<CatalogEntry[]> {
-    const { shelf, snapshot } = await this.view(tenant);
+    const { resolver, snapshot } = await this.view(tenant);
     const { pipelines } = await this.files.list();
     const entry = (name: string): CatalogEntry => {
       const stored = snapshot.pipelines.get(name);
@@ -149,9 +149,9 @@ class FileCatalog implements Catalog {
       return { name, source: this.sourceOf("pipelines", file), file };
     };
     return await Promise.all(
-      (await shelf.names(mentioning)).map(entry).filter(isWanted).map((wanted) =>
+      (await resolver.names(mentioning)).map(entry).filter(isWanted).map((wanted) =>
         described(wanted, async () => {
-          const { version, definition } = await shelf.define(wanted.name);
+          const { version, definition } = await resolver.define(wanted.name);
           const { description, schedule } = definition.pipeline;
           return { description, version, ...(schedule ? { schedule } : {}) };
         })
@@ -196,18 +196,18 @@ class FileCatalog implements Catalog {
   }
 
   private resolveIn(view: View, name: string): Promise<Resolved> {
-    return memo(view.resolved, name, () => this.write(view.shelf, name));
+    return memo(view.resolved, name, () => this.write(view.resolver, name));
   }
 
   /** Defines a pipeline and stores it, after those that it runs (invariant 2). */
-  private async write(shelf: Shelf, name: string): Promise<Resolved> {
-    return await this.writeAll(shelf, await shelf.define(name));
+  private async write(resolver: Resolver, name: string): Promise<Resolved> {
+    return await this.writeAll(resolver, await resolver.define(name));
   }
 
-  private async writeAll(shelf: Shelf, result: Resolved): Promise<Resolved> {
+  private async writeAll(resolver: Resolver, result: Resolved): Promise<Resolved> {
     if (this.written.has(result.version)) return result;
     for (const inner of Object.keys(result.definition.pipelines ?? {})) {
-      await this.write(shelf, inner);
+      await this.write(resolver, inner);
     }
     await this.options.definitions.put(result.version, canonicalJson(result.definition));
     this.written.add(result.version);
@@ -244,14 +244,14 @@ class FileCatalog implements Catalog {
     const snapshot = await this.options.stored?.snapshot(tenant, known?.snapshot) ?? NOTHING;
     const view: View = known && known.snapshot === snapshot
       ? known
-      : { shelf: this.shelfOf(snapshot.pipelines), snapshot, checked, resolved: new Map() };
+      : { resolver: this.resolverOf(snapshot.pipelines), snapshot, checked, resolved: new Map() };
     if (turn === this.turn) this.views.set(tenant, Object.assign(view, { checked }));
     return view;
   }
 
-  private shelfOf(stored: ReadonlyMap<string, { text: string }>): Shelf {
+  private resolverOf(stored: ReadonlyMap<string, { text: string }>): Resolver {
     const { tasks, services } = this.options;
-    return new Shelf({ files: this.files, tasks, services, stored });
+    return new Resolver({ files: this.files, tasks, services, stored });
   }
 
   private sourceOf(kind: keyof DefinitionRoots, file: string): "builtin" | "home" {

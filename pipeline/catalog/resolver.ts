@@ -52,8 +52,8 @@ export interface Document {
   stored?: StoredPipeline;
 }
 
-/** What a shelf holds besides files. */
-export interface ShelfOptions {
+/** What pipelines are resolved from. */
+export interface ResolverOptions {
   files: DefinitionFiles;
   /** Names of the tasks there are. */
   tasks: string[];
@@ -63,12 +63,12 @@ export interface ShelfOptions {
   stored: ReadonlyMap<string, Pick<StoredPipeline, "text"> | DamagedPipeline>;
 }
 
-/** Defines pipelines. */
-export class Shelf {
+/** Resolves names to pipelines with everything they use. */
+export class Resolver {
   #pipelines = new Map<string, Promise<Pipeline>>();
   #definitions = new Map<string, Promise<Resolved>>();
 
-  constructor(private readonly options: ShelfOptions) {}
+  constructor(private readonly options: ResolverOptions) {}
 
   /**
    * A pipeline with the agents and prompts that it uses and the versions of the pipelines it runs.

@@ -279,7 +279,7 @@ export class ActiveRun {
   private judge(error: OrchestratorError): RunResult {
     const { evicted, root: { reason: cancelled }, history: { usage } } = this;
     if (evicted) error = evicted;
-    // One that says so already may tell what could not be put right.
+    // An error that already says so may list what could not be undone.
     else if (cancelled && error.kind === "cancelled" && error.code !== "run_cancelled") {
       error = cancelled;
     }

@@ -44,7 +44,7 @@ export type Effect = "none" | "at_least_once" | "at_most_once";
 /** Options of one step. */
 export interface StepOptions {
   effect?: Effect;
-  /** One policy, or several: the first one that is meant for an error counts. */
+  /** One policy, or several: the first one that matches an error applies. */
   retry?: Partial<RetryPolicy> | Partial<RetryPolicy>[];
   /** Ends an attempt with a retryable `step_timeout`. */
   timeout_ms?: number;

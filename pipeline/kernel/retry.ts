@@ -11,7 +11,7 @@ export const DEFAULT_RETRY: RetryPolicy = Object.freeze({
   jitter: "full",
 });
 
-/** The policies of a step, the first one that is meant for an error first. */
+/** The policies of a step, in the order in which they are matched. */
 export type Retry = Partial<RetryPolicy> | Partial<RetryPolicy>[];
 
 /**

@@ -107,7 +107,7 @@ export interface RestartRequest {
 /** Receives events in order; `json` is the event as text, ready to send. Must not throw. */
 export interface RunListener {
   (event: RunEvent, json: string): void;
-  /** Set: what is not in the journal, as text while it streams, need not be told. */
+  /** If set, what is not in the journal, such as streamed text, need not be reported. */
   readonly journal_only?: true;
 }
 

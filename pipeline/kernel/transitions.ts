@@ -105,7 +105,7 @@ export function endRun(run: RunRecord, result: RunResult, at: string, seq: numbe
     setJson(keys.run(tenant, id), ended),
     { key: keys.live(tenant, id), delete: true },
   ];
-  // Most runs complete: their index would be the list of all runs once more.
+  // Most runs complete: their index would duplicate the list of all runs.
   if (result.status !== "completed") {
     mutations.push(setJson(keys.ended(tenant, result.status, id), { at }));
   }

@@ -1,5 +1,5 @@
 /**
- * What the code of data-science agents runs in, told to them as data: with the standard library only
+ * What the code of data-science agents runs in, given to them as data: with the standard library only
  * here, with whatever the operator's own services have there.
  *
  * @module

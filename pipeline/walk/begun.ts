@@ -10,7 +10,7 @@ import type { Json, RunContext } from "../kernel/mod.ts";
 import type { RunNode } from "../nodes/mod.ts";
 import type { Begun, Scope, Walk } from "../language/mod.ts";
 
-/** Makes a node with graphs inside tell what began in them, also on a replay. */
+/** Makes a node with graphs inside report what began in them, also on a replay. */
 export function remembered(run: RunNode): RunNode {
   return async (ctx, key, scope, walk) => {
     const inner: Walk = { budget: walk!.budget, begun: [] };

@@ -1,18 +1,21 @@
 import { expect } from "expect";
 import { Indexes } from "../../knowledge/indexes.ts";
 import { createKnowledge } from "../../knowledge/mod.ts";
-import { Shelves } from "../../knowledge/shelves.ts";
+import { DocumentStore } from "../../knowledge/document_store.ts";
 import { library, LIMITS, NEVER } from "./_setup.ts";
 import { callerOf, LOCAL } from "../_caller.ts";
 
-/** Shelves that count how often passages are read. */
-function counting(shelves: Shelves) {
+/** DocumentStore that count how often passages are read. */
+function counting(documentStore: DocumentStore) {
   const state = { reads: 0 };
-  const passagesFrom: Shelves["passagesFrom"] = (...args) => {
+  const passagesFrom: DocumentStore["passagesFrom"] = (...args) => {
     state.reads++;
-    return shelves.passagesFrom(...args);
+    return documentStore.passagesFrom(...args);
   };
-  return { state, shelves: Object.create(shelves, { passagesFrom: { value: passagesFrom } }) };
+  return {
+    state,
+    documentStore: Object.create(documentStore, { passagesFrom: { value: passagesFrom } }),
+  };
 }
 
 const place = (collection: string, tenant = "default") => ({ tenant, collection });
@@ -22,8 +25,10 @@ Deno.test("the collections searched last stay in memory, the others are read aga
   for (const collection of ["a", "b", "c"]) {
     await docs.add(`# x\n\n${collection} one\n\n# y\n\n${collection} two`, { collection });
   }
-  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
-  const indexes = new Indexes({ shelves, max_passages: 4 });
+  const { documentStore, state } = counting(
+    new DocumentStore({ store: docs.store, limits: LIMITS }),
+  );
+  const indexes = new Indexes({ documentStore, max_passages: 4 });
   for (const name of ["a", "b", "a", "c", "a"]) {
     const index = await indexes.current(place(name));
     expect(index.byWords("one", 5)).toHaveLength(1);
@@ -40,8 +45,10 @@ Deno.test("a tenant that searches a lot does not take the memory of another", as
     docs.knowledge.add(callerOf(tenant), { bytes, type: "text/markdown", collection }, NEVER);
   await add("small", "a");
   for (const collection of ["a", "b", "c"]) await add("big", collection);
-  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
-  const indexes = new Indexes({ shelves, max_passages: 6 });
+  const { documentStore, state } = counting(
+    new DocumentStore({ store: docs.store, limits: LIMITS }),
+  );
+  const indexes = new Indexes({ documentStore, max_passages: 6 });
   await indexes.current(place("a", "small"));
   for (const name of ["a", "b", "c", "a", "b", "c"]) await indexes.current(place(name, "big"));
   const { reads } = state;
@@ -52,8 +59,10 @@ Deno.test("a tenant that searches a lot does not take the memory of another", as
 Deno.test("a collection that alone is too large can be searched all the same", async () => {
   await using docs = await library();
   await docs.add("# x\n\none\n\n# y\n\ntwo");
-  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
-  const indexes = new Indexes({ shelves, max_passages: 1 });
+  const { documentStore, state } = counting(
+    new DocumentStore({ store: docs.store, limits: LIMITS }),
+  );
+  const indexes = new Indexes({ documentStore, max_passages: 1 });
   expect((await indexes.current(place("default"))).size).toBe(2);
   expect((await indexes.current(place("default"))).size).toBe(2);
   expect(state.reads).toBe(1);
@@ -88,8 +97,10 @@ Deno.test("what another process changed is seen at the next search", async () =>
 Deno.test("searches of a collection at the same time read it once", async () => {
   await using docs = await library();
   await docs.add("A whale.");
-  const { shelves, state } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
-  const indexes = new Indexes({ shelves, max_passages: 10 });
+  const { documentStore, state } = counting(
+    new DocumentStore({ store: docs.store, limits: LIMITS }),
+  );
+  const indexes = new Indexes({ documentStore, max_passages: 10 });
   await Promise.all(Array.from({ length: 5 }, () => indexes.current(place("default"))));
   expect(state.reads).toBe(1);
 });
@@ -97,14 +108,14 @@ Deno.test("searches of a collection at the same time read it once", async () => 
 Deno.test("a reading that fails is tried again by the next search", async () => {
   await using docs = await library();
   await docs.add("A whale.");
-  const { shelves } = counting(new Shelves({ store: docs.store, limits: LIMITS }));
+  const { documentStore } = counting(new DocumentStore({ store: docs.store, limits: LIMITS }));
   let failing = true;
-  const list: Shelves["list"] = (...args) => {
+  const list: DocumentStore["list"] = (...args) => {
     if (failing) throw new Error("the store is down");
-    return Shelves.prototype.list.apply(shelves, args);
+    return DocumentStore.prototype.list.apply(documentStore, args);
   };
-  const flaky: Shelves = Object.create(shelves, { list: { value: list } });
-  const indexes = new Indexes({ shelves: flaky, max_passages: 10 });
+  const flaky: DocumentStore = Object.create(documentStore, { list: { value: list } });
+  const indexes = new Indexes({ documentStore: flaky, max_passages: 10 });
   await expect(indexes.current(place("default"))).rejects.toThrow("the store is down");
   failing = false;
   expect((await indexes.current(place("default"))).size).toBe(1);

@@ -112,7 +112,7 @@ function createDocument(entry: OpenapiEntry, deps: FileToolsDeps) {
   };
 }
 
-async function toolsOf(entry: OpenapiEntry, deps: FileToolsDeps, told: Issue[]): Promise<Tool[]> {
+async function toolsOf(entry: OpenapiEntry, deps: FileToolsDeps, all: Issue[]): Promise<Tool[]> {
   const { document, file, secret_headers, timeout_seconds, untrusted, ...options } = entry;
   const { definitions, issues } = openapiTools(await readDocument(document, deps), {
     ...options,
@@ -120,7 +120,7 @@ async function toolsOf(entry: OpenapiEntry, deps: FileToolsDeps, told: Issue[]):
     common: { ...(secret_headers && { secret_headers }), timeout_seconds, untrusted },
   });
   for (const { location, message } of issues) {
-    told.push({ location: `${file}, ${document}, ${location}`, message });
+    all.push({ location: `${file}, ${document}, ${location}`, message });
   }
   return definitions.map((one) => httpTool(one, { ...deps, source: "openapi" }));
 }

@@ -54,7 +54,7 @@ export interface ToolFiles {
 
 /**
  * Reads files, and all YAML and JSON files of folders. A file holds one definition, or the sections
- * `tools`, `openapi` and `http_hosts`. What has a mistake is left out and told.
+ * `tools`, `openapi` and `http_hosts`. Invalid entries are left out and reported.
  *
  * @param paths of files and folders
  */

@@ -85,11 +85,11 @@ function add(
 ): void {
   const value = definitionOf(operation, document, options);
   const parsed = parseToolDefinition(value, { operator: true });
-  const tell = (message: string) => result.issues.push({ location: operation.location, message });
+  const report = (message: string) => result.issues.push({ location: operation.location, message });
   if (parsed.issues) {
-    for (const { location, message } of parsed.issues) tell(`${location}: ${message}`);
+    for (const { location, message } of parsed.issues) report(`${location}: ${message}`);
   } else if (result.definitions.some(({ name }) => name === parsed.definition.name)) {
-    tell(`has the same name as another operation: ${parsed.definition.name}`);
+    report(`has the same name as another operation: ${parsed.definition.name}`);
   } else result.definitions.push(parsed.definition);
 }
 

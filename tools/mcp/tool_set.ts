@@ -126,7 +126,7 @@ export class McpToolSet {
   }
 
   /**
-   * One at a time; what becomes stale during one is listed once more after it.
+   * One at a time; what becomes stale during one is listed again after it.
    *
    * @param breaker of the tenant that asks; none: the server itself said that there is something new
    */

@@ -17,7 +17,7 @@ export const MAX_PAYLOAD_BYTES = 100_000;
 /** Longest preview, in characters; what is over is cut off. */
 export const MAX_PREVIEW = 20_000;
 
-/** `void`: the run ended or went another way before anybody decided. */
+/** `void`: the run ended or took another path before it was decided. */
 export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "void";
 
 /** What one person said. */
@@ -54,7 +54,7 @@ export interface Approval {
   editable: boolean;
   /** How many different people must approve. */
   approvers: number;
-  /** Who may decide; absent: anybody. */
+  /** Who may decide; absent: anyone. */
   allowed?: string[];
   /** Whether the one who started the run may decide. */
   self_approval: boolean;

@@ -34,7 +34,7 @@ export interface ApprovalRequest {
   editable?: boolean;
   /** Default 1. */
   approvers?: number;
-  /** Default: anybody. */
+  /** Default: anyone. */
   allowed?: string[];
   /** Whether the one who started the run may decide; default true. */
   self_approval?: boolean;

@@ -1,4 +1,4 @@
-/** What is on the shelves: see `shelves.ts` for how it comes there. @module */
+/** Reads stored documents: see `document_store.ts` for how they are written. @module */
 import { type Key, keys, type Store } from "../store/mod.ts";
 import type { Collection, DocumentRecord, Passage, Place } from "./document.ts";
 
@@ -15,7 +15,7 @@ export interface Counted {
 }
 
 /** Reads documents, passages and vectors. */
-export class ShelfReader {
+export class DocumentReader {
   constructor(protected readonly store: Store) {}
 
   /** The document with these bytes. */

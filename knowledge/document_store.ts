@@ -16,14 +16,14 @@
 import { OrchestratorError } from "../errors.ts";
 import { type Key, keys, type Mutation, setBytes, setJson, type Store } from "../store/mod.ts";
 import type { DocumentRecord, Passage, Place } from "./document.ts";
-import { ShelfReader, type Unfinished } from "./shelf_reader.ts";
+import { DocumentReader, type Unfinished } from "./document_reader.ts";
 import { toBytes } from "./vectors.ts";
 
 /** The most mutations of one commit of passages; a passage is some 1.5 KB, a vector up to 12 KB. */
 const BATCH = 50;
 
 /** How much may be kept. */
-export interface ShelfLimits {
+export interface DocumentLimits {
   /** Documents of one tenant. */
   max_documents: number;
   /** Passages of one collection. */
@@ -33,7 +33,7 @@ export interface ShelfLimits {
 /** What is needed to keep documents. */
 export interface ShelvesOptions {
   store: Store;
-  limits: ShelfLimits;
+  limits: DocumentLimits;
 }
 
 /** A document that is about to be kept. */
@@ -68,7 +68,7 @@ interface Plan {
 }
 
 /** See the module. */
-export class Shelves extends ShelfReader {
+export class DocumentStore extends DocumentReader {
   constructor(private readonly options: ShelvesOptions) {
     super(options.store);
   }
