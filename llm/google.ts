@@ -58,16 +58,10 @@ export function createGoogleModel(options: GoogleOptions): ModelClient {
         const leave = new AbortController();
         const abortSignal = AbortSignal.any([signal, leave.signal]);
         const contents = toContents(request.messages);
-        const stream = await optional.send(
-          model,
-          (refused) => toConfig(request, refused),
-          (config) =>
-            client.models.generateContentStream({
-              model,
-              contents,
-              config: { ...config, abortSignal },
-            }),
-        );
+        const stream = await optional.send(model, (names) => toConfig(request, names), (config) => {
+          const body = { model, contents, config: { ...config, abortSignal } };
+          return client.models.generateContentStream(body);
+        });
         try {
           return await readAnswer(stream, `${provider}/${model}`, { signal, ...rest });
         } finally {
