@@ -1,6 +1,6 @@
 /**
- * Checks that imports, type-only ones included, point down the layers, go through doors and form no
- * cycle:
+ * Checks that imports, type-only ones included, point down the layers, go through entry points and
+ * form no cycle:
  *
  *     deno run -P=dev dev/layers.ts
  *
@@ -52,12 +52,12 @@ const NARROW: Record<string, string[]> = {
 };
 
 /**
- * The entry goes past doors: it starts children of this program, which load as little as they can.
+ * The main file bypasses entry points: it starts children of this program, which load little.
  * So may a dynamic import, which is there to load one file late.
  */
 const ENTRY = "main.ts";
-/** A folder with this file is a room: from outside, only this file of it is imported. */
-const DOOR = "mod.ts";
+/** A folder with this file is a module: from outside, only this file of it is imported. */
+const ENTRY_POINT = "mod.ts";
 
 /** Not part of the product: may import all of it. */
 const OUTSIDE = ["tests", "bench"];
@@ -67,13 +67,15 @@ export type Sources = Record<string, string>;
 
 /** One line for each import that breaks a rule, and for each cycle. */
 export function findViolations(sources: Sources): string[] {
-  const doors = new Set(Object.keys(sources).filter((file) => basename(file) === DOOR));
+  const entryPoints = new Set(
+    Object.keys(sources).filter((file) => basename(file) === ENTRY_POINT),
+  );
   const imports = Object.entries(sources).map(([file, text]) =>
     [file, importsOf(file, text)] as const
   );
   const wrong = imports.flatMap(([file, found]) =>
     found.flatMap(({ target, late }) => {
-      const why = refusal(file, target) ?? (late ? undefined : pastDoor(file, target, doors));
+      const why = refusal(file, target) ?? (late ? undefined : bypassed(file, target, entryPoints));
       return why ? [`${file} imports ${target}: ${why}`] : [];
     })
   );
@@ -100,12 +102,14 @@ function importsOf(file: string, text: string): Import[] {
   }));
 }
 
-/** Which door an import goes past; nothing when it does not. */
-function pastDoor(file: string, target: string, doors: Set<string>): string | undefined {
-  if (file === ENTRY || basename(target) === DOOR || isOutside(file)) return undefined;
-  for (let room = dirname(target); room !== "."; room = dirname(room)) {
-    if (!doors.has(`${room}/${DOOR}`)) continue;
-    return within(file, room) ? undefined : `it goes past the door ${room}/${DOOR}`;
+/** Which entry point an import bypasses, if any. */
+function bypassed(file: string, target: string, entryPoints: Set<string>): string | undefined {
+  if (file === ENTRY || basename(target) === ENTRY_POINT || isOutside(file)) return undefined;
+  for (let folder = dirname(target); folder !== "."; folder = dirname(folder)) {
+    if (!entryPoints.has(`${folder}/${ENTRY_POINT}`)) continue;
+    return within(file, folder)
+      ? undefined
+      : `it bypasses the entry point ${folder}/${ENTRY_POINT}`;
   }
 }
 

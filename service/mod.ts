@@ -1,4 +1,4 @@
-/** What every door of the service calls: turns, starts, transcripts, views. Knows no HTTP. @module */
+/** What every surface of the service calls: turns, starts, transcripts, views. Knows no HTTP. @module */
 export { findRun } from "./find_run.ts";
 export { listPipelineRuns } from "./pipeline_runs.ts";
 export {

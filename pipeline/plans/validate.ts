@@ -89,7 +89,9 @@ function doerIssues({ kind, name }: PlanStep, index: number, capabilities: Capab
   if (names[kind].includes(name)) return [];
   const other = (Object.keys(names) as Doer[]).find((doer) => names[doer].includes(name));
   if (other) {
-    const message = `"${name}" is ${other === "agent" ? "an" : "a"} ${other}: say so`;
+    const message = `"${name}" is ${
+      other === "agent" ? "an" : "a"
+    } ${other}: set its kind to ${other}`;
     return [{ location: `/steps/${index}/kind`, message }];
   }
   return [{ location: `/steps/${index}/name`, message: unknownName(kind, name, names[kind]) }];

@@ -18,19 +18,19 @@ Deno.test("findViolations() lets imports go down, also across several layers", (
   })).toEqual([]);
 });
 
-Deno.test("findViolations() lets imports of other rooms go through their doors only", () => {
-  const doors = { "tools/mod.ts": "", "tools/http/mod.ts": "", "store/mod.ts": "" };
-  const past = (file: string, text: string) => findViolations({ ...doors, [file]: text });
+Deno.test("findViolations() lets imports of other modules go through their entry points only", () => {
+  const entryPoints = { "tools/mod.ts": "", "tools/http/mod.ts": "", "store/mod.ts": "" };
+  const past = (file: string, text: string) => findViolations({ ...entryPoints, [file]: text });
   expect(past("routes/a.ts", `import "../tools/mod.ts"; import "../tools/http/mod.ts";`)).toEqual(
     [],
   );
   expect(past("routes/a.ts", `await import("../tools/tool.ts");`)).toEqual([]);
   expect(past("tools/http/a.ts", `import "../tool.ts"; import "./b.ts";`)).toEqual([]);
   expect(past("tools/a.ts", `import type { B } from "./http/b.ts";`)).toEqual([
-    "tools/a.ts imports tools/http/b.ts: it goes past the door tools/http/mod.ts",
+    "tools/a.ts imports tools/http/b.ts: it bypasses the entry point tools/http/mod.ts",
   ]);
   expect(past("routes/a.ts", `export { b } from "../tools/b.ts";`)).toEqual([
-    "routes/a.ts imports tools/b.ts: it goes past the door tools/mod.ts",
+    "routes/a.ts imports tools/b.ts: it bypasses the entry point tools/mod.ts",
   ]);
 });
 
@@ -38,7 +38,7 @@ const refused: [why: string, file: string, text: string][] = [
   ["routes is above pipeline", "pipeline/walk/a.ts", `import "../../routes/app.ts";`],
   ["the service knows no HTTP", "service/a.ts", `import "../routes/a.ts";`],
   ["commands call the service", "service/a.ts", `import "../cli/a.ts";`],
-  ["floors of the pipeline", "pipeline/nodes/a.ts", `import "../walk/a.ts";`],
+  ["layers of the pipeline", "pipeline/nodes/a.ts", `import "../walk/a.ts";`],
   ["features beside each other", "pipeline/recall/a.ts", `import "../catalog/a.ts";`],
   ["no loose files in pipeline", "pipeline/a.ts", `import "../errors.ts";`],
   ["type-only imports count", "store/a.ts", `import type { A } from "../llm/model.ts";`],

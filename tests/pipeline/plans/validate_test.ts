@@ -70,7 +70,7 @@ const WRONG: [name: string, steps: PlanStep[], location: string, message: string
     "a tool that is called an agent",
     [step("a", { name: "fetch_page" })],
     "/steps/0/kind",
-    '"fetch_page" is a tool: say so',
+    '"fetch_page" is a tool: set its kind to tool',
   ],
   [
     "a dependency on nothing",
