@@ -38,7 +38,7 @@ Deno.stdout.writeSync(new TextEncoder().encode(text));
 
 const LAZY = `
 import { basename } from "node:path";
-
+import { shared } from "./shared.ts";
 export const value: string = basename("/a/42");
 export const held = shared;
 export const said = "import.meta is text here";
