@@ -13,10 +13,8 @@ export const DENO_KV_LIMITS: KvLimits = {
   key_bytes: 2_048,
   commit_key_bytes: 81_920,
   commit_bytes: 800_000,
+  snapshot_keys: 10,
 };
-
-/** Keys that one `getMany` of Deno KV takes. */
-const GET_MANY = 10;
 
 /**
  * Opens a Deno KV database.
@@ -38,8 +36,9 @@ class DenoKv implements Kv {
 
   async getMany(keys: Key[]): Promise<(Entry | null)[]> {
     const pages: Promise<Deno.KvEntryMaybe<Uint8Array>[]>[] = [];
-    for (let at = 0; at < keys.length; at += GET_MANY) {
-      pages.push(this.kv.getMany<Uint8Array[]>(keys.slice(at, at + GET_MANY)));
+    const { snapshot_keys } = this.limits;
+    for (let at = 0; at < keys.length; at += snapshot_keys) {
+      pages.push(this.kv.getMany<Uint8Array[]>(keys.slice(at, at + snapshot_keys)));
     }
     return (await Promise.all(pages)).flat().map(toEntry);
   }

@@ -26,6 +26,8 @@ export interface KvLimits {
   commit_key_bytes: number;
   /** Bytes of all keys and values that one commit writes. */
   commit_bytes: number;
+  /** Keys that `getMany` and `list` read as they are at one moment. */
+  snapshot_keys: number;
 }
 
 /** A value with its version. */
@@ -67,8 +69,9 @@ export interface ListOptions {
 export interface Kv {
   readonly limits: KvLimits;
   get(key: Key): Promise<Entry | null>;
+  /** More than `snapshot_keys` may be read one after the other. */
   getMany(keys: Key[]): Promise<(Entry | null)[]>;
-  /** In key order. Never more than a batch in memory. */
+  /** In key order, more than `snapshot_keys` in batches. Never more than a batch in memory. */
   list(selector: Selector, options?: ListOptions): AsyncIterable<Entry>;
   /**
    * Applies a commit.

@@ -26,6 +26,7 @@ export interface Call {
 export interface Node {
   process: SimProcess;
   engine: Engine;
+  store: Store;
   kv: SimKv;
   open: boolean;
 }
@@ -88,7 +89,7 @@ export class Cluster {
       onFenced: () => this.replace(node),
       gate,
     });
-    const node: Node = { process, engine, kv, open: false };
+    const node: Node = { process, engine, store, kv, open: false };
     this.nodes.push(node);
     store.open().then(() => engine.open(() => this.instrumented(process))).then(
       () => node.open = true,
@@ -107,6 +108,18 @@ export class Cluster {
   /** Stops a process without its noticing. */
   freeze(node: Node, ms: number): void {
     node.process.frozenUntil = this.world.now + ms;
+  }
+
+  /** Lets the workers that live delete what dead ones left of large values. */
+  async sweep(): Promise<void> {
+    const { world } = this;
+    // The leases of those that died last run out first.
+    await world.run(3 * LEASE_MS, () => false);
+    await world.run(10_000, () => this.nodes.length > 0 && this.nodes.every(({ open }) => open));
+    let swept = false;
+    Promise.all(this.nodes.map(({ store }) => Array.fromAsync(store.sweep())))
+      .then(() => swept = true);
+    await world.run(10_000, () => swept);
   }
 
   private replace(node: Node): void {

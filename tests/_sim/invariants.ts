@@ -1,6 +1,7 @@
 /** Checks after every fault test what `docs/reliability.md` promises. */
 import assert from "node:assert/strict";
 import type { JournalEvent, RunRecord } from "../../pipeline/kernel/mod.ts";
+import { contentOf, hasHeader } from "../../store/values.ts";
 import { addUsage, NO_USAGE, type Usage } from "../../telemetry/mod.ts";
 import type { Call } from "./cluster.ts";
 import type { SimDatabase } from "./kv.ts";
@@ -80,4 +81,20 @@ function checkIndexes(db: SimDatabase, run: RunRecord): void {
     const there = db.get(["ended", "t", status, run.id]) !== null;
     assert.equal(there, status === run.status, `I7: index ${status} of ${run.id}`);
   }
+}
+
+/** Once everything was swept there are the pieces that values point to, and no other. */
+export function checkBlobs(db: SimDatabase): void {
+  const named = new Map<string, number>();
+  for (const entry of db.list({ prefix: [] })) {
+    const content = hasHeader(entry.value) ? contentOf(entry) : entry.value;
+    if (!(content instanceof Uint8Array)) named.set(content.blob, content.pieces);
+  }
+  const found = new Map<string, number>();
+  for (const { key } of db.list({ prefix: ["blob"] })) {
+    found.set(String(key[2]), (found.get(String(key[2])) ?? 0) + 1);
+  }
+  const records = db.list({ prefix: ["blob_of"] }).map(({ key }) => String(key[2]));
+  assert.deepEqual([...found].sort(), [...named].sort(), "pieces and the values that they are of");
+  assert.deepEqual(records.sort(), [...named.keys()].sort(), "records of blobs");
 }

@@ -189,9 +189,12 @@ function encode(key: Key): string {
   ).join("");
 }
 
-/** JavaScript compares units of UTF-16: a character of two of them comes before some of one. */
+/**
+ * JavaScript compares units of UTF-16, where a character of two units comes before some of one. A
+ * NUL must not be taken for the end of its part.
+ */
 function inUtf8Order(text: string): string {
   // deno-lint-ignore no-control-regex
-  if (/^[\u0000-\u007f]*$/.test(text)) return text;
-  return String.fromCharCode(...new TextEncoder().encode(text));
+  if (/^[\u0001-\u007f]*$/.test(text)) return text;
+  return String.fromCharCode(...new TextEncoder().encode(text)).replaceAll("\0", "\0\u00ff");
 }

@@ -2,21 +2,26 @@
 import { OrchestratorError } from "../../../errors.ts";
 import type { Engine, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster } from "../../_sim/cluster.ts";
-import { allEnded, checkInvariants, runsOf } from "../../_sim/invariants.ts";
+import { allEnded, checkBlobs, checkInvariants, runsOf } from "../../_sim/invariants.ts";
 import { type SimProcess, SimWorld } from "../../_sim/world.ts";
 import { T } from "./_harness.ts";
 
+/** What one commit of the database does not take. */
+const LARGE = "x".repeat(1_000_000);
+
 /**
  * Steps of every kind: quick, slow and failing, pure, parallel, at most once. By its input a run
- * also waits for a signal or a time, has a run within it, or branches.
+ * also waits for a signal or a time, has a run within it, branches, or has a large result.
  */
 const programOf = (world: SimWorld) => (process: SimProcess): RunFunction => {
   return async (ctx, input) => {
     const retry = { max_attempts: 4, interval_ms: 100 };
     await ctx.step("a", () => 1, { retry });
-    const way = ctx.run.parent ? 0 : Number(input) % 4;
+    const { n, text } = input as { n: number; text?: string };
+    const way = ctx.run.parent ? 0 : n % 4;
+    if (text) await ctx.step("large", () => text, { retry });
     if (way === 1) await ctx.wait("gate", { signal: "go", timeout_ms: 2500 });
-    if (way === 2) await ctx.child("sub", { pipeline: "p", version: "v", input: 0 });
+    if (way === 2) await ctx.child("sub", { pipeline: "p", version: "v", input: { n: 0 } });
     if (way === 3) {
       await ctx.group("fan", async (inner) => {
         await inner.all<unknown>([
@@ -49,6 +54,7 @@ async function simulate(seed: number): Promise<void> {
   const cluster = new Cluster(world, programOf(world));
   const acknowledged: string[] = [];
   let asked = 0, answered = 0;
+  const isLarge = world.chance(0.03);
   for (let i = 0; i < 3; i++) cluster.boot();
   cluster.faults = {
     before: world.chance(0.5) ? 0.05 : 0,
@@ -79,7 +85,7 @@ async function simulate(seed: number): Promise<void> {
     const request = {
       pipeline: "p",
       version: "v",
-      input: n,
+      input: { n, ...(isLarge ? { text: LARGE } : {}) },
       idempotency,
       concurrency,
     };
@@ -133,6 +139,10 @@ async function simulate(seed: number): Promise<void> {
   };
   await world.run(60_000, quiet);
   checkInvariants(cluster.db, acknowledged, cluster.calls);
+  if (isLarge) {
+    await cluster.sweep();
+    checkBlobs(cluster.db);
+  }
   for (const prefix of ["timer", "slot", "turn"]) {
     const left = cluster.db.list({ prefix: [prefix] }).length;
     if (left > 0) throw new Error(`I7: ${left} ${prefix} left`);

@@ -1,8 +1,9 @@
 /** A crash at every commit, runs that kill their process, and processes that wake up too late. */
 import assert from "node:assert/strict";
-import type { RunFunction } from "../../../pipeline/kernel/mod.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Json, RunFunction } from "../../../pipeline/kernel/mod.ts";
 import { Cluster, LEASE_MS } from "../../_sim/cluster.ts";
-import { checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
+import { checkBlobs, checkInvariants, journalOf, runsOf } from "../../_sim/invariants.ts";
 import { SimWorld } from "../../_sim/world.ts";
 import { flaky, hang, oneNode, request, settle, T } from "./_harness.ts";
 
@@ -19,10 +20,26 @@ const program: RunFunction = async (ctx) => {
   return [a, b, c, d, e];
 };
 
-/** Runs the program, killing the process at one moment; `false` once there is no such moment. */
-async function crashAt(moment: "before" | "after", n: number): Promise<boolean> {
+/** What one commit of the database does not take. */
+const LARGE = "x".repeat(1_000_000);
+
+/** Large inputs, results, messages and outputs, also of a run within this one. */
+const large: RunFunction = async (ctx, input) => {
+  const text = await ctx.step("a", () => `${(input as { text: string }).text.slice(1)}y`);
+  if (ctx.run.parent) return text;
+  const child = await ctx.child("sub", { pipeline: "p", version: "v", input: { text } });
+  await ctx.step("b", () => 2);
+  return child.status === "completed" ? child.output : child.status;
+};
+
+/** Runs a program, killing the process at one moment; `false` once there is no such moment. */
+async function crashAt(
+  moment: "before" | "after",
+  n: number,
+  { fn = program, input = {}, output = [1, 2, 3, 4, 5] as Json } = {},
+): Promise<boolean> {
   const world = new SimWorld(1);
-  const cluster = new Cluster(world, () => program);
+  const cluster = new Cluster(world, () => fn);
   const node = cluster.boot();
   await world.run(2000, () => node.open);
   const acknowledged: string[] = [];
@@ -32,15 +49,17 @@ async function crashAt(moment: "before" | "after", n: number): Promise<boolean> 
     crashed = true;
     cluster.crash(node, 10);
   };
-  node.engine.start(T, request()).then(({ run }) => acknowledged.push(run.id), () => {});
+  node.engine.start(T, request(input)).then(({ run }) => acknowledged.push(run.id), () => {});
   const ended = () => runsOf(cluster.db).every(({ last_seq }) => last_seq !== undefined);
   await world.run(3000, () => false);
   await world.run(20_000, ended);
   checkInvariants(cluster.db, acknowledged, cluster.calls);
-  for (const run of runsOf(cluster.db)) {
+  for (const run of runsOf(cluster.db).filter(({ parent }) => !parent)) {
     const last = journalOf(cluster.db, run.id).at(-1);
-    assert.deepEqual(last?.type === "run.completed" && last.output, [1, 2, 3, 4, 5]);
+    assert(last?.type === "run.completed" && isDeepStrictEqual(last.output, output));
   }
+  await cluster.sweep();
+  checkBlobs(cluster.db);
   return crashed;
 }
 
@@ -49,6 +68,15 @@ for (const moment of ["before", "after"] as const) {
     let n = 1;
     while (await crashAt(moment, n)) n++;
     assert(n > 7, `only ${n} commits were tried`);
+  });
+}
+
+for (const moment of ["before", "after"] as const) {
+  Deno.test(`a crash ${moment} any commit of values of 1 MB loses nothing and leaves nothing`, async () => {
+    const output = `${LARGE.slice(2)}yy`;
+    let n = 1;
+    while (await crashAt(moment, n, { fn: large, input: { text: LARGE }, output })) n++;
+    assert(n > 20, `only ${n} commits were tried`);
   });
 }
 
