@@ -1,6 +1,6 @@
 /** How much of what a database takes at once a commit needs. @module */
 import { OrchestratorError } from "../errors.ts";
-import type { Check, Commit, Key, KvLimits, Mutation } from "./kv.ts";
+import type { Commit, Key, KvLimits } from "./kv.ts";
 
 /** What a commit needs. Its keys may need less: to count them exactly takes longer. */
 export interface Cost {
@@ -61,21 +61,26 @@ export function commitTooLarge(commit: Commit): OrchestratorError {
   );
 }
 
-function count({ checks, mutations }: Commit, keySize: (key: Key) => number): Cost {
-  const cost = noCost();
-  const addKey = ({ key }: Check | Mutation): number => {
-    const size = keySize(key);
-    if (size > cost.key_bytes) cost.key_bytes = size;
-    cost.commit_key_bytes += size;
-    return size;
-  };
-  cost.checks = checks.length;
-  cost.mutations = mutations.length;
-  for (const check of checks) addKey(check);
-  for (const mutation of mutations) {
-    cost.commit_bytes += addKey(mutation) + ("set" in mutation ? mutation.set.length : 0);
+function count({ checks, mutations }: Commit, sizeOf: (key: Key) => number): Cost {
+  let [longest, keys, bytes] = [0, 0, 0];
+  for (const { key } of checks) {
+    const size = sizeOf(key);
+    if (size > longest) longest = size;
+    keys += size;
   }
-  return cost;
+  for (const mutation of mutations) {
+    const size = sizeOf(mutation.key);
+    if (size > longest) longest = size;
+    keys += size;
+    bytes += "set" in mutation ? size + mutation.set.length : size;
+  }
+  return {
+    checks: checks.length,
+    mutations: mutations.length,
+    key_bytes: longest,
+    commit_key_bytes: keys,
+    commit_bytes: bytes,
+  };
 }
 
 function boundOf(key: Key): number {

@@ -21,7 +21,9 @@ export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
 export const HEADER_BYTES = 5;
 const INLINE = 1;
 const POINTER = 4;
-const ROOM = "\0\0\0\0";
+/** Room for the checksum follows the first byte. */
+const INLINE_HEADER = "\x01\0\0\0\0";
+const POINTER_HEADER = "\x04\0\0\0\0";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -42,7 +44,7 @@ export function setJson(key: Key, value: unknown): Mutation {
 
 /** JSON text to the mutation that stores it under `key`. @throws `payload_too_large` */
 export function setText(key: Key, json: string): Mutation {
-  const set = encoder.encode(String.fromCharCode(INLINE) + ROOM + json);
+  const set = encoder.encode(INLINE_HEADER + json);
   const size = set.length - HEADER_BYTES;
   if (size > MAX_VALUE_BYTES) throw tooLarge(size);
   return { key, set: seal(set) };
@@ -58,8 +60,7 @@ export function setBytes(key: Key, bytes: Uint8Array): Mutation {
 
 /** The mutation that stores a pointer under `key`. */
 export function setPointer(key: Key, pointer: Pointer): Mutation {
-  const json = JSON.stringify(pointer);
-  return { key, set: seal(encoder.encode(String.fromCharCode(POINTER) + ROOM + json)) };
+  return { key, set: seal(encoder.encode(POINTER_HEADER + JSON.stringify(pointer))) };
 }
 
 /** True for a value that begins as they do today. */
