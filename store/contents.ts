@@ -169,7 +169,7 @@ export class Contents {
       const content = contentOf(entry);
       if (!(content instanceof Uint8Array)) this.options.onLarge(entry.key, content);
     } catch {
-      // Whoever reads the value hears of it.
+      // Reading the value reports the damage.
     }
   }
 

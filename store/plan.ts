@@ -2,7 +2,7 @@
 import { type NewBlob, newBlob, publishBlob, setPieces } from "./blobs.ts";
 import { commitTooLarge, exactCostOf, fits } from "./cost.ts";
 import type { Commit, KvLimits, Mutation } from "./kv.ts";
-import { HEADER_BYTES } from "./values.ts";
+import { hasHeader, HEADER_BYTES } from "./values.ts";
 
 /** Where everything of a commit goes. */
 export interface Plan {
@@ -38,6 +38,7 @@ export function planCommit(commit: Commit, { room, newId }: PlanOptions): Plan {
   const blobs = new Map<Mutation, NewBlob>();
   const ahead = new Set<NewBlob>();
   const toBlob = (mutation: SetMutation): NewBlob => {
+    if (!hasHeader(mutation.set)) throw new TypeError("A large value was not made by setJson()");
     const content = mutation.set.subarray(HEADER_BYTES);
     const blob = blobs.get(mutation) ?? newBlob(newId(), mutation.key, content, room.value_bytes);
     blobs.set(mutation, blob);

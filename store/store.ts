@@ -57,8 +57,11 @@ export class Store {
     this.now = now;
     const committer = this.committer = new Committer(options);
     const writer = this.writer = new Writer(kv, committer);
-    const onLarge: Writer["remember"] = (...large) => writer.remember(...large);
-    this.contents = new Contents({ kv, onLarge, onDamaged });
+    this.contents = new Contents({
+      kv,
+      onLarge: (key, pointer) => writer.remember(key, pointer),
+      onDamaged,
+    });
   }
 
   /**

@@ -135,7 +135,7 @@ export class Writer {
       if (!entry) return;
       await clearBlob(entry, jsonOf<BlobRecord>(entry), (commit) => this.committer.submit(commit));
     } catch {
-      // The refusal is what the caller has to hear.
+      // The caller needs the refusal, not this error.
     }
   }
 }

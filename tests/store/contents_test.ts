@@ -53,7 +53,7 @@ Deno.test("a damaged value is reported once, with its key, however often it is m
     expect(reported).toEqual([3, 5]);
   }));
 
-Deno.test("whoever lists may hear of damaged values, or end at the first", () =>
+Deno.test("list() can report each damaged value, or end at the first", () =>
   onKv(async (kv) => {
     const { store } = await damagedStore(kv, [2, 3]);
     const met: unknown[] = [];

@@ -70,7 +70,7 @@ Deno.test("a store of schema version 1 keeps every value, and nothing that no va
 
 for (const applied of [false, true]) {
   const moment = applied ? "right after" : "before";
-  Deno.test(`a migration that is interrupted ${moment} any commit goes on with the next start`, async () => {
+  Deno.test(`a migration that is interrupted ${moment} any commit is continued by the next start`, async () => {
     let commits = 0;
     for (let died = true; died; commits++) {
       const kv = schema1();

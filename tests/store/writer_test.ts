@@ -265,7 +265,7 @@ Deno.test("a sweep keeps the bytes of a value whose pointer cannot be read", () 
     expect(await value(store)).toBe("a");
   }));
 
-Deno.test("records of workers that are gone are no reason to keep a blob that nobody published", () =>
+Deno.test("a blob that was never published is swept once its worker has no lease", () =>
   onKv(async (kv: Kv) => {
     const mortal = new Mortal(kv, 4, true);
     const dying = await openOn(mortal);
