@@ -161,8 +161,9 @@ async function readAnswer(
   const answer = new AnswerBuilder(options);
   let refusal = "";
   await readEvents<Chunk>(response, (chunk) => {
+    // Only the last chunks have it.
     const { usage } = chunk;
-    answer.count({ input: [usage?.prompt_tokens], output: [usage?.completion_tokens] });
+    if (usage) answer.count({ input: [usage.prompt_tokens], output: [usage.completion_tokens] });
     const choice = chunk.choices?.[0];
     if (!choice) return;
     if (choice.delta?.content) answer.addText(choice.delta.content);

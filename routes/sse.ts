@@ -88,7 +88,7 @@ class EventStream implements SseStream {
 
   send(type: string, json: string, seq?: number): void {
     const id = seq === undefined ? "" : `id: ${seq}\n`;
-    this.write(`${id}event: ${type}\ndata: `, json, "\n\n");
+    this.write(`${id}event: ${type}\ndata: ${json}\n\n`);
   }
 
   end(): void {
@@ -106,10 +106,10 @@ class EventStream implements SseStream {
     this.end();
   }
 
-  private write(...pieces: string[]): void {
+  private write(text: string): void {
     if (this.signal.aborted) return;
     if (this.waiting <= MAX_BUFFERED) {
-      for (const piece of pieces) this.add(piece);
+      this.add(text);
       this.schedule();
     } else {
       this.add(": disconnected, too slow: resume with Last-Event-ID\n\n");
@@ -160,6 +160,8 @@ class EventStream implements SseStream {
 
 /** Takes the first {@linkcode CHUNK} characters off `pieces`, or less; no character is divided. */
 function takeFrom(pieces: string[]): string {
+  // Most often there is one.
+  if (pieces.length === 1 && pieces[0]!.length <= CHUNK) return pieces.pop()!;
   let text = "", whole = 0;
   while (whole < pieces.length && text.length + pieces[whole]!.length <= CHUNK) {
     text += pieces[whole++];
