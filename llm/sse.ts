@@ -7,6 +7,7 @@
 import { createParser } from "eventsource-parser";
 import { badOutput, MAX_ANSWER_BYTES } from "./answer.ts";
 import { StreamFailure } from "./failure.ts";
+import { readerOf } from "./transport.ts";
 
 /**
  * Calls `onEvent` with the parsed JSON of each event until it returns `true` (all there is has been
@@ -21,7 +22,8 @@ export async function readEvents<T>(
   onEvent: (event: T) => boolean | void,
   onActivity?: () => void,
 ): Promise<void> {
-  if (!response.body) return;
+  const reader = readerOf(response);
+  if (!reader) return;
   let done = false;
   const parser = createParser({
     maxBufferSize: MAX_ANSWER_BYTES,
@@ -34,7 +36,6 @@ export async function readEvents<T>(
     },
   });
   const decoder = new TextDecoder();
-  const reader = response.body.getReader();
   try {
     while (!done) {
       const { value, done: ended } = await reader.read();

@@ -10,6 +10,7 @@
  * 3. At most {@linkcode HIGH_WATER_BYTES} (and one read) wait unread; then the socket is paused.
  * 4. A reader can cancel at any moment, also inside of `enqueue`: what was handed over is forgotten
  *    before, and a cancelled stream's controller is never used again.
+ * 5. A body has one reader: the stream of the response, or what {@linkcode readerOf} returns.
  *
  * @module
  */
@@ -100,11 +101,33 @@ function send(
   });
 }
 
-/** One request and its response: undici's handler on one side, a pull-based stream on the other. */
-class Exchange implements Dispatcher.DispatchHandler {
+/** Reads a body, as a `ReadableStreamDefaultReader` does. */
+export interface BodyReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> }>;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** The reader of a body. One of {@linkcode createFetch} costs a promise per read, not a stream's six. */
+export function readerOf(response: Response): BodyReader | undefined {
+  return response instanceof ReadResponse ? response.reader : response.body?.getReader();
+}
+
+class ReadResponse extends Response {
+  constructor(readonly reader: BodyReader, init: ResponseInit) {
+    const pull = async (stream: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+      const { value } = await reader.read();
+      if (value) stream.enqueue(value);
+      else stream.close();
+    };
+    const cancel = (reason: unknown) => reader.cancel(reason);
+    super(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }), init);
+  }
+}
+
+/** One request and its response: undici's handler on one side, a reader on the other. */
+class Exchange implements Dispatcher.DispatchHandler, BodyReader {
   over = false;
   #controller?: Dispatcher.DispatchController;
-  #stream?: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #chunks: Uint8Array[] = [];
   #size = 0;
   #error: unknown;
@@ -137,12 +160,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ) {
     if (status < 200) return;
+    const init = { status, headers: toPairs(headers) };
     const noBody = status === 204 || status === 205 || status === 304;
-    const body = noBody ? null : new ReadableStream<Uint8Array<ArrayBuffer>>({
-      pull: (stream) => this.#pull(stream),
-      cancel: (reason) => this.#cancel(reason),
-    }, { highWaterMark: 0 });
-    this.resolve(new Response(body, { status, headers: toHeaders(headers) }));
+    this.resolve(noBody ? new Response(null, init) : new ReadResponse(this, init));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array) {
@@ -179,36 +199,30 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (wake) queueMicrotask(wake);
   }
 
-  #pull(stream: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): void | Promise<void> {
-    this.#stream = stream;
-    if (this.#size > 0 || this.over) return this.#deliver();
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#deliver();
-        resolve();
-      };
-    });
-  }
-
-  #deliver() {
-    if (this.#cancelled) return;
-    if (this.#size > 0) {
-      const bytes = joinBytes(this.#chunks);
-      this.#chunks = [];
-      this.#size = 0;
-      this.#stream?.enqueue(bytes);
-      if (!this.#cancelled) this.#controller?.resume();
-    } else if (this.#error !== undefined) {
-      this.#stream?.error(this.#error);
-    } else {
-      this.#stream?.close();
+  async read() {
+    if (this.#size === 0 && !this.over) await new Promise<void>((resolve) => this.#wake = resolve);
+    if (this.#cancelled) return { done: true };
+    if (this.#size === 0) {
+      if (this.#error !== undefined) throw this.#error;
+      return { done: true };
     }
+    const value = joinBytes(this.#chunks);
+    this.#chunks = [];
+    this.#size = 0;
+    this.#controller?.resume();
+    return { done: false, value };
   }
 
-  #cancel(reason: unknown) {
+  cancel(reason?: unknown): Promise<void> {
     this.#cancelled = true;
     this.#chunks = [];
-    if (this.over) return;
+    this.#size = 0;
+    this.#notify();
+    if (!this.over) this.#stop(reason);
+    return Promise.resolve();
+  }
+
+  #stop(reason: unknown) {
     this.#controller?.resume();
     if (this.over) return;
     if (reason !== undefined) this.#controller?.abort(reason as Error);
@@ -224,10 +238,8 @@ function toRecord(init: HeadersInit | undefined): Record<string, string> {
   return record;
 }
 
-function toHeaders(fields: Record<string, string | string[] | undefined>): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(fields)) {
-    for (const one of [value ?? []].flat()) headers.append(name, one);
-  }
-  return headers;
+function toPairs(fields: Record<string, string | string[] | undefined>): [string, string][] {
+  return Object.entries(fields).flatMap(([name, value = []]) =>
+    [value].flat().map((one): [string, string] => [name, one])
+  );
 }

@@ -1,5 +1,6 @@
 import { expect } from "expect";
 import { createFetch, type ModelFetch } from "../../llm/mod.ts";
+import { readerOf } from "../../llm/transport.ts";
 import { test } from "./_setup.ts";
 
 /** A server on a free port and a transport, closed at the end. */
@@ -159,3 +160,55 @@ test("createFetch() throws an error with a code when nobody listens", () =>
     const error = await fetch("http://127.0.0.1:1/").catch((error) => error);
     expect(error.code).toBe("ECONNREFUSED");
   }));
+
+test("readerOf() reads a body to its end, without a stream", () =>
+  withServer(() => new Response("a body"), async (url, fetch) => {
+    const response = await fetch(url);
+    const reader = readerOf(response)!;
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let { value } = await reader.read(); value; { value } = await reader.read()) {
+      text += decoder.decode(value, { stream: true });
+    }
+    expect(text).toBe("a body");
+    expect(await reader.read()).toEqual({ done: true });
+    expect(response.bodyUsed).toBe(false);
+  }));
+
+test("readerOf() throws the reason of a signal", () =>
+  withServer(() =>
+    new Response(
+      new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(3)) }),
+    ), async (url, fetch) => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const reader = readerOf(await fetch(url, { signal: abort.signal }))!;
+    expect((await reader.read()).value?.length).toBe(3);
+    const next = reader.read();
+    abort.abort(reason);
+    await expect(next).rejects.toBe(reason);
+  }));
+
+test("readerOf() gives up a read under way when the body is cancelled", () => {
+  const gone = Promise.withResolvers<void>();
+  return withServer(() =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new Uint8Array(3)),
+        cancel: () => gone.resolve(),
+      }),
+    ), async (url, fetch) => {
+    const reader = readerOf(await fetch(url))!;
+    await reader.read();
+    const next = reader.read();
+    await reader.cancel(new Error("bad"));
+    expect(await next).toEqual({ done: true });
+    await gone.promise;
+  });
+});
+
+test("readerOf() reads the stream of any other response, and nothing where there is none", async () => {
+  const { value } = await readerOf(new Response("x"))!.read();
+  expect(value).toEqual(new TextEncoder().encode("x"));
+  expect(readerOf(new Response(null))).toBeUndefined();
+});
