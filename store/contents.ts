@@ -52,8 +52,6 @@ export interface ContentsOptions {
 /** What to make of content. */
 export interface Form<T> {
   parse(key: Key, content: Uint8Array): T;
-  /** True for an entry as schema version 1 stored it: content without a header. */
-  isPlain(entry: Entry): boolean;
 }
 
 type Found<T> = Versioned<T> | Promise<Versioned<T> | null>;
@@ -66,16 +64,10 @@ export function json<T>(): Form<T> {
   return JSON_FORM as Form<T>;
 }
 
-const JSON_FORM: Form<unknown> = {
-  parse: parseContent,
-  isPlain: ({ value }) => !hasHeader(value),
-};
+const JSON_FORM: Form<unknown> = { parse: parseContent };
 
-/** Content that is bytes. Of these only vectors are older than headers: four bytes a number. */
-export const BYTES: Form<Uint8Array> = {
-  parse: (_key, content) => content,
-  isPlain: ({ key, value }) => key[0] === "vector" && value.length % 4 === 0,
-};
+/** Content that is bytes. */
+export const BYTES: Form<Uint8Array> = { parse: (_key, content) => content };
 
 /** Reads what entries hold. */
 export class Contents {
@@ -90,7 +82,7 @@ export class Contents {
    */
   read<T>(entry: Entry, form: Form<T>): Found<T> {
     try {
-      const content = form.isPlain(entry) ? entry.value : contentOf(entry);
+      const content = contentOf(entry);
       if (content instanceof Uint8Array) return versioned(entry, form.parse(entry.key, content));
       return this.readLarge(entry, content, form).catch((error) => this.report(entry, error));
     } catch (error) {

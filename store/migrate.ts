@@ -2,8 +2,9 @@
  * Brings a store that an earlier program wrote to the form of today.
  *
  * Schema version 1 kept large values in chunks whose keys depended on the value's key only, and files
- * in loose blobs. Both become blobs here, and what no value names is deleted. Small values are read
- * in both forms and stay as they are until they are written again.
+ * in loose blobs. Both become blobs here, and what no value names is deleted. Small values had no
+ * checksum: they get one, if they have the form that their keys promise. One that has another stays
+ * as it is, and from then on is damaged, since it has none.
  *
  * Invariants
  * 1. Before anything else is changed, the schema version says so: an older program refuses the store
@@ -15,9 +16,11 @@
  */
 import { joinBytes } from "../bytes.ts";
 import { publishBlob } from "./blobs.ts";
+import { add, costOf, noCost } from "./cost.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Check, Commit, Entry, Key, Kv, Mutation } from "./kv.ts";
-import { checksum, jsonOf, parseContent, setBytes, setJson } from "./values.ts";
+import { isChunked, isIntact, isPlain, KINDS } from "./schema_1.ts";
+import { checksum, contentOf, damaged, jsonOf, parseContent, setBytes, setJson } from "./values.ts";
 
 /** The record of the schema. */
 export interface Schema {
@@ -42,25 +45,23 @@ interface FileRecord {
 
 /** Keys that are deleted together. */
 const BATCH = 200;
-/** First byte of the value that schema version 1 stored for one in chunks; their number follows. */
-const CHUNKED = 0;
+/** Small values that are written together, at most: each needs a check, and keys have any length. */
+const VALUES = { checks: 50, bytes: 200_000, key_bytes: 40_000 };
 
 const encoder = new TextEncoder();
 
 /** What the store says of its form; nothing in an empty one. */
 export async function schemaOf(kv: Kv): Promise<Schema | null> {
   const entry = await kv.get(keys.schema());
-  return entry && parseContent<Schema>(entry.key, entry.value);
+  if (!entry) return null;
+  const schema = parseContent<Schema | null>(entry.key, entry.value);
+  if (typeof schema?.version === "number") return schema;
+  throw damaged(entry.key, "it names no version");
 }
 
 /** Plain JSON: programs of every version have to read it. */
 export function setSchema(schema: Schema): Mutation {
   return { key: keys.schema(), set: encoder.encode(JSON.stringify(schema)) };
-}
-
-/** True for a value of schema version 1 whose content is in chunks. */
-export function isChunked({ value }: Entry): boolean {
-  return value[0] === CHUNKED;
 }
 
 /** Migrates a store, or resumes where that was interrupted. */
@@ -72,6 +73,7 @@ export async function migrate(options: MigrateOptions, schema: Schema): Promise<
   await joinChunks(options);
   await moveFiles(options);
   await dropLooseBlobs(options);
+  for (const kind of KINDS) await sealValues(options, kind);
   await say({ version: SCHEMA_VERSION });
 }
 
@@ -93,22 +95,23 @@ async function joinChunks({ kv, commit }: MigrateOptions): Promise<void> {
   await finish();
 }
 
-/** A value in chunks is rewritten. One whose chunks are not all there stays, as damaged. */
+/** A value in chunks is rewritten. One that is not whole stays, as damaged. */
 async function joinValue({ kv, commit }: MigrateOptions, owner: Key): Promise<void> {
   const entry = await kv.get(owner);
   if (!entry || !isChunked(entry)) return;
   const count = new DataView(entry.value.buffer, entry.value.byteOffset).getUint32(1);
   const wanted = Array.from({ length: count }, (_, n): Key => ["chunk", ...owner, n]);
   const chunks = (await kv.getMany(wanted)).flatMap((chunk) => chunk ? [chunk.value] : []);
-  if (chunks.length < count) return;
-  await commit({ checks: [checkOf(entry)], mutations: [setBytes(owner, joinBytes(chunks))] });
+  const content = joinBytes(chunks);
+  if (chunks.length < count || !isIntact(owner, content)) return;
+  await commit({ checks: [checkOf(entry)], mutations: [setBytes(owner, content)] });
 }
 
 /** The bytes of files become values of their own; their pieces stay where they are. */
 async function moveFiles({ kv, commit }: MigrateOptions): Promise<void> {
   for await (const entry of kv.list({ prefix: ["artifact"] })) {
     const stored = read<FileRecord>(entry);
-    if (stored?.write === undefined) continue;
+    if (stored?.write === undefined || !isIntact(entry.key, contentIn(entry))) continue;
     const { write: blob, ...record } = stored;
     const [, tenant, id] = entry.key as [string, string, string];
     let sum = 0;
@@ -136,6 +139,32 @@ async function dropLooseBlobs({ kv, commit }: MigrateOptions): Promise<void> {
   }
 }
 
+/** Small values without a checksum get one. */
+async function sealValues({ kv, commit }: MigrateOptions, kind: string): Promise<void> {
+  const seal = async (entries: Entry[]) => {
+    const mutations = entries.map(({ key, value }) => setBytes(key, value));
+    const done = await commit({ checks: entries.map(checkOf), mutations });
+    // What another worker has written meanwhile has a checksum.
+    if (done === null && entries.length > 1) { for (const entry of entries) await seal([entry]); }
+  };
+  let batch: Entry[] = [];
+  let cost = noCost();
+  for await (const entry of kv.list({ prefix: [kind] })) {
+    if (!isPlain(entry) || !isIntact(entry.key, entry.value)) continue;
+    batch.push(entry);
+    const { key, value } = entry;
+    add(cost, costOf({ checks: [checkOf(entry)], mutations: [{ key, set: value }] }));
+    const { checks, commit_bytes, commit_key_bytes } = cost;
+    if (
+      checks < VALUES.checks && commit_bytes < VALUES.bytes && commit_key_bytes < VALUES.key_bytes
+    ) continue;
+    await seal(batch);
+    batch = [];
+    cost = noCost();
+  }
+  if (batch.length > 0) await seal(batch);
+}
+
 async function deleteAll(commit: MigrateOptions["commit"], doomed: Key[]): Promise<void> {
   for (let at = 0; at < doomed.length; at += BATCH) {
     const mutations = doomed.slice(at, at + BATCH).map((key) => ({ key, delete: true as const }));
@@ -154,6 +183,11 @@ function read<T>(entry: Entry): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of an entry that was read. */
+function contentIn(entry: Entry): Uint8Array {
+  return isPlain(entry) ? entry.value : contentOf(entry) as Uint8Array;
 }
 
 function isSame(a: Key, b: Key): boolean {

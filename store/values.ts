@@ -5,9 +5,10 @@
  * |---|---|
  * | 1 | CRC-32 in four bytes, the content |
  * | 4 | CRC-32 in four bytes, a {@linkcode Pointer} to the content as JSON |
- * | any other | content of schema version 1: JSON without a checksum |
+ * | any other | none: content of schema version 1 that its migration did not take, or damage |
  *
- * JSON begins with neither 1 nor 4, and no single flipped bit makes one of the three another.
+ * No single flipped bit makes one of the three another, and JSON begins with neither 1 nor 4: the
+record of the schema has no header, so that programs of every version can read it.
  *
  * @module
  */
@@ -70,7 +71,7 @@ export function hasHeader(value: Uint8Array): boolean {
 
 /** The content of an entry that has a header, or where it is. @throws `value_damaged` */
 export function contentOf({ key, value }: Pick<Entry, "key" | "value">): Uint8Array | Pointer {
-  if (!hasHeader(value)) throw damaged(key, "its first byte is unknown");
+  if (!hasHeader(value)) throw damaged(key, "it has no checksum");
   const content = value.subarray(HEADER_BYTES);
   if (value.length < HEADER_BYTES || checksum(content) !== checksumIn(value)) {
     throw damaged(key, "its checksum does not match its content");
@@ -87,7 +88,7 @@ export function parseContent<T>(key: Key, content: Uint8Array): T {
   }
 }
 
-/** The JSON value of a small entry. @throws `value_damaged` */
+/** The JSON value of a small entry, also of one without a header. @throws `value_damaged` */
 export function jsonOf<T>(entry: Pick<Entry, "key" | "value">): T {
   const content = hasHeader(entry.value) ? contentOf(entry) : entry.value;
   if (content instanceof Uint8Array) return parseContent(entry.key, content);

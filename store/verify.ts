@@ -4,8 +4,10 @@ import { BYTES, Contents, type Form, isDamaged, json } from "./contents.ts";
 import { openDenoKv } from "./deno_kv.ts";
 import { keys, SCHEMA_VERSION } from "./keys.ts";
 import type { Entry, Kv } from "./kv.ts";
-import { isChunked, schemaOf } from "./migrate.ts";
+import { schemaOf } from "./migrate.ts";
 import { unusable } from "./open.ts";
+import { isChunked, isIntact, isPlain } from "./schema_1.ts";
+import { damaged } from "./values.ts";
 
 const [BLOB, ARTIFACT_BYTES, VECTOR] = [
   keys.blobs("", ""),
@@ -18,11 +20,14 @@ export async function* findDamaged(kv: Kv): AsyncGenerator<OrchestratorError, vo
   const contents = new Contents({ kv, onLarge() {} });
   const { version, from = version } = await schemaOf(kv) ?? { version: SCHEMA_VERSION };
   for await (const entry of kv.list({ prefix: [] })) {
-    const [kind] = entry.key;
-    // What is a part of another value is read with that.
-    if (kind === BLOB || from < SCHEMA_VERSION && (kind === "chunk" || isChunked(entry))) continue;
+    const [kind, name] = entry.key;
+    // What is a part of another value is read with that. The schema was read first.
+    if (kind === BLOB || kind === "meta" && name === "schema") continue;
+    const isOld = from < SCHEMA_VERSION;
+    if (isOld && (kind === "chunk" || kind === "blob_loose" || isChunked(entry))) continue;
     try {
-      await contents.read(entry, formOf(entry));
+      if (!isOld || !isPlain(entry)) await contents.read(entry, formOf(entry));
+      else if (!isIntact(entry.key, entry.value)) throw damaged(entry.key, "it has another form");
     } catch (error) {
       if (!isDamaged(error)) throw error;
       yield toOrchestratorError(error);

@@ -1,6 +1,13 @@
 /** Lists and reads of a store in which some values are damaged. */
 import { expect } from "expect";
-import { type Key, type Kv, refuseDamaged, setJson, type Store } from "../../store/mod.ts";
+import {
+  type Key,
+  type Kv,
+  refuseDamaged,
+  setBytes,
+  setJson,
+  type Store,
+} from "../../store/mod.ts";
 import { onKv, openOn } from "./_store.ts";
 
 const keyOf = (n: number): Key => ["fact", "acme", n];
@@ -88,4 +95,18 @@ Deno.test("reading several values fails for a damaged one, unless it is to be le
     await expect(store.getMany(wanted)).rejects.toMatchObject({ code: "value_damaged" });
     const found = await store.getMany(wanted, { onDamaged() {} });
     expect(found.map((one) => one?.value ?? null)).toEqual([0, null, 2, null]);
+  }));
+
+Deno.test("a vector is what was stored, whatever its length", () =>
+  onKv(async (kv) => {
+    const store = await openOn(kv);
+    const key: Key = ["vector", "acme", "kb", "doc_1", 0];
+    // The lengths of checksums and ids vary, and so does that of the entry that says where it is.
+    for (let n = 0; n < 20; n++) {
+      const bytes = new Uint8Array(70_000 + 4 * n).fill(n + 1);
+      await store.commit({ checks: [], mutations: [setBytes(key, bytes)] });
+      expect((await store.getBytes(key))!.length).toBe(bytes.length);
+      const listed = store.listBytes({ prefix: ["vector"] });
+      expect(await Array.fromAsync(listed, ({ value }) => value.length)).toEqual([bytes.length]);
+    }
   }));
