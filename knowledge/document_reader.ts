@@ -1,5 +1,5 @@
 /** Reads stored documents: see `document_store.ts` for how they are written. @module */
-import { type Key, keys, type Store } from "../store/mod.ts";
+import { type Key, keys, type ReadOptions, type Store } from "../store/mod.ts";
 import type { Collection, DocumentRecord, Passage, Place } from "./document.ts";
 
 /** A mark of a document that is written or removed. */
@@ -18,11 +18,12 @@ export interface Counted {
 export class DocumentReader {
   constructor(protected readonly store: Store) {}
 
-  /** The document with these bytes. */
+  /** The document with these bytes; none, so that it is added again, where that is damaged. */
   async findSame({ tenant, collection }: Place, hash: string): Promise<DocumentRecord | null> {
-    const found = await this.store.get<string>(keys.documentKey(tenant, collection, "hash", hash));
+    const key = keys.documentKey(tenant, collection, "hash", hash);
+    const found = await this.store.tryGet<string>(key);
     if (!found) return null;
-    return (await this.store.get<DocumentRecord>(keys.document(tenant, collection, found.value)))
+    return (await this.store.tryGet<DocumentRecord>(keys.document(tenant, collection, found.value)))
       ?.value ?? null;
   }
 
@@ -32,6 +33,16 @@ export class DocumentReader {
     if (!of) return null;
     return (await this.store.get<DocumentRecord>(keys.document(tenant, of.value, id)))?.value ??
       null;
+  }
+
+  /** In which collection a document is, also when the index or the document's record is damaged. */
+  async collectionOf(tenant: string, id: string): Promise<string | null> {
+    const of = await this.store.getToReplace<string>(keys.documentOf(tenant, id));
+    if (!of || of.value !== undefined) return of?.value ?? null;
+    for await (const { key } of this.store.keys({ prefix: keys.documents(tenant) })) {
+      if (key[3] === id) return String(key[2]);
+    }
+    return null;
   }
 
   /** Documents with their versions, by collection, oldest first; `after` skips up to that key. */
@@ -89,19 +100,37 @@ export class DocumentReader {
   }
 
   /** How much a collection holds, and its version. */
-  async count({ tenant, collection }: Place): Promise<Counted> {
-    const found = await this.store.get<Collection>(keys.collection(tenant, collection));
-    const counts = found?.value ?? { name: collection, documents: 0, passages: 0 };
-    return { counts, version: found?.versionstamp ?? null };
+  async count(place: Place): Promise<Counted> {
+    const { tenant, collection } = place;
+    const found = await this.store.getToReplace<Collection>(keys.collection(tenant, collection));
+    if (!found) return { counts: emptyCollection(collection), version: null };
+    return { counts: found.value ?? await this.recount(place), version: found.versionstamp };
+  }
+
+  /** The same, from the records of its documents: one that is damaged does not count. */
+  async recount({ tenant, collection }: Place): Promise<Collection> {
+    const counts = emptyCollection(collection);
+    for await (const { record } of this.list(tenant, collection)) {
+      counts.documents++;
+      counts.passages += record.passages;
+    }
+    return counts;
   }
 
   /** The collections that a tenant has. */
   async collections(tenant: string): Promise<Collection[]> {
     const found: Collection[] = [];
-    for await (
-      const { value } of this.store.list<Collection>({ prefix: keys.collections(tenant) })
-    ) if (value.documents > 0) found.push(value);
-    return found;
+    const damaged: Key[] = [];
+    const onDamaged: ReadOptions["onDamaged"] = (_error, { key }) => void damaged.push(key);
+    const records = this.store.list<Collection>({ prefix: keys.collections(tenant) }, {
+      onDamaged,
+    });
+    for await (const { value } of records) found.push(value);
+    for (const key of damaged) {
+      found.push(await this.recount({ tenant, collection: String(key[2]) }));
+    }
+    return found.filter(({ documents }) => documents > 0)
+      .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   /** The documents that workers which are gone left half written or half removed. */
@@ -115,4 +144,8 @@ export class DocumentReader {
     }
     return found;
   }
+}
+
+function emptyCollection(name: string): Collection {
+  return { name, documents: 0, passages: 0 };
 }

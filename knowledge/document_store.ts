@@ -51,8 +51,11 @@ export interface Change {
   after: string;
   /** The version of the document that was written. */
   added?: DocumentRecord;
-  removed?: DocumentRecord;
+  removed?: Gone;
 }
+
+/** What is always known of a document that was removed. */
+type Gone = Pick<DocumentRecord, "id" | "collection">;
 
 /** The outcome for a document. */
 export type PutOutcome =
@@ -64,6 +67,8 @@ interface Plan {
   mutations: Mutation[];
   /** By how much the collection grows. */
   counts: { documents: number; passages: number };
+  /** True when it is unknown what was counted of a document. */
+  recount?: true;
   change: Pick<Change, "added" | "removed">;
 }
 
@@ -119,24 +124,17 @@ export class DocumentStore extends DocumentReader {
 
   /** Removes a document. @returns nothing if it does not exist */
   async remove(tenant: string, id: string): Promise<Change | undefined> {
-    const record = await this.get(tenant, id);
-    if (!record) return undefined;
-    const place = { tenant, collection: record.collection };
-    const change = await this.change(place, async () => {
-      if (!await this.store.get(keys.document(tenant, record.collection, id))) return undefined;
-      return {
-        mutations: [...this.unset(tenant, record), this.mark(tenant, record)],
-        counts: { documents: -1, passages: -record.passages },
-        change: { removed: record },
-      };
-    });
-    if (change) await this.clear(tenant, record);
+    const collection = await this.collectionOf(tenant, id);
+    if (collection === null) return undefined;
+    const place = { tenant, collection };
+    const change = await this.change(place, () => this.planRemoval(place, id));
+    if (change) await this.clear(tenant, { id, collection });
     return change;
   }
 
   /** Removes the passages of a document that has no record, and its mark at last. */
   async clear(tenant: string, of: { id: string; collection: string }): Promise<void> {
-    const record = await this.store.get(keys.document(tenant, of.collection, of.id));
+    const record = await this.store.getToReplace(keys.document(tenant, of.collection, of.id));
     if (!record) {
       await this.deleteAll(keys.passagesOf(tenant, of.collection, of.id));
       await this.deleteAll(keys.vectorsOf(tenant, of.collection, of.id));
@@ -155,23 +153,22 @@ export class DocumentStore extends DocumentReader {
       const urlKey = url === undefined
         ? undefined
         : keys.documentKey(tenant, collection, "url", url);
-      const at = urlKey && await this.store.get<string>(urlKey);
-      const removed = at ? await this.get(tenant, at.value) : null;
+      const at = urlKey && await this.store.tryGet<string>(urlKey);
+      const removal = at ? await this.planRemoval(place, at.value) : undefined;
       const mutations = [
-        ...(removed ? [...this.unset(tenant, removed), this.mark(tenant, removed)] : []),
+        ...(removal?.mutations ?? []),
         setJson(keys.document(tenant, collection, id), record),
         setJson(keys.documentOf(tenant, id), collection),
         setJson(keys.documentKey(tenant, collection, "hash", hash), id),
         ...(urlKey ? [setJson(urlKey, id)] : []),
         { key: keys.unfinished(tenant, id), delete: true as const },
       ];
+      const { documents = 0, passages = 0 } = removal?.counts ?? {};
       return {
+        ...removal,
         mutations,
-        counts: {
-          documents: removed ? 0 : 1,
-          passages: record.passages - (removed?.passages ?? 0),
-        },
-        change: { added: record, ...(removed ? { removed } : {}) },
+        counts: { documents: documents + 1, passages: passages + record.passages },
+        change: { ...removal?.change, added: record },
       };
     });
     if (!change) return { outcome: "unchanged", record: same! };
@@ -188,10 +185,11 @@ export class DocumentStore extends DocumentReader {
       const { counts, version } = await this.count({ tenant, collection });
       const planned = await plan();
       if (!planned) return undefined;
+      const before = planned.recount ? await this.recount({ tenant, collection }) : counts;
       const next = {
         name: collection,
-        documents: counts.documents + planned.counts.documents,
-        passages: counts.passages + planned.counts.passages,
+        documents: before.documents + planned.counts.documents,
+        passages: before.passages + planned.counts.passages,
       };
       const after = await this.store.commit({
         checks: [{ key, versionstamp: version }],
@@ -213,7 +211,36 @@ export class DocumentStore extends DocumentReader {
     }
   }
 
-  private mark(tenant: string, { id, collection }: DocumentRecord): Mutation {
+  /** What removes a document's record; nothing where there is none. */
+  private async planRemoval(place: Place, id: string): Promise<Plan | undefined> {
+    const { tenant, collection } = place;
+    const found = await this.store.getToReplace<DocumentRecord>(
+      keys.document(tenant, collection, id),
+    );
+    if (!found) return undefined;
+    const gone = { id, collection };
+    const change = { removed: gone };
+    const mark = this.mark(tenant, gone);
+    const record = found.value;
+    if (!record) {
+      const mutations = [...await this.unsetDamaged(place, id), mark];
+      return { mutations, counts: { documents: 0, passages: 0 }, recount: true, change };
+    }
+    const counts = { documents: -1, passages: -record.passages };
+    return { mutations: [...this.unset(tenant, record), mark], counts, change };
+  }
+
+  /** The same as {@linkcode unset} for a document of which only the id can be read. */
+  private async unsetDamaged({ tenant, collection }: Place, id: string): Promise<Mutation[]> {
+    const doomed = [keys.document(tenant, collection, id), keys.documentOf(tenant, id)];
+    const prefix = keys.documentKeysIn(tenant, collection);
+    for await (const { key, value } of this.store.list<string>({ prefix })) {
+      if (value === id) doomed.push(key);
+    }
+    return doomed.map((key) => ({ key, delete: true }));
+  }
+
+  private mark(tenant: string, { id, collection }: Gone): Mutation {
     const value: Unfinished = { collection, worker: this.store.worker };
     return setJson(keys.unfinished(tenant, id), value);
   }

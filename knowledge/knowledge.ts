@@ -148,7 +148,8 @@ class StoredKnowledge implements Knowledge {
 
   async remove(caller: Caller, id: string): Promise<void> {
     const { tenant } = caller;
-    const { collection } = await this.get(caller, id);
+    const collection = await this.documentStore.collectionOf(tenant, id);
+    if (collection === null) throw unknownDocument(id);
     const place = { tenant, collection };
     // First: if it fails, the document still exists and can be removed again.
     await this.options.meaning?.db?.remove(place, id, NEVER);
@@ -205,7 +206,7 @@ class StoredKnowledge implements Knowledge {
 
   async *tidy(): AsyncIterable<number> {
     for (const { tenant, id, collection } of await this.documentStore.unfinished()) {
-      const gone = !await this.documentStore.get(tenant, id);
+      const gone = await this.documentStore.collectionOf(tenant, id) === null;
       if (gone) await this.options.meaning?.db?.remove({ tenant, collection }, id, NEVER);
       await this.documentStore.clear(tenant, { id, collection });
       yield 1;

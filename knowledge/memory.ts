@@ -63,7 +63,7 @@ export function createMemory(store: MemoryStore, now: () => number): Memory {
 }
 
 /** The part of the store that the memory uses. */
-type MemoryStore = Pick<Store, "get" | "list" | "keys" | "commit">;
+type MemoryStore = Pick<Store, "getToReplace" | "list" | "keys" | "commit">;
 
 class StoredMemory implements Memory {
   constructor(private readonly store: MemoryStore, private readonly now: () => number) {}
@@ -81,7 +81,7 @@ class StoredMemory implements Memory {
     const key = keys.memory(tenant, user_id, id);
     const at = new Date(this.now()).toISOString();
     while (true) {
-      const known = await this.store.get<Fact>(key);
+      const known = await this.store.getToReplace<Fact>(key);
       const fact = factOf({ id, user_id, at, known: known?.value }, { ...said, text });
       const stamp = await this.store.commit({
         checks: [{ key, versionstamp: known?.versionstamp ?? null }],
@@ -95,9 +95,9 @@ class StoredMemory implements Memory {
 
   async remove(caller: Caller, id: string): Promise<boolean> {
     const { tenant } = caller;
-    const owner = await this.store.get<string>(keys.memoryOf(tenant, id));
-    if (!owner || !caller.mayActFor(owner.value)) return false;
-    await this.forget(tenant, owner.value, id);
+    const owner = await this.ownerOf(tenant, id);
+    if (owner === undefined || !caller.mayActFor(owner)) return false;
+    await this.forget(tenant, owner, id);
     return true;
   }
 
@@ -109,6 +109,15 @@ class StoredMemory implements Memory {
       await removeEach(this.store, [keys.memoryOf(tenant, fact.key.at(-1) as string)]);
     }
     return await removeBelow(this.store, prefix);
+  }
+
+  /** Of which user a fact is, also when the index is damaged. */
+  private async ownerOf(tenant: string, id: string): Promise<string | undefined> {
+    const owner = await this.store.getToReplace<string>(keys.memoryOf(tenant, id));
+    if (!owner || owner.value !== undefined) return owner?.value;
+    for await (const { key } of this.store.keys({ prefix: keys.memories(tenant) })) {
+      if (key[3] === id) return String(key[2]);
+    }
   }
 
   private async all(tenant: string, user_id: string): Promise<Fact[]> {

@@ -49,9 +49,9 @@ export function artifactRoutes(deps: AppDeps): Hono<AppEnv> {
   });
 
   app.delete("/v1/artifacts/:id", async (c) => {
-    const { id } = await find(c);
-    await artifacts.remove(callerOf(c), id);
-    return c.body(null, 204);
+    const id = c.req.param("id");
+    if (ID.test(id) && await artifacts.remove(callerOf(c), id)) return c.body(null, 204);
+    throw artifactNotFound(id);
   });
 
   return app;

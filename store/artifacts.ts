@@ -89,7 +89,10 @@ export interface ArtifactOptions {
   keep_ms: number;
 }
 
-type ArtifactStore = Pick<Store, "get" | "getMany" | "getBytes" | "list" | "keys" | "commit">;
+type ArtifactStore = Pick<
+  Store,
+  "get" | "getMany" | "getToReplace" | "getBytes" | "list" | "keys" | "commit"
+>;
 
 /** Makes the keeper of files. */
 export function createArtifacts(store: ArtifactStore, options: ArtifactOptions): Artifacts {
@@ -125,9 +128,9 @@ async function put(
   const id = `art_${shortHash(tenant, place.run ?? "", place.key, name)}`;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const key = keys.artifact(tenant, id);
-  const before = await store.get<ArtifactRecord>(key);
-  if (before?.value.sha256 === sha256) return before.value;
-  if (before && place.run === undefined) throw mismatch(name);
+  const before = await store.getToReplace<ArtifactRecord>(key);
+  if (before?.value?.sha256 === sha256) return before.value;
+  if (before?.value && place.run === undefined) throw mismatch(name);
   if (!before && place.run !== undefined) await refuseTooMany(store, tenant, place.run);
   const record: ArtifactRecord = {
     id,

@@ -162,6 +162,7 @@ export const keys = {
     kind,
     value,
   ],
+  documentKeysIn: (tenant: string, collection: string): Key => ["document_key", tenant, collection],
   passage: (tenant: string, collection: string, id: string, n: number): Key => [
     "passage",
     tenant,

@@ -100,6 +100,15 @@ export class Store {
     return (await this.getMany<T>([key], { onDamaged() {} }))[0]!;
   }
 
+  /** Reads one value in order to replace or delete it: of a damaged one no more than its version. */
+  async getToReplace<T>(key: Key): Promise<At & { value?: T } | null> {
+    let damaged: At | null = null;
+    const onDamaged: ReadOptions["onDamaged"] = (_error, { versionstamp }) =>
+      damaged = { key, versionstamp };
+    const [found] = await this.getMany<T>([key], { onDamaged });
+    return found ?? damaged;
+  }
+
   /**
    * Reads several values; `null` for those that are missing.
    *
@@ -206,16 +215,19 @@ export class Store {
 /** A lease that cannot be read is overdue. */
 function leaseOf(entry: Entry): Lease {
   try {
-    return parseLease(entry);
+    const lease = parseLease(entry);
+    if (typeof lease.at === "number") return lease;
   } catch {
-    return { worker: entry.key[1] as string, batch: 0, at: -Infinity };
+    // It is handled below.
   }
+  return { worker: entry.key[1] as string, batch: 0, at: -Infinity };
 }
 
 /** One that cannot be read says nothing. */
 function timeOf(entry: Entry): number {
   try {
-    return jsonOf<{ latest: number }>(entry).latest;
+    const { latest } = jsonOf<{ latest: number }>(entry);
+    return typeof latest === "number" ? latest : 0;
   } catch {
     return 0;
   }

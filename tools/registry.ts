@@ -94,7 +94,9 @@ class ToolRegistry implements Registry {
   async list(caller: Caller): Promise<ToolStatus[]> {
     const [tools, records] = await Promise.all([this.ofSets(caller), this.records.all(caller)]);
     for (const [name, { definition }] of records) {
-      if (definition !== undefined && !tools.has(name)) tools.set(name, this.compile(definition));
+      if (definition === undefined || tools.has(name)) continue;
+      const tool = this.tryCompile(definition);
+      if (tool) tools.set(name, tool);
     }
     return [...tools.values()].map((tool) => statusOf(tool, records.get(tool.name)))
       .sort((a, b) => a.name < b.name ? -1 : 1);
@@ -156,7 +158,7 @@ class ToolRegistry implements Registry {
   }
 
   async setEnabled(caller: Caller, name: string, enabled: boolean): Promise<ToolStatus> {
-    const { record = {}, set } = await this.find(caller, name);
+    const { record = {}, set } = await this.findToReplace(caller, name);
     if (enabled) await set?.accept?.(caller, name);
     const { disabled: _disabled, ...rest } = record;
     const next: ToolRecord = enabled ? rest : { ...rest, disabled: true };
@@ -182,16 +184,38 @@ class ToolRegistry implements Registry {
     name: string,
   ): Promise<{ tool: Tool; record?: ToolRecord; set?: ToolSet }> {
     const record = await this.records.get(caller, name);
-    for (const set of this.deps.sets) {
-      const tool = (await set.tools(caller)).find((tool) => tool.name === name);
-      if (tool) return { tool, record, set };
-    }
+    const found = await this.findInSets(caller, name);
+    if (found) return { ...found, record };
     if (record?.definition !== undefined) return { tool: this.compile(record.definition), record };
     const known = (await this.list(caller)).map((tool) => tool.name);
     throw new OrchestratorError(
       "tool_unknown",
       `Cannot find the tool: ${sentence(unknownName("tool", name, known))} See GET /v1/tools/list.`,
     );
+  }
+
+  private async findInSets(
+    caller: Caller,
+    name: string,
+  ): Promise<{ tool: Tool; set: ToolSet } | undefined> {
+    for (const set of this.deps.sets) {
+      const tool = (await set.tools(caller)).find((tool) => tool.name === name);
+      if (tool) return { tool, set };
+    }
+  }
+
+  /** A tool of a set is found without its record, too: one that is damaged is replaced. */
+  private async findToReplace(
+    caller: Caller,
+    name: string,
+  ): Promise<{ record?: ToolRecord; set?: ToolSet }> {
+    try {
+      return await this.find(caller, name);
+    } catch (error) {
+      const found = isDamaged(error) && await this.findInSets(caller, name);
+      if (!found) throw error;
+      return found;
+    }
   }
 
   private async ofSets(caller: Caller): Promise<Map<string, Tool>> {
@@ -201,6 +225,15 @@ class ToolRegistry implements Registry {
       for (const tool of tools) if (!found.has(tool.name)) found.set(tool.name, tool);
     }
     return found;
+  }
+
+  /** Nothing for a stored definition that is no longer valid: an error only for who needs that tool. */
+  private tryCompile(definition: Json): Tool | undefined {
+    try {
+      return this.compile(definition);
+    } catch (error) {
+      if (toOrchestratorError(error).code !== "validation_failed") throw error;
+    }
   }
 
   private compile(definition: Json): Tool {
