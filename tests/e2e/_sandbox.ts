@@ -4,7 +4,8 @@ import { type CodeRequest, createSandbox } from "../../tools/sandbox/mod.ts";
 import { PYTHON_COMMAND, runPythonChild } from "../../tools/sandbox/python_process.ts";
 
 if (Deno.args[0] === PYTHON_COMMAND) await runPythonChild();
-else await runAll();
+// Building it starts it once, with `--help`.
+else if (Deno.args[0] !== "--help") await runAll();
 
 async function runAll(): Promise<void> {
   const requests: CodeRequest[] = await new Response(Deno.stdin.readable).json();
