@@ -211,7 +211,7 @@ export class DocumentStore extends DocumentReader {
     }
   }
 
-  /** What removes a document's record; nothing where there is none. */
+  /** What removes a document's record; nothing if it does not exist. */
   private async planRemoval(place: Place, id: string): Promise<Plan | undefined> {
     const { tenant, collection } = place;
     const found = await this.store.getToReplace<DocumentRecord>(

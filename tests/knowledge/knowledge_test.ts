@@ -1,6 +1,6 @@
 import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
-import { keys } from "../../store/mod.ts";
+import { keys, setJson } from "../../store/mod.ts";
 import { library, LIMITS, NEVER, topicEmbedder } from "./_setup.ts";
 import { LOCAL } from "../_caller.ts";
 import { callerOf } from "../_caller.ts";
@@ -188,15 +188,14 @@ Deno.test("what a dead worker left half done is cleared away, and nothing else",
   const { document } = await docs.add(GUIDE);
   const half = { ...document, id: "doc_half" };
   const passage = { text: "lost", heading: [], location: {} };
-  const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-  const mark = (worker: string) => encode({ collection: "default", worker });
+  const mark = (worker: string) => ({ collection: "default", worker });
   await docs.store.commit({
     checks: [],
     mutations: [
-      { key: keys.passage("default", "default", half.id, 0), set: encode(passage) },
-      { key: keys.unfinished("default", half.id), set: mark("dead") },
-      { key: keys.unfinished("default", document.id), set: mark("dead") },
-      { key: keys.unfinished("default", "doc_busy"), set: mark("w1") },
+      setJson(keys.passage("default", "default", half.id, 0), passage),
+      setJson(keys.unfinished("default", half.id), mark("dead")),
+      setJson(keys.unfinished("default", document.id), mark("dead")),
+      setJson(keys.unfinished("default", "doc_busy"), mark("w1")),
     ],
   });
   expect((await docs.search("lost")).results).toEqual([]);
