@@ -17,26 +17,24 @@ export async function runAll<T>(
 ): Promise<PromiseSettledResult<T>[]> {
   const { inner, leave } = outer.fork();
   const branches = begin(inner);
-  if (branches.length === 0) return [];
   const results: PromiseSettledResult<T>[] = [];
-  // Stopped already: a replay, in which branches get as far as they did before.
-  const isReplay = inner.reason !== undefined;
   let next = 0, failures = 0, finished = 0, fatal: unknown;
-  const goesOn = () => isReplay ? fatal === undefined : inner.reason === undefined;
-  const failed = (reason: unknown) => {
+  const isTolerated = (reason: unknown) => {
     const isStopped = reason === inner.reason || toOrchestratorError(reason).kind === "cancelled";
-    if (!isStopped && ++failures <= tolerate) return;
-    fatal ??= reason;
-    inner.stop(branchStopped());
+    return !isStopped && ++failures <= tolerate;
   };
+  // Begins a branch for each that ended by itself, whether all are stopped by then or not: so a
+  // replay begins those that were begun before, and they can put right what they did.
   const work = async () => {
-    while (next < branches.length && goesOn()) {
+    while (next < branches.length) {
       const at = next++;
       try {
         results[at] = { status: "fulfilled", value: await branches[at]!() };
       } catch (reason) {
         results[at] = { status: "rejected", reason };
-        failed(reason);
+        if (isTolerated(reason)) continue;
+        fatal ??= reason;
+        return inner.stop(branchStopped());
       }
     }
   };
