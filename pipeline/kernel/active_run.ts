@@ -103,7 +103,11 @@ export class ActiveRun {
     const feed = this.feed = new Feed(record.id, world.clock);
     const journalDeps = { store, clock: world.clock, feed };
     this.journal = new RunJournal(record.tenant, record.id, history.seq, journalDeps);
-    this.waits = new Waits(world.clock, (leave) => this.leave(leave));
+    this.waits = new Waits(world.clock, {
+      leave: (what) => this.leave(what),
+      // What a branch did and waits for, such as an approval, is seen while others work.
+      stay: () => void this.journal.flush().catch(() => {}),
+    });
   }
 
   /** Identifies a run in this process. */

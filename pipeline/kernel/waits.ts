@@ -37,6 +37,14 @@ export interface Leave {
 /** Waits up to this long are sat out in memory. */
 const KEEP_MS = 1_000;
 
+/** Whoever decides what follows from a wait. */
+export interface WaitsListener {
+  /** Every branch waits: the run can leave memory. */
+  leave(what: Leave): void;
+  /** The run stays in memory, where other branches work or the time is short. */
+  stay(): void;
+}
+
 /** What branches of one run wait for. */
 export class Waits {
   /** Branches that do not wait for branches of their own. */
@@ -51,8 +59,8 @@ export class Waits {
   private isLooking = false;
   private isOver = false;
 
-  /** @param leave called when every branch waits, once the turn of the event loop is over */
-  constructor(private readonly clock: Clock, private readonly leave: (what: Leave) => void) {}
+  /** @param on called once the turn of the event loop is over in which a branch began to wait */
+  constructor(private readonly clock: Clock, private readonly on: WaitsListener) {}
 
   /** Waits in memory until something wakes it. @throws why it was stopped */
   park(stop: Stop, what: Awaited): Promise<void> {
@@ -99,16 +107,24 @@ export class Waits {
     this.isLooking = true;
     this.clock.afterTurn(() => {
       this.isLooking = false;
-      if (this.isOver || this.parked.size < this.branches || this.running > 0) return;
-      const times = [
-        ...[...this.parked].map(({ until }) => until),
-        ...this.deadlines?.values() ?? [],
-      ];
-      const due = Math.min(...times.map((time) => time ?? Infinity));
-      if (due - this.clock.now() < KEEP_MS) return;
-      const waiting_for = [...this.parked].map(waitingFor);
-      this.leave({ waiting_for, ...(due === Infinity ? {} : { due }) });
+      if (this.isOver) return;
+      const leave = this.leaving();
+      if (leave) this.on.leave(leave);
+      else this.on.stay();
     });
+  }
+
+  /** Nothing while the run stays in memory. */
+  private leaving(): Leave | undefined {
+    if (this.parked.size < this.branches || this.running > 0) return undefined;
+    const times = [
+      ...[...this.parked].map(({ until }) => until),
+      ...this.deadlines?.values() ?? [],
+    ];
+    const due = Math.min(...times.map((time) => time ?? Infinity));
+    if (due - this.clock.now() < KEEP_MS) return undefined;
+    const waiting_for = [...this.parked].map(waitingFor);
+    return { waiting_for, ...(due === Infinity ? {} : { due }) };
   }
 
   /** No wait settles any more. */
