@@ -2,6 +2,7 @@
 import {
   createEngine,
   type Engine,
+  type JournalEvent,
   type RunContext,
   type RunFunction,
   type StepScope,
@@ -20,6 +21,8 @@ export interface Call {
   process: string;
   /** The step's result was on disk already when the call began. */
   late: boolean;
+  /** The start of this attempt was not on disk when the call began. */
+  early: boolean;
 }
 
 /** A process with its engine. */
@@ -156,15 +159,12 @@ export class Cluster {
 
   private record(run: string, scope: StepScope, process: SimProcess): void {
     const { key: step, attempt, idempotency_key } = scope;
-    const late = this.isDone(run, step);
-    this.calls.push({ run, step, attempt, idempotency_key, process: process.name, late });
-  }
-
-  private isDone(run: string, step: string): boolean {
-    for (const entry of this.db.list({ prefix: ["journal", "t", run] })) {
-      const events = this.db.json<{ type: string; step?: string }[]>(entry);
-      if (events.some((e) => e.type === "step.completed" && e.step === step)) return true;
-    }
-    return false;
+    const events = this.db.list({ prefix: ["journal", "t", run] })
+      .flatMap((entry) => this.db.json<JournalEvent[]>(entry));
+    const late = events.some((event) => event.type === "step.completed" && event.step === step);
+    const early = !events.some((event) =>
+      event.type === "step.started" && event.step === step && event.attempt === attempt
+    );
+    this.calls.push({ run, step, attempt, idempotency_key, process: process.name, late, early });
   }
 }

@@ -40,10 +40,12 @@ export function checkInvariants(db: SimDatabase, acknowledged: string[], calls: 
   for (const id of acknowledged) assert(runs.has(id), `I1: acknowledged run ${id} is lost`);
   for (const run of runs.values()) {
     checkJournal(run, journalOf(db, run.id));
+    checkAttempts(run, journalOf(db, run.id));
     checkIndexes(db, run);
   }
   for (const call of calls) {
     assert(!call.late, `I3: ${call.run}/${call.step} ran again after its result was recorded`);
+    assert(!call.early, `I3: ${call.run}/${call.step} ran before its start was on disk`);
     assert.equal(call.idempotency_key, `${call.run}/${call.step}`, "I5: idempotency key");
   }
   const once = calls.filter((call) => call.step.startsWith("once"));
@@ -64,6 +66,23 @@ function checkJournal(run: RunRecord, events: JournalEvent[]): void {
   assert.deepEqual(end.usage ?? NO_USAGE, used.reduce(addUsage, NO_USAGE), `usage of ${run.id}`);
   const done = events.flatMap((e) => e.type === "step.completed" ? [e.step] : []);
   assert.equal(new Set(done).size, done.length, `I3: ${run.id} has a step with two results`);
+}
+
+/** Attempts are counted across crashes, and none begins before the pause after the last is over. */
+function checkAttempts(run: RunRecord, events: JournalEvent[]): void {
+  const before = new Map<string, JournalEvent & { type: "step.started" | "step.failed" }>();
+  for (const event of events) {
+    if (event.type === "run.resumed" && event.reason === "redriven") before.clear();
+    if (event.type !== "step.started" && event.type !== "step.failed") continue;
+    const last = before.get(event.step);
+    before.set(event.step, event);
+    const name = `${run.id}/${event.step}`;
+    const isNew = event.type === "step.started" || last?.type !== "step.started";
+    assert.equal(event.attempt, (last?.attempt ?? 0) + (isNew ? 1 : 0), `I5: attempts of ${name}`);
+    if (!isNew || last?.type !== "step.failed") continue;
+    assert(last.retry_at !== undefined, `I3: ${name} is tried again after its last attempt`);
+    assert(event.at >= last.retry_at, `${name} is tried again at ${event.at}, too early`);
+  }
 }
 
 /** A run that failed may be redriven: its journal resumes after that end. */
