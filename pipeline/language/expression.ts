@@ -5,7 +5,7 @@
  * @module
  */
 import type { Json } from "../kernel/mod.ts";
-import { forbidden } from "./bounds.ts";
+import { forbidden } from "./builtins.ts";
 import { type Ast, compileProgram } from "./sandbox.ts";
 import type { Scope } from "./scope.ts";
 

@@ -4,7 +4,7 @@
  * Boundary: source text and JSON in, JSON out. Nothing outside is reachable from an expression.
  *
  * 1. An evaluation ends: it is bounded in time ({@linkcode LIMITS}.milliseconds, checked before every
- *    sub-expression and every built-in function), in depth, in the length of sequences and in the
+ *    sub-expression and every built-in function, and within `$sort`), in depth, in the length of sequences and in the
  *    size of every value it makes, so that no single operation can run long either.
  * 2. It is deterministic: `$now()` and `$millis()` are the run's `created_at`; `$random`, `$shuffle`
  *    and `$eval` fail.
@@ -15,7 +15,8 @@
  */
 import { OrchestratorError } from "../../errors.ts";
 import type { Json } from "../kernel/mod.ts";
-import { Budget, Exceeded, Failure, guardedBuiltins, LIMITS } from "./bounds.ts";
+import { Budget, Exceeded, Failure, LIMITS } from "./bounds.ts";
+import { guardedBuiltins } from "./builtins.ts";
 import type { Scope } from "./scope.ts";
 
 /** The part of JSONata's syntax tree that is read here. */
@@ -52,7 +53,6 @@ async function loadEngine(): Promise<(source: string) => Program> {
   const budget = new Budget();
   const builtins = await guardedBuiltins((source) => jsonata(source).evaluate(null), budget);
   const options = {
-    stack: LIMITS.depth,
     sequence: LIMITS.sequence,
     RegexEngine: linearRegex(RE2JS, budget) as unknown as RegExpConstructor,
   };
@@ -137,8 +137,8 @@ interface Thrown {
   position?: number;
 }
 
-/** JSONata's own codes for limits: stack, sequence of a range, sequence. */
-const LIMIT_CODES = ["D1011", "D2014", "D2015"];
+/** JSONata's own codes for limits: sequence of a range, sequence. */
+const LIMIT_CODES = ["D2014", "D2015"];
 
 function asOrchestratorError(source: string, error: unknown): OrchestratorError {
   const { code, message, position } = (error ?? {}) as Thrown;

@@ -113,6 +113,56 @@ Deno.test("compileProgram() stops work that takes long in all", async () => {
   await expectLimit("$map([1..100000], function($i){ $count($map([1..100000], $string)) })");
 });
 
+const MANY = Array.from({ length: 60_000 }, (_, index) => String(index)).reverse();
+
+Deno.test("compileProgram() sorts tens of thousands of values, or stops", async () => {
+  // Either is right on a slow machine; the library's $sort runs for a minute and out of memory.
+  for (
+    const source of ["$count($sort(input))", "$count($sort(input, function($a, $b) { $a > $b }))"]
+  ) {
+    await within(LIMITS.milliseconds * 5, () => countOrLimit(source, MANY));
+  }
+  expect(await evaluate("$sort(input)[0]", MANY.slice(0, 5_000))).toBe("55000");
+});
+
+Deno.test("compileProgram() sorts as JSONata does", async () => {
+  expect(await evaluate("$sort(input)", [10, 9, -1])).toStrictEqual([-1, 9, 10]);
+  expect(await evaluate("$sort(input)", ["b", "B", "a"])).toStrictEqual(["B", "a", "b"]);
+  expect(await evaluate("$sort(input)", "alone")).toStrictEqual(["alone"]);
+  expect(await evaluate("$sort(input.missing)", {})).toBeUndefined();
+  const pairs = [["b", 1], ["a", 2], ["b", 3], ["a", 4]];
+  expect(await evaluate("$sort(input, function($l, $r) { $l[0] > $r[0] })", pairs))
+    .toStrictEqual([["a", 2], ["a", 4], ["b", 1], ["b", 3]]);
+  for (const mixed of [[1, "a"], [{}, {}], [null, null], [true, false]]) {
+    await expect(evaluate("$sort(input)", mixed)).rejects.toMatchObject({
+      code: "expression_failed",
+      message: expect.stringContaining("array of strings or an array of numbers"),
+    });
+  }
+});
+
+Deno.test("compileProgram() groups by thousands of keys, and stops in time at more", async () => {
+  const groups = await evaluate("input{$: $}", MANY.slice(0, 2_000));
+  expect(Object.keys(groups as object)).toHaveLength(2_000);
+  await within(LIMITS.milliseconds * 5, () => countOrLimit("$count($keys(input{$: $}))", MANY));
+});
+
+Deno.test("compileProgram() spreads as JSONata does, also tens of thousands of objects", async () => {
+  expect(await evaluate("$spread(input)", [{ a: 1, b: 2 }, [{ c: 3 }], 4, null, {}]))
+    .toStrictEqual([{ a: 1 }, { b: 2 }, { c: 3 }, 4, null]);
+  expect(await evaluate("$spread(input)", [{ a: 1 }])).toStrictEqual([{ a: 1 }]);
+  expect(await evaluate("$spread(input)", { a: 1, b: 2 })).toStrictEqual([{ a: 1 }, { b: 2 }]);
+  expect(await evaluate("$spread(input)", "text")).toBe("text");
+  const objects = MANY.map((name) => ({ [`k${name}`]: 1 }));
+  await within(LIMITS.milliseconds * 5, () => countOrLimit("$count($spread(input))", objects));
+});
+
+/** Fails a test whose expression neither counts all items nor ends at a limit. */
+async function countOrLimit(source: string, input: Json[]): Promise<void> {
+  const result = await evaluate(source, input).catch((error) => error.code);
+  expect([input.length, "expression_limit"]).toContain(result);
+}
+
 Deno.test("compileProgram() runs evil regular expressions in linear time", async () => {
   expect(await evaluate("$contains(input, /^(a+)+$/)", "a".repeat(50_000) + "b")).toBe(false);
   expect(await evaluate("$contains(input, /^(a|a)*$/)", "a".repeat(50_000) + "b")).toBe(false);
