@@ -6,6 +6,7 @@
 import type { OutputUnit, Schema } from "@cfworker/json-schema";
 import type { Issue } from "../errors.ts";
 import { unknownName } from "./suggest.ts";
+import { Distinct } from "./unique.ts";
 import type { JsonSchema } from "./value.ts";
 import { mustBeKind, mustBeOneOf, mustHave, mustHaveFormat, NOT_VALID, REQUIRED } from "./words.ts";
 
@@ -15,7 +16,8 @@ export type Schemas = Record<string, Schema | boolean>;
 /** The keywords that fail by themselves, described with their values. */
 const WORDS: Record<string, (value: never) => string> = {
   type: (types: string | string[]) => mustBeKind([types].flat()),
-  enum: (values: unknown[]) => mustBeOneOf(values),
+  enum: (values: unknown[] | Distinct) =>
+    values instanceof Distinct ? "must not have duplicate items" : mustBeOneOf(values),
   const: (value: unknown) => mustBeOneOf([value]),
   not: () => "is not allowed",
   oneOf: () => "must match exactly one of the allowed schemas",
@@ -23,7 +25,6 @@ const WORDS: Record<string, (value: never) => string> = {
   maxProperties: (count: number) => mustHave("at most", count, "field"),
   minItems: (count: number) => mustHave("at least", count, "item"),
   maxItems: (count: number) => mustHave("at most", count, "item"),
-  uniqueItems: () => "must not have duplicate items",
   contains: () => "must have an item of the required kind",
   minContains: (count: number) => `${mustHave("at least", count, "item")} of the required kind`,
   maxContains: (count: number) => `${mustHave("at most", count, "item")} of the required kind`,

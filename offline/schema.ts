@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { Validator } from "@cfworker/json-schema";
+import { schemaIssues } from "../json/mod.ts";
 import type { JsonSchema } from "../llm/mod.ts";
 import { record } from "./material.ts";
 import { arrayValue } from "./schema_array.ts";
@@ -172,7 +172,7 @@ function fits(schema: JsonSchema, value: unknown, { root }: Walk): boolean {
       ...($defs ? { $defs } : {}),
       ...(definitions ? { definitions } : {}),
     };
-    return new Validator(whole, "2020-12").validate(value).valid;
+    return schemaIssues(whole, value).length === 0;
   } catch {
     return false;
   }

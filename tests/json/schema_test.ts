@@ -1,6 +1,8 @@
 import { expect } from "expect";
 import { patternProblem } from "../../json/pattern.ts";
 import { schemaIssues, schemaProblems } from "../../json/schema.ts";
+import type { JsonSchema } from "../../json/value.ts";
+import { within } from "../_yardstick.ts";
 
 const SCHEMA = {
   type: "object",
@@ -157,4 +159,94 @@ Deno.test("schemaIssues() has an issue where the validator itself breaks", () =>
   ) {
     expect(schemaIssues(schema, value).length).toBeGreaterThan(0);
   }
+});
+
+const DUPLICATES = "must not have duplicate items";
+const unique = { uniqueItems: true };
+
+Deno.test("schemaIssues() finds duplicates among tens of thousands of items", async () => {
+  const objects = Array.from({ length: 60_000 }, (_, id) => ({ id, name: `n${id}` }));
+  const issues = [{ location: "/", message: DUPLICATES }];
+  await within(3_000, () => expect(schemaIssues(unique, objects)).toEqual([]));
+  const twice = [...objects, { name: "n7", id: 7 }];
+  await within(3_000, () => expect(schemaIssues(unique, twice)).toEqual(issues));
+  const rows = objects.map(({ id }) => id % 2 ? [id, id] : [id, -1]);
+  await within(3_000, () => expect(schemaIssues({ items: unique }, rows)).toHaveLength(20));
+});
+
+Deno.test("schemaIssues() compares items as JSON Schema does", () => {
+  const different = [1, "1", true, "true", null, "null", 0, false, "", [], {}, [1], { a: 1 }];
+  expect(schemaIssues(unique, [...different, [[1]], { a: [1] }, { b: 1 }, "[1]", '{"a":1}']))
+    .toEqual([]);
+  const equal = [[1, JSON.parse("1.0")], [0, -0], [{ a: 1, b: [2] }, { b: [2], a: 1 }], [[], []]];
+  for (const value of equal) {
+    expect(schemaIssues(unique, value)).toEqual([{ location: "/", message: DUPLICATES }]);
+  }
+  expect(schemaIssues({ uniqueItems: false }, [1, 1])).toEqual([]);
+  expect(schemaIssues(unique, "aa")).toEqual([]);
+});
+
+Deno.test("schemaIssues() finds duplicates wherever a schema may ask for it", () => {
+  const value = { a: [1, 1] };
+  const at = [{ location: "/a", message: DUPLICATES }];
+  const schemas: JsonSchema[] = [
+    { properties: { a: unique } },
+    { properties: { a: { $ref: "#/$defs/u" } }, $defs: { u: unique } },
+    { additionalProperties: { allOf: [{ type: "array" }, unique] } },
+    { patternProperties: { "^a": { if: { type: "array" }, then: unique } } },
+    { dependentSchemas: { a: { properties: { a: unique } } } },
+  ];
+  for (const schema of schemas) expect(schemaIssues(schema, value)).toEqual(at);
+  expect(schemaIssues({ properties: { a: { not: unique } } }, value)).toEqual([]);
+  expect(schemaIssues({ properties: { a: { anyOf: [unique, { maxItems: 2 }] } } }, value))
+    .toEqual([]);
+  expect(schemaIssues({ properties: { a: { not: unique } } }, { a: [1] })).toHaveLength(1);
+});
+
+Deno.test("schemaIssues() leaves what is only called uniqueItems, and keeps an enum beside it", () => {
+  expect(schemaIssues({ properties: { uniqueItems: true } }, { uniqueItems: [1, 1] })).toEqual([]);
+  expect(schemaIssues({ const: unique }, unique)).toEqual([]);
+  const listed = { ...unique, enum: [[1, 1], [1, 2]] };
+  expect(schemaIssues(listed, [1, 2])).toEqual([]);
+  expect(schemaIssues(listed, [1, 1])).toHaveLength(1);
+  expect(schemaIssues(listed, [3])).toHaveLength(1);
+});
+
+/** Thirty levels, each of which refers to the next twice. */
+function doubling(last: unknown): object {
+  const levels = Array.from({ length: 30 }, (_, n) => {
+    const next = { $ref: `#/$defs/d${n + 1}` };
+    return [`d${n}`, { allOf: [next, next] }];
+  });
+  return { $ref: "#/$defs/d0", $defs: { ...Object.fromEntries(levels), d30: last } };
+}
+
+Deno.test("schemaProblems() refuses references that multiply, and does not call them a cycle", async () => {
+  for (const last of [{ type: "string" }, {}]) {
+    const problems = await within(1_000, () => schemaProblems(doubling(last), ["input"]));
+    expect(problems).toEqual([{
+      path: ["input"],
+      message: "applies more than 10000 references to one value; use fewer",
+    }]);
+  }
+});
+
+Deno.test("schemaProblems() accepts a long chain of references", () => {
+  const levels = Array.from(
+    { length: 30 },
+    (_, n) => [`d${n}`, { allOf: [{ $ref: `#/$defs/d${n + 1}` }] }],
+  );
+  const chain = { $ref: "#/$defs/d0", $defs: { ...Object.fromEntries(levels), d30: {} } };
+  expect(schemaProblems(chain, ["input"])).toEqual([]);
+});
+
+Deno.test("schemaIssues() ends where references multiply with the depth of a value", async () => {
+  const child = () => ({ properties: { a: { $ref: "#" } } });
+  let value: unknown = 1;
+  for (let depth = 0; depth < 60; depth++) value = { a: value };
+  const issues = await within(2_000, () => schemaIssues({ allOf: [child(), child()] }, value));
+  expect(issues).toEqual([{
+    location: "/",
+    message: "cannot be checked: its schema applies too many references to it",
+  }]);
 });

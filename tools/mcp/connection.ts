@@ -10,10 +10,10 @@
 import * as z from "zod";
 import type { McpServer } from "../../config/external.ts";
 import { OrchestratorError } from "../../errors.ts";
-import type { Json } from "../../json/mod.ts";
+import { type Json, type JsonSchema, schemaIssues } from "../../json/mod.ts";
 import { version } from "../../version.ts";
 import { isLostSession, toolError } from "./failure.ts";
-import type { CallToolResult, Client, Transport } from "./sdk.ts";
+import type { CallToolResult, Client, JsonSchemaValidator, Transport } from "./sdk.ts";
 import { openTransport, type TransportDeps } from "./transport.ts";
 
 /** Longest time for connecting, in milliseconds. */
@@ -155,12 +155,18 @@ export class Connection {
   }
 }
 
+/** The SDK's own validators compile a server's schemas into code, or take quadratic time. */
+const jsonSchemaValidator: JsonSchemaValidator = {
+  getValidator: <T>(schema: unknown) => (input: unknown) => {
+    const [issue] = schemaIssues(schema as JsonSchema, input);
+    return issue
+      ? { valid: false, data: undefined, errorMessage: `${issue.location} ${issue.message}` }
+      : { valid: true, data: input as T, errorMessage: undefined };
+  },
+};
+
 async function createClient(onToolsChanged: () => void): Promise<Client> {
-  const { CfWorkerJsonSchemaValidator, Client, ToolListChangedNotificationSchema } = await import(
-    "./sdk.ts"
-  );
-  // The default validator compiles a server's schemas into code.
-  const jsonSchemaValidator = new CfWorkerJsonSchemaValidator();
+  const { Client, ToolListChangedNotificationSchema } = await import("./sdk.ts");
   const client = new Client({ name: "orchestrator", version }, { jsonSchemaValidator });
   client.setNotificationHandler(ToolListChangedNotificationSchema, onToolsChanged);
   return client;
