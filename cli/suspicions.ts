@@ -55,7 +55,7 @@ export function environmentIssues(environment: Environment): Issue[] {
 function malformedLines({ path, malformed }: EnvFile): Issue[] {
   return malformed.map((line) => ({
     location: `${path} line ${line}`,
-    message: "has no `=` and is ignored: write NAME=value, or start a comment with #",
+    message: "is not NAME=value and is ignored: correct it, or start a comment with #",
   }));
 }
 

@@ -11,7 +11,7 @@ export type Env = Record<string, string | undefined>;
 export interface EnvFile {
   path: string;
   variables: Env;
-  /** Numbers, from 1, of the lines that are no comment and have no `=`. */
+  /** Numbers, from 1, of the lines that are no comment and not `NAME=value`. */
   malformed: number[];
 }
 
@@ -62,7 +62,7 @@ function readEnvFile(path: string): EnvFile | undefined {
 }
 
 /** An entry: a name, `=`, and a value that quotes may carry over several lines. */
-const ENTRY = /[^=\n]*=[^\S\n]*(?:(["'`])(?:(?!\1)[^])*\1)?[^\n]*/y;
+const ENTRY = /[^\S\n]*[^=\s][^=\n]*=[^\S\n]*(?:(["'`])(?:(?!\1)[^])*\1)?[^\n]*/y;
 const BLANK = /[^\S\n]*(?:#[^\n]*)?(?=\n|$)/y;
 
 function malformedLines(text: string): number[] {

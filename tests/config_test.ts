@@ -417,3 +417,15 @@ Deno.test("readConfig() reads how long runs are kept", () => {
   expect(() => kept("12h", "24")).toThrow(/RUN_RETENTION must be at least as long as IDEMPOTENCY/);
   expect(kept("0", "24")).toBe(0);
 });
+
+Deno.test("readEnvironment() finds a line without a name, as it finds one without an =", async () => {
+  const cwd = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(cwd, ".env"), "PORT=1\n=x\n  = y\nHOST =a=b\nEMPTY=\n");
+    const { env, files } = readEnvironment({ ORCHESTRATOR_HOME: cwd }, cwd);
+    expect(files[0]?.malformed).toEqual([2, 3]);
+    expect(env).toMatchObject({ PORT: "1", HOST: "a=b", EMPTY: "" });
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+});

@@ -11,6 +11,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node as YamlNode,
   parseDocument,
@@ -22,6 +23,8 @@ import type { Issue } from "../../errors.ts";
 export const MAX_DOCUMENT_CHARS = 256 * 1024;
 const MAX_ALIASES = 100;
 const MAX_DEPTH = 64;
+/** What begins a level of a block, so that several stand in one line. */
+const INDICATORS = new Set(["-", "?", ":"]);
 
 /** A document that was read. */
 export interface YamlDocument {
@@ -42,6 +45,7 @@ export function readYaml(text: string, firstLine = 1): YamlDocument {
     const limit = `the document has ${text.length} characters, more than ${MAX_DOCUMENT_CHARS}`;
     return failed([{ location: `line ${firstLine}`, message: `${limit}; split it` }]);
   }
+  if (nestsTooDeeply(text)) return failed([tooDeep(firstLine)]);
   const counter = new LineCounter();
   const line = (offset: number) => counter.linePos(offset).line + firstLine - 1;
   try {
@@ -57,18 +61,35 @@ export function readYaml(text: string, firstLine = 1): YamlDocument {
     const issues = syntaxIssues(document, line);
     if (issues.length > 0) return failed(issues);
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-    if (isDeeperThan(value, MAX_DEPTH)) {
-      return failed([{
-        location: `line ${firstLine}`,
-        message: `values are nested deeper than ${MAX_DEPTH} levels; flatten them`,
-      }]);
-    }
+    if (isDeeperThan(value, MAX_DEPTH)) return failed([tooDeep(firstLine)]);
     return { value, issues: [], locate: (path) => locate(document, path, line) };
   } catch (error) {
     // Too many aliases, or nesting so deep that the parser's stack overflows.
     const why = error instanceof Error ? error.message : String(error);
     return failed([{ location: `line ${firstLine}`, message: `the YAML cannot be read: ${why}` }]);
   }
+}
+
+function tooDeep(line: number): Issue {
+  const message = `values are nested deeper than ${MAX_DEPTH} levels; flatten them`;
+  return { location: `line ${line}`, message };
+}
+
+/**
+ * Whether brackets, or the indicators at the start of one line, nest too deeply. The parser takes
+ * seconds for those; levels of indentation are few in a text of bounded size.
+ */
+function nestsTooDeeply(text: string): boolean {
+  let brackets = 0;
+  let indicators = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === "[" || token === "{") brackets++;
+    else if (token === "]" || token === "}") brackets = Math.max(0, brackets - 1);
+    else if (token.startsWith("\n") || token.startsWith("\r")) indicators = 0;
+    else if (brackets === 0 && INDICATORS.has(token)) indicators++;
+    if (Math.max(brackets, indicators) > MAX_DEPTH) return true;
+  }
+  return false;
 }
 
 function failed(issues: Issue[]): YamlDocument {
