@@ -5,12 +5,14 @@
 import { Buffer } from "node:buffer";
 import { OrchestratorError } from "../errors.ts";
 import type { Citation, GenerateOptions, ModelAnswer, ToolCall } from "./model.ts";
+import type { Usage } from "../telemetry/mod.ts";
 import { StreamFailure } from "./failure.ts";
 
 /** The longest answer that is taken, text and tool calls together, in bytes of UTF-8. */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** More than any model reads or writes in one call: a larger number is a mistake. */
 const MOST_TOKENS = 100_000_000;
+const MAX_REASON_CHARS = 200;
 
 /** The error for an answer above {@linkcode MAX_ANSWER_BYTES}: `model_bad_output`, terminal. */
 export function badOutput(): OrchestratorError {
@@ -33,6 +35,9 @@ export function refused(reason: string): OrchestratorError {
 export class AnswerBuilder {
   finish_reason?: ModelAnswer["finish_reason"];
   citations?: Citation[];
+  /** Why the model refuses. The answer is read on: its usage may follow. */
+  refusal = "";
+  #begun = false;
   #input_tokens = 0;
   #output_tokens = 0;
   #text = "";
@@ -43,14 +48,22 @@ export class AnswerBuilder {
 
   /** Adds a piece of text and delivers it. @throws `model_bad_output` above the limit */
   addText(delta: string): void {
+    this.#begin();
     if (delta === "") return;
     this.#count(delta);
     this.#text += delta;
     this.options.onDelta?.(delta);
   }
 
+  /** Adds a piece of the refusal's text. @throws `model_bad_output` above the limit */
+  addRefusal(delta: string): void {
+    this.#count(delta);
+    this.refusal += delta;
+  }
+
   /** Adds a piece of the tool call number `index`. @throws `model_bad_output` above the limit */
   addCall(index: number, piece: { id?: string; name?: string; arguments?: string }): void {
+    this.#begin();
     const call = this.#calls.get(index) ?? { id: `call_${index}`, name: "", arguments: "" };
     this.#calls.set(index, call);
     if (piece.id) call.id = piece.id;
@@ -62,6 +75,7 @@ export class AnswerBuilder {
 
   /** Takes the tokens that the provider reports; the latest sound numbers count. */
   count({ input = [], output = [] }: { input?: unknown[]; output?: unknown[] }): void {
+    this.#begin();
     this.#input_tokens = readTokens(...input) ?? this.#input_tokens;
     this.#output_tokens = readTokens(...output) ?? this.#output_tokens;
   }
@@ -71,8 +85,9 @@ export class AnswerBuilder {
     return this.#calls.size;
   }
 
-  /** The answer. @throws {StreamFailure} when the stream ended before the answer was finished */
+  /** The answer. @throws `model_refused`; {@linkcode StreamFailure} when the stream ended early */
   build(model: string): ModelAnswer {
+    if (this.refusal) throw refused(this.refusal.slice(0, MAX_REASON_CHARS));
     if (!this.finish_reason) throw new StreamFailure(undefined, "the stream ended early");
     const tool_calls = [...this.#calls.values()];
     for (const call of tool_calls) call.arguments ||= "{}";
@@ -81,10 +96,24 @@ export class AnswerBuilder {
       text: this.#text,
       tool_calls,
       finish_reason: called ? "tool_calls" : this.finish_reason,
-      usage: { input_tokens: this.#input_tokens, output_tokens: this.#output_tokens, cost_usd: 0 },
+      usage: this.#usage,
       model,
       ...(this.citations?.length ? { citations: this.citations } : {}),
     };
+  }
+
+  get #usage(): Usage {
+    return { input_tokens: this.#input_tokens, output_tokens: this.#output_tokens, cost_usd: 0 };
+  }
+
+  #begin() {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.options.onDraft?.(() => ({
+      text: this.#text + this.refusal,
+      tool_calls: [...this.#calls.values()],
+      usage: this.#usage,
+    }));
   }
 
   #count(piece: string) {

@@ -12,6 +12,7 @@ export { createEmbedder } from "./embeddings.ts";
 export { createGoogleModel, type GoogleOptions } from "./google.ts";
 export type {
   Citation,
+  Draft,
   FailedCandidate,
   GenerateOptions,
   JsonSchema,

@@ -76,6 +76,9 @@ export interface ModelAnswer {
   failed_candidates?: FailedCandidate[];
 }
 
+/** How far an answer has come. */
+export type Draft = Pick<ModelAnswer, "text" | "tool_calls" | "usage">;
+
 /** How to deliver an answer while it is made. */
 export interface GenerateOptions {
   /** Aborting it ends the call with its `reason` thrown. */
@@ -84,6 +87,11 @@ export interface GenerateOptions {
   onDelta?: (text: string) => void;
   /** Called when text that was delivered is void because another candidate starts over. */
   onReset?: () => void;
+  /**
+   * Called when an answer begins, once per candidate. `draft` tells how far it has come: what it has
+   * used has to be paid, also when it is never finished.
+   */
+  onDraft?: (draft: () => Draft) => void;
   /** Called when anything arrived, text or not: the provider is alive. */
   onActivity?: () => void;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type OpenAI from "openai";
-import { AnswerBuilder, refused } from "./answer.ts";
+import { AnswerBuilder } from "./answer.ts";
 import { attempt, checked } from "./failure.ts";
 import type {
   GenerateOptions,
@@ -159,7 +159,6 @@ async function readAnswer(
   options: GenerateOptions,
 ): Promise<ModelAnswer> {
   const answer = new AnswerBuilder(options);
-  let refusal = "";
   await readEvents<Chunk>(response, (chunk) => {
     // Only the last chunks have it.
     const { usage } = chunk;
@@ -167,13 +166,12 @@ async function readAnswer(
     const choice = chunk.choices?.[0];
     if (!choice) return;
     if (choice.delta?.content) answer.addText(choice.delta.content);
-    if (choice.delta?.refusal) refusal += choice.delta.refusal;
+    if (choice.delta?.refusal) answer.addRefusal(choice.delta.refusal);
     for (const call of choice.delta?.tool_calls ?? []) {
       answer.addCall(call.index, { id: call.id, ...call.function });
     }
-    if (choice.finish_reason === "content_filter") throw refused("content filter");
+    if (choice.finish_reason === "content_filter") answer.refusal ||= "content filter";
     if (choice.finish_reason) answer.finish_reason = FINISH[choice.finish_reason] ?? "stop";
   }, options.onActivity);
-  if (refusal) throw refused(refusal.slice(0, 200));
   return answer.build(model);
 }

@@ -10,7 +10,9 @@
  * @module
  */
 import { OrchestratorError, toOrchestratorError } from "../errors.ts";
+import { addUsage, NO_USAGE, type Usage } from "../telemetry/mod.ts";
 import type {
+  Draft,
   FailedCandidate,
   GenerateOptions,
   ModelAnswer,
@@ -69,12 +71,18 @@ export function createModels(options: RouterOptions): ModelClient {
       for (const candidate of candidatesOf(options, request.model)) {
         generateOptions.signal.throwIfAborted();
         const client = clientOf(candidate.provider);
+        let draft: (() => Draft) | undefined;
         try {
-          const answer = await ask(options, candidate, client, request, generateOptions);
+          const onDraft = (begun: () => Draft) => {
+            draft = begun;
+            generateOptions.onDraft?.(begun);
+          };
+          const to = { ...generateOptions, onDraft };
+          const answer = await ask(options, candidate, client, request, to);
           return finish(options, candidate, { request, answer }, failures);
         } catch (error) {
           if (generateOptions.signal.aborted) throw generateOptions.signal.reason;
-          failures.push({ candidate, error: toOrchestratorError(error) });
+          failures.push({ candidate, error: toOrchestratorError(error), usage: draft?.().usage });
         }
       }
       throw bestOf(failures);
@@ -117,7 +125,7 @@ async function ask(
   candidate: Candidate,
   client: Promise<ModelClient>,
   request: ModelRequest,
-  { signal, onDelta, onReset, onActivity }: GenerateOptions,
+  { signal, onDelta, onReset, onActivity, onDraft }: GenerateOptions,
 ): Promise<ModelAnswer> {
   const deadline = new Deadline(options, candidate.name, signal);
   let delivered = false;
@@ -127,6 +135,10 @@ async function ask(
       onActivity() {
         deadline.touch();
         onActivity?.();
+      },
+      onDraft(draft) {
+        if (deadline.signal.aborted) return;
+        onDraft?.(() => bill(options, candidate, request, draft()));
       },
       onDelta(text) {
         if (deadline.signal.aborted) return;
@@ -215,18 +227,35 @@ function finish(
   { request, answer }: { request: ModelRequest; answer: ModelAnswer },
   failures: Failure[],
 ): ModelAnswer {
-  const usage = completeUsage(request, answer);
+  const wasted = failures.map(({ usage = NO_USAGE }) => usage);
+  const billed = bill(options, candidate, request, answer);
   return {
-    ...answer,
-    usage: { ...usage, cost_usd: costOf(candidate.name, usage, options.prices) },
+    ...billed,
+    usage: wasted.reduce(addUsage, billed.usage),
     model: candidate.name,
     ...(failures.length ? { failed_candidates: failures.map(toFailedCandidate) } : {}),
+  };
+}
+
+/** An answer, or the beginning of one, with everything that it has used and what that costs. */
+function bill<T extends Draft>(
+  options: RouterOptions,
+  candidate: Candidate,
+  request: ModelRequest,
+  draft: T,
+): T {
+  const usage = completeUsage(request, draft);
+  return {
+    ...draft,
+    usage: { ...usage, cost_usd: costOf(candidate.name, usage, options.prices) },
   };
 }
 
 interface Failure {
   candidate: Candidate;
   error: OrchestratorError;
+  /** What it used before it failed, if it had begun to answer. */
+  usage?: Usage;
 }
 
 function toFailedCandidate({ candidate, error }: Failure): FailedCandidate {

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { OrchestratorError } from "../errors.ts";
 import type { Usage } from "../telemetry/mod.ts";
-import type { ModelAnswer, ModelRequest } from "./model.ts";
+import type { Draft, ModelRequest } from "./model.ts";
 import type { Price } from "./provider.ts";
 import { ROWS } from "./providers.ts";
 
@@ -71,7 +71,7 @@ function find(prices: Prices, model: string): Price | undefined {
 }
 
 /** The usage of an answer: what was not counted is estimated and marked as `estimated`. */
-export function completeUsage(request: ModelRequest, answer: ModelAnswer): Usage {
+export function completeUsage(request: ModelRequest, answer: Draft): Usage {
   const { usage, text, tool_calls } = answer;
   const { messages, tools, output } = request;
   const input_tokens = usage.input_tokens || estimate([messages, tools, output]);

@@ -8,8 +8,11 @@ import type { Engine, Json, StartRequest } from "../pipeline/kernel/mod.ts";
 export type Prepared = Pick<StartRequest, "version" | "priority" | "budget" | "concurrency"> & {
   /** How long its chat responses may be given again, when its pipeline says so. */
   cache_seconds?: number;
-  /** Models of its agents whose price is not known. Throws `model_not_configured`. */
-  unpriced?: () => string[];
+  /**
+   * Models whose price is not known, of its agents and of those of the pipelines that it runs. Throws
+   * `model_not_configured`.
+   */
+  unpriced?: () => Promise<string[]>;
 };
 
 /** The pipelines that can be run. */

@@ -2,6 +2,7 @@
 import { OrchestratorError, toOrchestratorError } from "../errors.ts";
 import type { Caller } from "../guard/mod.ts";
 import { type ModelClient, mustBePriced } from "../llm/mod.ts";
+import type { AgentProfile } from "../pipeline/agent/mod.ts";
 import type { Catalog } from "../pipeline/catalog/mod.ts";
 import type { Definition } from "../pipeline/document/mod.ts";
 import type { BuiltInProgram } from "../pipeline/ingest/mod.ts";
@@ -51,7 +52,7 @@ export async function startRequest(
   );
   const priority = asked.priority ?? own.priority;
   const budget = tighter(own.budget, asked.budget);
-  if (budget?.cost_usd !== undefined) mustBePriced(unpricedModels?.() ?? []);
+  if (budget?.cost_usd !== undefined) mustBePriced(await unpricedModels?.() ?? []);
   const request: StartRequest = { pipeline, version, input };
   if (conversation_id !== undefined) {
     request.conversation_id = conversation_id;
@@ -113,17 +114,25 @@ export function createPreparation(
     const { version, definition } = await catalog.resolve(caller, name);
     validateInput(definition, input);
     const { cache, budget } = definition.pipeline;
-    const unpriced = () => unpricedIn(definition, models);
-    if (budget?.cost_usd !== undefined) mustBePriced(unpriced());
+    const unpriced = async () => {
+      const agents = await agentsOf(definition, (inner) => catalog.resolve(caller, inner));
+      return [...new Set(agents.flatMap(({ model }) => models.unpriced?.(model) ?? []))];
+    };
+    if (budget?.cost_usd !== undefined) mustBePriced(await unpriced());
     const options = await startOptions(definition, input);
     return { version, ...options, unpriced, ...(cache && { cache_seconds: cache.ttl_seconds }) };
   };
 }
 
-/** Models of a definition's agents whose price is not known. */
-function unpricedIn({ agents }: Definition, models: PreparationDeps["models"]): string[] {
-  const names = Object.values(agents).flatMap(({ model }) => models.unpriced?.(model) ?? []);
-  return [...new Set(names)];
+/** Agents of a definition, and of the pipelines within it: none contains itself. */
+async function agentsOf(
+  { agents, pipelines = {} }: Definition,
+  resolve: (name: string) => Promise<{ definition: Definition }>,
+): Promise<AgentProfile[]> {
+  const within = Object.keys(pipelines).map(async (name) =>
+    agentsOf((await resolve(name)).definition, resolve)
+  );
+  return [...Object.values(agents), ...(await Promise.all(within)).flat()];
 }
 
 /** The parts of a start request that a definition decides. */

@@ -13,6 +13,7 @@ async function serving(
     calls: () => number,
   ) => Promise<void>,
   env: Env = {},
+  pipelines: Record<string, string> = {},
 ) {
   const wire = {
     other: () =>
@@ -28,6 +29,10 @@ async function serving(
   await Deno.writeTextFile(`${home}/agents/probe.md`, "---\ntools: [dataset]\n---\nProbe.\n");
   const pipeline = "name: fixed\nversion: 1\nstart: a\nnodes:\n  a: { agent: probe }\n";
   await Deno.writeTextFile(`${home}/pipelines/fixed.yaml`, pipeline);
+  for (const [name, body] of Object.entries(pipelines)) {
+    const text = `name: ${name}\nversion: 1\n${body}`;
+    await Deno.writeTextFile(`${home}/pipelines/${name}.yaml`, text);
+  }
   const config = readConfig({
     ORCHESTRATOR_HOME: home,
     LLM_BASE_URL: `${server.url}/v1`,
@@ -103,3 +108,94 @@ Deno.test("tokens that a model server does not count are estimated, so that a bu
     expect(calls()).toBe(1);
   });
 });
+
+const PIPELINES = {
+  again: `start: a
+max_steps: 100
+nodes:
+  a: { agent: probe, catch: [{ errors: [all], next: a }], next: end }
+  end: { transform: done }
+`,
+  each: `start: each
+nodes:
+  each:
+    map:
+      items: [1, 2, 3, 4, 5, 6]
+      concurrency: 1
+      tolerated_failures: all
+      body: { start: a, nodes: { a: { agent: probe } } }
+`,
+  outer: "start: a\nnodes:\n  a: { pipeline: inner }\n",
+  inner: "start: a\nnodes:\n  a: { pipeline: fixed }\n",
+};
+const USAGE = { usage: { prompt_tokens: 1000, completion_tokens: 1000 } };
+const piece = (delta: object, finish_reason: string | null = null) => ({
+  choices: [{ index: 0, delta, finish_reason }],
+});
+
+/** Answers that are billed and that nobody gets. */
+const FAILURES: Record<string, unknown[]> = {
+  "that the provider filters": [piece({ content: "Well" }), piece({}, "content_filter"), USAGE],
+  "that the model refuses": [piece({ refusal: "I cannot." }), piece({}, "stop"), USAGE],
+  "whose stream ends early": [piece({ content: "Well" }), USAGE],
+};
+
+for (const [what, chunks] of Object.entries(FAILURES)) {
+  for (const pipeline of ["again", "each"]) {
+    Deno.test(`a budget counts answers ${what}, in the pipeline "${pipeline}"`, () =>
+      serving(
+        chunks,
+        async (post, calls) => {
+          const run = await post("/v1/runs", { pipeline, budget: { tokens: 5000 } });
+          expect(run).toMatchObject({ usage: { input_tokens: 3000, output_tokens: 3000 } });
+          expect((run.usage as { cost_usd: number }).cost_usd).toBeCloseTo(0.009);
+          expect(calls()).toBe(3);
+        },
+        { LLM_PRICES: '{"openai-compatible/m":{"input":1,"output":2}}' },
+        PIPELINES,
+      ));
+  }
+}
+
+Deno.test("a budget counts each attempt at an answer, estimated where it was not counted", () =>
+  serving([piece({ content: "Well, ".repeat(1000) })], async (post, calls) => {
+    const run = await post("/v1/runs", { pipeline: "fixed", budget: { tokens: 2000 } });
+    expect(run).toMatchObject({ status: "failed", usage: { estimated: true } });
+    expect((run.usage as { output_tokens: number }).output_tokens).toBe(1500 * calls());
+    expect(calls()).toBe(2);
+  }, { LLM_MAX_ATTEMPTS: "4" }));
+
+Deno.test("an error that comes before an answer costs nothing", () =>
+  serving([{ error: { message: "overloaded", type: "server_error" } }], async (post) => {
+    const run = await post("/v1/runs", { pipeline: "fixed", budget: { tokens: 1 } });
+    expect(run).toMatchObject({ status: "failed", error: { code: "model_unavailable" } });
+    expect(run.usage).toEqual({ input_tokens: 0, output_tokens: 0, cost_usd: 0 });
+  }));
+
+Deno.test("a budget in US dollars is refused where a pipeline within has a model without a price", () =>
+  serving(
+    saying("hello"),
+    async (post, calls) => {
+      const refused = await post("/v1/runs", { pipeline: "outer", budget: { cost_usd: 1 } });
+      expect(refused).toMatchObject({ status: 422, code: "model_unpriced" });
+      expect(calls()).toBe(0);
+    },
+    {},
+    PIPELINES,
+  ));
+
+Deno.test("a budget in steps counts those of runs within the run", () =>
+  serving(
+    saying("hello"),
+    async (post, calls) => {
+      const run = await post("/v1/runs", { pipeline: "rounds", budget: { steps: 5 } });
+      expect(run).toMatchObject({ status: "failed", error: { code: "budget_exceeded" } });
+      expect(calls()).toBe(5);
+    },
+    {},
+    {
+      ...PIPELINES,
+      rounds: "start: a\nmax_steps: 50\nnodes:\n  a: { pipeline: inner, next: b }\n" +
+        "  b: { agent: probe, catch: [{ errors: [all], next: end }], next: a }\n  end: { transform: 1 }\n",
+    },
+  ));

@@ -14,6 +14,7 @@
  */
 import { OrchestratorError, toOrchestratorError } from "../../errors.ts";
 import {
+  type Draft,
   type JsonSchema,
   type ModelAnswer,
   type ModelClient,
@@ -159,9 +160,11 @@ class Session {
   async #ask(tools: ToolInfo[]): Promise<ModelAnswer> {
     const { profile } = this.call.agent;
     const request = this.#request(tools);
+    let drafts: (() => Draft)[] = [];
     const answer = await this.ctx.step(
       `${this.call.key}/llm#${++this.#models}`,
       async (scope) => {
+        const begun: typeof drafts = drafts = [];
         // Agents, and prices, that the start of the run could not see.
         if (this.ctx.run.budget?.cost_usd !== undefined) {
           mustBePriced(this.deps.models.unpriced?.(profile.model) ?? []);
@@ -173,6 +176,7 @@ class Session {
             signal: scope.signal,
             onDelta: (text) => scope.delta(text),
             onReset: () => scope.reset(),
+            onDraft: (draft) => begun.push(draft),
           },
         );
         return {
@@ -186,6 +190,7 @@ class Session {
         reusable: true,
         retry: this.#retry(),
         usage: usageOf,
+        spent: () => spentOn(drafts),
         timeout_ms: this.call.timeout_ms ?? profile.timeout_seconds * 1_000,
       },
     ) as unknown as ModelStep;
@@ -275,6 +280,12 @@ type ToolTurn = { step: string } & ({ request: ToolRequest } | { denied: string 
 
 function usageOf(answer: Json): Usage {
   return (answer as unknown as ModelStep).usage;
+}
+
+/** What an attempt used without an answer: each candidate that had begun one is paid. */
+function spentOn(drafts: (() => Draft)[]): Usage | undefined {
+  if (drafts.length === 0) return undefined;
+  return drafts.map((draft) => draft().usage).reduce(addUsage, NO_USAGE);
 }
 
 function refused(profile: AgentProfile, answer: ModelAnswer): OrchestratorError {

@@ -245,7 +245,12 @@ export class Branch implements RunContext {
     if (change) this.active.change(change);
     const child = end?.(outcome as Json);
     const binds = child ? child.binding : binding ?? name !== undefined;
-    const more = { usage: child?.usage, signal, ...onlyTrue({ binding: binds }) };
+    const more = {
+      usage: child?.usage,
+      calls: child?.calls,
+      signal,
+      ...onlyTrue({ binding: binds }),
+    };
     this.complete(key, outcome as Json, { began, kind, ...more });
     return outcome as Json;
   }
@@ -274,25 +279,26 @@ export class Branch implements RunContext {
     key: string,
     n: number,
     error: OrchestratorError,
-    { effect, retry }: StepOptions,
+    { effect, retry, spent }: StepOptions,
   ): number | undefined {
     const { feed, world } = this.active;
-    this.interrupted(key);
+    const usage = spent?.();
+    this.interrupted(key, usage);
     feed.settle(key);
     const delay = retryDelay(effect === "at_most_once" ? [] : retry, n, error, world.random);
     const at = delay === undefined ? undefined : world.clock.now() + delay;
-    this.fail(key, n, error, at);
+    this.fail(key, n, error, { at, usage });
     return at;
   }
 
   /** Invariant 4: a step that its branch's stop interrupted records that, if the run itself continues. */
-  private interrupted(step: string): void {
+  private interrupted(step: string, usage?: Usage): void {
     const { active, stop: { reason } } = this;
     if (!reason) return;
     const { code } = reason;
     if ((code === "branch_stopped" || code === "step_timeout") && !active.isOver) {
       active.feed.settle(step);
-      active.append({ type: "step.skipped", step, reason: code });
+      active.append({ type: "step.skipped", step, reason: code, usage });
     }
     throw reason;
   }
@@ -300,11 +306,12 @@ export class Branch implements RunContext {
   private complete(
     step: string,
     output: Json,
-    { began, attempt = 1, kind, usage, signal, binding }: {
+    { began, attempt = 1, kind, usage, calls, signal, binding }: {
       began: number;
       attempt?: number;
       kind?: string;
       usage?: Usage;
+      calls?: number;
       signal?: number;
       binding?: true;
     },
@@ -317,14 +324,20 @@ export class Branch implements RunContext {
       output,
       duration_ms: this.active.world.clock.now() - began,
       usage,
+      calls,
       signal,
       binding,
     });
   }
 
-  private fail(step: string, n: number, error: OrchestratorError, at?: number): void {
+  private fail(
+    step: string,
+    n: number,
+    error: OrchestratorError,
+    { at, usage }: { at?: number; usage?: Usage } = {},
+  ): void {
     const retry_at = at === undefined ? undefined : timestamp(at);
-    const event = { step, attempt: n, error: toErrorJson(error), retry_at };
+    const event = { step, attempt: n, error: toErrorJson(error), usage, retry_at };
     this.active.append({ type: "step.failed", ...event });
   }
 

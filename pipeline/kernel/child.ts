@@ -29,6 +29,8 @@ export function isChildSignal(name: string): boolean {
 export interface ChildEnd {
   result: RunResult;
   usage: Usage;
+  /** Attempts at its steps; earlier versions did not count them. */
+  calls?: number;
   /** It went by an answer to what it showed; earlier versions did not say so. */
   binding?: boolean;
 }

@@ -52,6 +52,8 @@ export interface StepOptions {
   kind?: string;
   /** What the step cost, read from its output; counts against the run's budget. */
   usage?: (output: Json) => Usage;
+  /** What the attempt cost although it failed or was interrupted; counts as well. */
+  spent?: () => Usage | undefined;
   /**
    * The step only reads, so what follows from its result may be given to later requests, too.
    * Journaled. Default false: the step may have changed something, and has to happen each time.

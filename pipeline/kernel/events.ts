@@ -68,6 +68,8 @@ export type KernelEvent =
     output: Json;
     duration_ms: number;
     usage?: Usage;
+    /** Attempts that a run within the run made at its steps. */
+    calls?: number;
     /** Sequence number of the signal that a wait took. */
     signal?: number;
     /** An answer to what the run showed: it holds only for the input that the run had. */
@@ -78,10 +80,12 @@ export type KernelEvent =
     step: string;
     attempt: number;
     error: ErrorJson;
+    /** What the attempt cost all the same. */
+    usage?: Usage;
     /** When the next attempt begins; absent after the last one. RFC 3339 UTC. */
     retry_at?: string;
   }
-  | { type: "step.skipped"; step: string; reason: string }
+  | { type: "step.skipped"; step: string; reason: string; usage?: Usage }
   | { type: "signal.received"; name: string; payload: Json }
   | { type: "budget.exceeded"; step: string; budget: keyof Budget; limit: number; spent: number }
   | { type: "budget.raised"; step: string; budget: Budget };

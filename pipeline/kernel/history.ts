@@ -38,7 +38,7 @@ export interface History {
   /** Identities of the events that the run's function emitted. */
   emitted: Set<string>;
   usage: Usage;
-  /** Attempts of steps that do something outside. */
+  /** Attempts of steps that do something outside, those of runs within the run included. */
   calls: number;
   /** Limits that were raised meanwhile. */
   raised: Budget;
@@ -121,9 +121,18 @@ export function account(history: History, event: EventBody): void {
       break;
     case "step.completed":
       history.bound ||= isBinding(event);
-      if (event.usage) history.usage = addUsage(history.usage, event.usage);
+      history.calls += event.calls ?? 0;
+      spend(history, event);
+      break;
+    case "step.failed":
+    case "step.skipped":
+      spend(history, event);
       break;
   }
+}
+
+function spend(history: History, { usage }: { usage?: Usage }): void {
+  if (usage) history.usage = addUsage(history.usage, usage);
 }
 
 /** Takes into account an event that was journaled before. */

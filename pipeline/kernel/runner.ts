@@ -261,7 +261,8 @@ export class Runner {
   /** The end of a run within a run is a signal to the one around it, in the same commit. */
   private tellParent({ record, journal, history }: ActiveRun, result: RunResult): void {
     const { parent, tenant, id } = record;
-    const end: ChildEnd = { result, usage: result.usage ?? NO_USAGE, binding: history.bound };
+    const { calls, bound: binding } = history;
+    const end: ChildEnd = { result, usage: result.usage ?? NO_USAGE, calls, binding };
     const payload = end as unknown as Json;
     const name = childSignal(id);
     const { newId } = this.options.world;

@@ -2,13 +2,14 @@ import { expect } from "expect";
 import { OrchestratorError } from "../../errors.ts";
 import {
   createModels,
+  type Draft,
   type GenerateOptions,
   type ModelAnswer,
   type ModelClient,
   type ModelRequest,
   type RouterOptions,
 } from "../../llm/mod.ts";
-import { expectError, providerOf, test, withProvider } from "./_setup.ts";
+import { expectError, providerOf, REQUEST, test, withProvider } from "./_setup.ts";
 
 type Generate = (request: ModelRequest, options: GenerateOptions) => Promise<ModelAnswer>;
 
@@ -315,3 +316,57 @@ test("createModels() lists the default provider's models", async () => {
   expect(models.provider).toBe("router");
   expect(await models.models(never)).toEqual(["a-1"]);
 });
+
+/** Begins an answer and fails, or never gets any further. */
+function beginning(fail: boolean): Generate {
+  return (_request, { onDraft, signal }) => {
+    const usage = { input_tokens: 1_000_000, output_tokens: 0, cost_usd: 0 };
+    onDraft?.(() => ({ text: "12345678", tool_calls: [], usage }));
+    if (!fail) return silent()({ messages: [] }, { signal });
+    return Promise.reject(new OrchestratorError("model_refused", "Cannot: refused."));
+  };
+}
+
+const PRICED = { prices: { "a/default-1": { input: 2, output: 500_000 } } };
+const WASTED = { input_tokens: 1_000_000, output_tokens: 2, cost_usd: 3, estimated: true };
+
+test("createModels() says what an answer has used that is never finished", async () => {
+  for (const fail of [true, false]) {
+    const drafts: (() => Draft)[] = [];
+    const onDraft = (draft: () => Draft) => void drafts.push(draft);
+    const models = router({ a: scripted("a", beginning(fail)) }, { ...PRICED, timeout_ms: 20 });
+    await expect(ask(models, undefined, { onDraft })).rejects.toMatchObject({
+      code: fail ? "model_refused" : "model_timeout",
+    });
+    expect(drafts.map((draft) => draft().usage)).toEqual([WASTED]);
+  }
+});
+
+test("createModels() counts what failed candidates have used with the answer's usage", async () => {
+  const a = scripted("a", beginning(true));
+  const b = scripted("b", answering());
+  const { usage } = await ask(router({ a, b }, { ...PRICED, fallbacks: ["b/x"] }));
+  expect(usage).toEqual({ ...WASTED, input_tokens: 2_000_000, output_tokens: 100_002 });
+});
+
+const REFUSING = { openai: "content_filter", anthropic: "refusal", google: "SAFETY" };
+
+for (const [name, finish] of Object.entries(REFUSING)) {
+  test(`${name} counts the tokens of an answer that is refused`, () =>
+    withProvider(
+      providerOf(name),
+      [{ text: "a", finish, usage: { input: 70, output: 30 } }],
+      async (client) => {
+        const drafts: (() => Draft)[] = [];
+        const onDraft = (draft: () => Draft) => void drafts.push(draft);
+        await expectError(
+          client.generate(REQUEST, { signal: never, onDraft }),
+          "model_refused",
+          "terminal",
+        );
+        expect(drafts.map((draft) => draft().usage)).toEqual([
+          { input_tokens: 70, output_tokens: 30, cost_usd: 0 },
+        ]);
+      },
+    ));
+}

@@ -44,7 +44,7 @@ function preparation(fields: object = {}) {
 Deno.test("createPreparation() says what a run of a pipeline is started with", async () => {
   const { unpriced, ...prepared } = await preparation()(LOCAL, "greet", { name: "Ada" });
   expect(prepared).toEqual({ version: "sha256:1", priority: 3, cache_seconds: 60 });
-  expect(unpriced!()).toEqual(["lab/one"]);
+  expect(await unpriced!()).toEqual(["lab/one"]);
 });
 
 Deno.test("createPreparation() refuses an input that does not fit, and a budget without a price", async () => {

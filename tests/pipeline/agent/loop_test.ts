@@ -142,6 +142,7 @@ Deno.test("runAgent() passes on limits, temperature and deltas", async () => {
     timeout_ms: 7_000,
     retry: { max_attempts: 4, interval_ms: 100 },
     usage: expect.any(Function),
+    spent: expect.any(Function),
   });
   expect(ctx.deltas).toEqual([["plan/llm#1", "1."], ["plan/llm#1", null], [
     "plan/llm#1",
@@ -160,6 +161,7 @@ Deno.test("runAgent() lets the node's limits win field by field", async () => {
     timeout_ms: 50,
     retry: { max_attempts: 1, interval_ms: 100 },
     usage: expect.any(Function),
+    spent: expect.any(Function),
   });
   const retry = [{ errors: ["model_timeout"], max_attempts: 1 }, { interval_ms: 5 }];
   const { ctx: several } = await run([{ text: "x" }], call({}, { retry }));

@@ -40,6 +40,7 @@ const anyEvent: fc.Arbitrary<EventBody> = fc.oneof(
     output: fc.nat(9),
     duration_ms: fc.constant(1),
     usage: maybe(usage),
+    calls: maybe(2),
     signal: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
     binding: maybe(true as const),
     kind: fc.constantFrom("wait", "approval", undefined),
@@ -49,7 +50,14 @@ const anyEvent: fc.Arbitrary<EventBody> = fc.oneof(
     step,
     attempt,
     error: fc.constant(error),
+    usage: maybe(usage),
     retry_at: maybe("2026-01-01T01:00:00.000Z"),
+  }),
+  fc.record({
+    type: fc.constant("step.skipped" as const),
+    step,
+    reason: fc.constant("branch_stopped"),
+    usage: maybe(usage),
   }),
   fc.record({
     type: fc.constant("run.resumed" as const),
@@ -109,10 +117,12 @@ function expected(events: JournalEvent[]): History {
       .map(({ seq, name, payload }) => ({ seq, name, payload })),
     emitted: new Set([
       ...ofType(events, "run.tainted").map(({ type }) => type),
-      ...ofType(events, "test.noted").map(({ type, step }) => `${type} ${step}`),
+      ...ofType(events, "test.noted", "step.skipped").map(({ type, step }) => `${type} ${step}`),
     ]),
-    usage: completed.reduce((sum, one) => addUsage(sum, one.usage ?? NO_USAGE), NO_USAGE),
-    calls: ofType(events, "step.started").filter(({ passive }) => !passive).length,
+    usage: ofType(events, "step.completed", "step.failed", "step.skipped")
+      .reduce((sum, one) => addUsage(sum, one.usage ?? NO_USAGE), NO_USAGE),
+    calls: ofType(events, "step.started").filter(({ passive }) => !passive).length +
+      completed.reduce((sum, { calls = 0 }) => sum + calls, 0),
     raised: Object.assign({}, ...raised),
     paused: last(pauses)?.type === "run.paused",
     ...(cancelling ? { cancelling: { reason: cancelling.reason } } : {}),

@@ -271,6 +271,43 @@ Deno.test("child() runs another pipeline once and gives its result; both are run
   checkInvariants(cluster.db, [run.id], cluster.calls);
 });
 
+Deno.test("a run's steps include those of the runs within it", async () => {
+  const budget = { steps: 3 };
+  const { world, node, cluster } = await oneNode(async (ctx) => {
+    const inner = { pipeline: "q", version: "v", input: null };
+    if (!ctx.run.parent) { for (let n = 0; n < 5; n++) await ctx.child(`sub${n}`, inner); }
+    else for (let n = 0; n < 2; n++) await ctx.step(`s${n}`, () => n);
+    return await ctx.step("last", () => 1);
+  });
+  const { result } = await settle(world, node().engine.start(T, request({}, { budget })));
+  const end = await settle(world, result);
+  assert.equal(end.status === "failed" && end.error.code, "budget_exceeded");
+  assert.equal(cluster.calls.length, 3);
+});
+
+Deno.test("what a failed attempt cost counts, also when the run resumes", async () => {
+  const spent = () => ({ input_tokens: 50, output_tokens: 10, cost_usd: 0.4 });
+  const { world, node, cluster } = await oneNode(async (ctx) => {
+    const fail = () => Promise.reject(flaky());
+    const timeout_ms = 1000;
+    await ctx.step("a", fail, { spent, retry: { max_attempts: 2 } }).catch(() => {});
+    await ctx.step("b", () => new Promise<number>(() => {}), { spent, timeout_ms, retry: [] })
+      .catch(() => {});
+    await ctx.wait("pause", { timeout_ms: 3_600_000 });
+    await ctx.step("c", fail, { spent, retry: [] });
+    return null;
+  });
+  const { run, result } = await settle(world, node().engine.start(T, request()));
+  const end = await settle(world, result, 4_000_000);
+  assert(journalOf(cluster.db, run.id).some(({ type }) => type === "run.resumed"));
+  assert.deepEqual(end.status === "failed" && end.usage?.input_tokens, 200);
+  const failures = journalOf(cluster.db, run.id).filter(({ type }) => type === "step.failed");
+  assert.deepEqual(
+    failures.map((event) => "usage" in event && event.usage),
+    Array(4).fill(spent()),
+  );
+});
+
 Deno.test("a cancel reaches runs within the run", async () => {
   const { world, node, cluster } = await oneNode(
     family((ctx) => ctx.step("work", ({ signal }) => hang(signal))),
