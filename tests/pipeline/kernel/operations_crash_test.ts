@@ -189,7 +189,7 @@ const OPERATIONS: Record<string, Operation> = {
       if (run!.status === "completed") assert.equal(run!.error, undefined);
     },
   },
-  "redrive() of a run whose place another one has": {
+  "redrive() of a run whose slot another one holds": {
     program: (world) => {
       let first: string | undefined;
       return (ctx) => {
@@ -232,7 +232,7 @@ const OPERATIONS: Record<string, Operation> = {
     ends: ["completed"],
     otherwise: [],
   },
-  "start() behind a run that has the place": {
+  "start() behind a run that holds the slot": {
     program: twoSteps,
     requests: [slot("enqueue")],
     statuses: ["running"],
@@ -241,7 +241,7 @@ const OPERATIONS: Record<string, Operation> = {
     ends: ["completed,completed"],
     otherwise: [],
   },
-  "start() that interrupts the run that has the place": {
+  "start() that interrupts the run that holds the slot": {
     program: twoSteps,
     requests: [slot("interrupt")],
     statuses: ["running"],
