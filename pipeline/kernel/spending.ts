@@ -43,11 +43,13 @@ export function endsAt({ record: { budget, created_at }, history: { raised } }: 
 
 /** What is left, for a run within the run. */
 export function remaining(run: Spender): RunBudget | undefined {
-  if (!run.record.budget) return undefined;
+  const { budget } = run.record;
+  if (!budget) return undefined;
   const left = limitsOf(run).map(([budget, limit]) =>
     [budget, Math.max(0, limit - spentOf(run, budget))] as const
   );
-  return Object.fromEntries(left);
+  const { on_exceeded } = budget;
+  return { ...Object.fromEntries(left), ...(on_exceeded ? { on_exceeded } : {}) };
 }
 
 function limitsOf({ record, history }: Spender): [keyof Budget, number][] {

@@ -62,7 +62,9 @@ function checkJournal(run: RunRecord, events: JournalEvent[]): void {
   assert.equal(last, events.length - 1, `I2: something follows the end of ${run.id}`);
   assert.equal(run.last_seq, events.length, "I2: last_seq");
   const end = events.at(-1)! as { usage?: Usage };
-  const used = events.flatMap((e) => e.type === "step.completed" && e.usage ? [e.usage] : []);
+  const used = events.flatMap((e) =>
+    e.type.startsWith("step.") && "usage" in e && e.usage ? [e.usage] : []
+  );
   assert.deepEqual(end.usage ?? NO_USAGE, used.reduce(addUsage, NO_USAGE), `usage of ${run.id}`);
   const done = events.flatMap((e) => e.type === "step.completed" ? [e.step] : []);
   assert.equal(new Set(done).size, done.length, `I3: ${run.id} has a step with two results`);
