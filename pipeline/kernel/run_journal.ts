@@ -8,7 +8,7 @@
  * 1. Events get consecutive sequence numbers when they are appended and reach the disk in that order.
  * 2. One commit of a run is under way at a time; what is appended meanwhile goes into the next one.
  * 3. Nothing is published before it is on disk.
- * 4. What is appended and changed between two cuts reaches the disk together.
+ * 4. What is appended and changed in one turn between two cuts reaches the disk together.
  * 5. After a commit that failed the journal takes nothing more: the run must be claimed again, from
  *    what the store holds. Only a commit that was too large is known not to be there, so what it
  *    held can be given up.
