@@ -128,9 +128,9 @@ export class RunJournal {
     this.change({ checks: [], mutations: [message(tenant, run, id, value)] });
   }
 
-  /** Sequence number of the last event that was appended. */
+  /** Sequence number of the last event that is on disk: those after it may never be. */
   get last(): number {
-    return this.seq;
+    return this.written;
   }
 
   /** Settles as the first commit does; its versionstamp. Not to be asked for later. */
