@@ -6,7 +6,7 @@ const U = "http://127.0.0.1:9170";
 const DENO = process.env.DENO ?? "deno";
 // As `deno task start` has it.
 const HEAP =
-  "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=100";
+  "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=50,--no-large-page-pool";
 const home = (x) => x.dir + "/home";
 const wait = { headers: { prefer: "wait=60" } };
 const stream = { headers: { accept: "text/event-stream" } };

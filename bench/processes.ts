@@ -40,7 +40,7 @@ export interface Processes {
 
 /** As `deno task start` has it, and for the floors too. */
 const HEAP =
-  "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=100";
+  "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=50,--no-large-page-pool";
 
 /** The command that runs one of the project's modules with the deno that runs this one. */
 export function denoCommand(module: string, args: (port: number) => string[]) {
