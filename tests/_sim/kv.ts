@@ -51,7 +51,7 @@ export class SimDatabase {
     const found: Entry[] = [];
     for (let i = this.place(from > head ? from : head); i < this.order.length; i++) {
       const text = this.order[i]!;
-      if (!text.startsWith(head) || (to && text >= to)) break;
+      if (!text.startsWith(head) || text[head.length] === ESCAPED || (to && text >= to)) break;
       if (text !== head) found.push(this.entries.get(text)!);
     }
     if (reverse) found.reverse();
@@ -180,6 +180,9 @@ function mustFit(commit: Commit): void {
   if (isTooLarge || !fits(exactCostOf(commit), DENO_KV_LIMITS)) throw new TypeError("too large");
 }
 
+/** After a NUL: that is a part of its string, not the end of it. */
+const ESCAPED = "\u00ff";
+
 /** Orders as the port says: part by part, strings before numbers, strings by their UTF-8 bytes. */
 function encode(key: Key): string {
   return key.map((part) =>
@@ -196,5 +199,5 @@ function encode(key: Key): string {
 function inUtf8Order(text: string): string {
   // deno-lint-ignore no-control-regex
   if (/^[\u0001-\u007f]*$/.test(text)) return text;
-  return String.fromCharCode(...new TextEncoder().encode(text)).replaceAll("\0", "\0\u00ff");
+  return String.fromCharCode(...new TextEncoder().encode(text)).replaceAll("\0", `\0${ESCAPED}`);
 }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { Committer } from "../../store/committer.ts";
 import { openDenoKv } from "../../store/deno_kv.ts";
 import { type Commit, keys, type Kv } from "../../store/mod.ts";
+import { SimDatabase } from "../_sim/kv.ts";
+import { simulatedKv } from "./_store.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const set = (name: string, value = "x"): Commit => ({
@@ -175,5 +178,111 @@ Deno.test("heartbeat() rewrites the lease only when nothing else did", async () 
   clock.now += 300;
   await committer.heartbeat(300);
   assert.equal(commits.length, 1);
+  await kv.close();
+});
+
+/** What happens to a commit of the database. */
+type Fault = "none" | "before" | "after" | "lied";
+/** A commit by what is in the database when its turn begins. */
+interface Wish {
+  check?: { name: string; expected: "nothing" | "this" | "other" };
+  writes: { name: string; value: number | undefined }[];
+}
+
+const name = fc.constantFrom("a", "b", "c", "d");
+const anyWish = fc.record({
+  check: fc.option(
+    fc.record({ name, expected: fc.constantFrom("nothing", "this", "this", "other") }),
+    { nil: undefined },
+  ),
+  writes: fc.array(
+    fc.record({ name, value: fc.option(fc.nat(255), { nil: undefined }) }),
+    { maxLength: 3 },
+  ),
+}) as fc.Arbitrary<Wish>;
+const anyTurns = fc.array(fc.array(anyWish, { minLength: 1, maxLength: 40, size: "max" }), {
+  maxLength: 6,
+});
+const anyFaults = fc.array(fc.constantFrom<Fault>("none", "none", "before", "after", "lied"), {
+  maxLength: 60,
+  size: "max",
+});
+
+function commitOf({ check, writes }: Wish, read: (name: string) => string | null): Commit {
+  const versions = (name: string) => ({ nothing: null, this: read(name), other: "f".repeat(20) });
+  const key = (name: string) => ["k", name];
+  return {
+    checks: check
+      ? [{ key: key(check.name), versionstamp: versions(check.name)[check.expected] }]
+      : [],
+    mutations: writes.map(({ name, value }) =>
+      value === undefined
+        ? { key: key(name), delete: true }
+        : { key: key(name), set: Uint8Array.of(value) }
+    ),
+  };
+}
+
+const valuesIn = (db: SimDatabase) =>
+  db.list({ prefix: ["k"] }).map(({ key, value }) => [key[1], ...value]);
+const versionIn = (db: SimDatabase) => (name: string) => db.get(["k", name])?.versionstamp ?? null;
+
+/** A committer on a database to whose commits `faults` happen, the last one first. */
+async function faulty(db: SimDatabase, faults: Fault[]): Promise<Committer> {
+  const left = [...faults];
+  const inner = simulatedKv(db);
+  let row = 0;
+  const kv: Kv = {
+    ...inner,
+    async commit(commit) {
+      const next = left.pop() ?? "none";
+      row = next === "none" || row === 4 ? 0 : row + 1; // six in a row would be an outage
+      if (row > 0 && next === "before") throw new Error("not committed");
+      const stamp = await inner.commit(commit);
+      if (row > 0 && next === "after") throw new Error("answer lost");
+      return row > 0 && next === "lied" ? null : stamp;
+    },
+  };
+  const sleep = () => Promise.resolve();
+  const committer = new Committer({ kv, worker: "w1", now: () => 0, sleep, lease_ms: 1_000 });
+  await committer.acquire();
+  return committer;
+}
+
+Deno.test("any commits, grouped and with whatever the database answers, end as one after the other", () =>
+  fc.assert(
+    fc.asyncProperty(anyTurns, anyFaults, async (turns, faults) => {
+      const [db, model] = [new SimDatabase(), new SimDatabase()];
+      const committer = await faulty(db, faults);
+      for (const turn of turns) {
+        const asked = turn.map((wish) => commitOf(wish, versionIn(db)));
+        const expected = turn.map((wish) => commitOf(wish, versionIn(model)));
+        const stamps = await Promise.all(asked.map((commit) => committer.submit(commit)));
+        const happened = expected.map((commit) => model.apply(commit) !== null);
+        assert.deepEqual(stamps.map((stamp) => stamp !== null), happened);
+        assert.deepEqual(valuesIn(db), valuesIn(model));
+      }
+    }),
+    { numRuns: 200 },
+  ));
+
+Deno.test("the version that a commit is answered with is that of what it wrote", () =>
+  fc.assert(
+    fc.asyncProperty(anyFaults, async (faults) => {
+      const db = new SimDatabase();
+      const committer = await faulty(db, faults);
+      const names = Array.from({ length: 20 }, (_, n) => `n${n}`);
+      const stamps = await Promise.all(names.map((name) => committer.submit(set(name))));
+      assert.deepEqual(stamps, names.map(versionIn(db)));
+    }),
+  ));
+
+Deno.test("a commit after an outage is not taken for the one that was applied in its last moment", async () => {
+  const { kv, committer } = await setup((n, apply) => {
+    if (n < 6) return Promise.reject(new Error("no answer"));
+    if (n === 6) return apply().then(() => Promise.reject(new Error("answer lost")));
+  });
+  await assert.rejects(committer.submit(set("a")), { code: "store_unavailable" });
+  assert.equal(await committer.submit(set("b")), (await kv.get(["k", "b"]))!.versionstamp);
   await kv.close();
 });
