@@ -40,7 +40,7 @@ export class Distinct {
   }
 }
 
-/** The schema with `distinct` in place of each `uniqueItems: true`; itself if it has none. */
+/** The schema with `distinct` instead of each `uniqueItems: true`; itself where no such keyword is. */
 export function withDistinct<T>(schema: T, distinct: Distinct): T {
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) return schema;
   const copy: Record<string, unknown> = {};
