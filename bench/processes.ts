@@ -23,6 +23,7 @@ export interface Command {
 export interface Running {
   /** Without a slash at its end. */
   url: string;
+  pid: number;
   /** From the process's start to its first healthy answer. */
   start_ms: number;
   /** Resident memory now and at its highest; null where the system has no `/proc`. */
@@ -42,9 +43,17 @@ export interface Processes {
 const HEAP =
   "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=32,--heap-growing-percent=50,--no-large-page-pool";
 
-/** The command that runs one of the project's modules with the deno that runs this one. */
-export function denoCommand(module: string, args: (port: number) => string[]) {
-  const options = ["-A", HEAP, "--config", resolve(PROJECT, "deno.json")];
+/**
+ * The command that runs one of the project's modules with the deno that runs this one.
+ *
+ * @param flags of deno, besides the usual ones
+ */
+export function denoCommand(
+  module: string,
+  args: (port: number) => string[],
+  flags: string[] = [],
+) {
+  const options = ["-A", HEAP, ...flags, "--config", resolve(PROJECT, "deno.json")];
   return {
     command: Deno.execPath(),
     args: (port: number) => ["run", ...options, resolve(PROJECT, module), ...args(port)],
@@ -90,6 +99,7 @@ export function createProcesses(): Processes {
       await untilReady(url + health, () => alive.has(child));
       return {
         url,
+        pid: child.pid,
         start_ms: performance.now() - began,
         memory: () => readMemory(child.pid),
         kill: () => kill(child),
@@ -101,7 +111,8 @@ export function createProcesses(): Processes {
   };
 }
 
-function freePort(): number {
+/** A port that nothing listens on. */
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
