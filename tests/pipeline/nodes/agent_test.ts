@@ -93,6 +93,7 @@ Deno.test("agent hands its node's limits to its model calls", async () => {
     timeout_ms: 3_000,
     retry: { max_attempts: 2 },
     usage: expect.any(Function),
+    spent: expect.any(Function),
   });
   const { input_tokens } = ctx.steps[0]!.options.usage!({ usage: { input_tokens: 5 } });
   expect(input_tokens).toBe(5);
