@@ -32,6 +32,16 @@ export async function onKv(use: (kv: Kv) => Promise<void>): Promise<void> {
   }
 }
 
+/** Calls `use` with an empty directory. */
+export async function inDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await use(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
 /** Every key but those of the store itself. */
 export async function keysIn(kv: Kv): Promise<string[]> {
   const found: string[] = [];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { MAX_VALUE_BYTES, openStore, SCHEMA_VERSION, setJson, Store } from "../../store/mod.ts";
 import { setSchema } from "../../store/migrate.ts";
+import { inDirectory } from "./_store.ts";
 
 const options = (worker: string) => ({
   worker,
@@ -8,15 +9,6 @@ const options = (worker: string) => ({
   sleep: () => Promise.resolve(),
   lease_ms: 15_000,
 });
-
-async function inDirectory(fn: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await fn(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 Deno.test("openStore() refuses a directory that another process has", () =>
   inDirectory(async (directory) => {
@@ -112,6 +104,15 @@ Deno.test("a worker that buries another one carries on the latest time that it k
   assert(next.after > 5_000);
   await close();
 });
+
+Deno.test("a data directory that cannot be made is a matter of the configuration", () =>
+  inDirectory(async (parent) => {
+    await Deno.writeTextFile(`${parent}/file`, "");
+    await assert.rejects(openStore(`${parent}/file/data`, options("w1")), {
+      code: "config_invalid",
+      message: /ORCHESTRATOR_HOME/,
+    });
+  }));
 
 Deno.test("a data directory is private to its owner", () =>
   inDirectory(async (parent) => {

@@ -1,8 +1,9 @@
 /** Values of any size: whole or not at all, and nothing left behind. */
 import { expect } from "expect";
+import fc from "fast-check";
 import { type Key, keys, type Kv, setJson, type Store } from "../../store/mod.ts";
 import { Mortal } from "./_mortal.ts";
-import { keysIn, onKv, openOn } from "./_store.ts";
+import { keysIn, onKv, openOn, simulatedKv } from "./_store.ts";
 
 const KEY: Key = ["pipeline", "acme", "big"];
 /** In one commit of the database, in several, in many. */
@@ -277,3 +278,72 @@ Deno.test("a blob that was never published is swept once its worker has no lease
     expect(await sweep(alive)).toBe(1);
     expect(await keysIn(kv)).toEqual([]);
   }));
+
+/** What two workers do at the same time: each writes or deletes some keys, in one commit. */
+interface Round {
+  worker: 0 | 1;
+  changes: { key: number; size: number | undefined }[];
+  /** True: only where none of the keys has a value. */
+  isNew: boolean;
+}
+
+const anyRounds = fc.array(
+  fc.array(
+    fc.record({
+      worker: fc.constantFrom(0, 1),
+      changes: fc.uniqueArray(
+        fc.record({
+          key: fc.nat(3),
+          size: fc.constantFrom(undefined, 10, 10, 65_531, 65_532, 130_000, 820_000),
+        }),
+        { selector: ({ key }) => key, minLength: 1, maxLength: 3 },
+      ),
+      isNew: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+  { maxLength: 8, size: "max" },
+) as fc.Arbitrary<Round[][]>;
+
+Deno.test("whatever two workers write at the same time, each value is one that was written, and nothing else is left", () =>
+  fc.assert(
+    fc.asyncProperty(anyRounds, fc.boolean(), async (rounds, restart) => {
+      const kv = simulatedKv();
+      const stores = [await openOn(kv), await openOn(kv)];
+      const keyOf = (key: number): Key => ["pipeline", "acme", `k${key}`];
+      /** By its first letter what each write put; those that were refused are taken out. */
+      const written = new Map<string, { key: number; size: number }>();
+      let letter = 0x4e00;
+      for (const round of rounds) {
+        await Promise.all(round.map(async ({ worker, changes, isNew }) => {
+          const own = String.fromCharCode(letter++);
+          const checks = isNew
+            ? changes.map(({ key }) => ({ key: keyOf(key), versionstamp: null }))
+            : [];
+          const mutations = changes.map(({ key, size }) => {
+            if (size === undefined) return { key: keyOf(key), delete: true as const };
+            written.set(`${own}${key}`, { key, size });
+            return setJson(keyOf(key), `${own}${key}`.padEnd(size, "x"));
+          });
+          if (await stores[worker]!.commit({ checks, mutations }) !== null) return;
+          for (const { key } of changes) written.delete(`${own}${key}`);
+        }));
+      }
+      const reader = restart ? await openOn(kv, DEAD) : stores[0]!;
+      await sweep(reader);
+      let pieces = 0, records = 0;
+      for (let key = 0; key < 4; key++) {
+        const found = await reader.get<string>(keyOf(key));
+        if (!found) continue;
+        const known = written.get(found.value.slice(0, 2));
+        expect([known?.key, found.value.length]).toEqual([key, known?.size]);
+        const bytes = new TextEncoder().encode(JSON.stringify(found.value)).length;
+        if (bytes + 5 <= 65_536) continue;
+        pieces += Math.ceil(bytes / 65_536);
+        records++;
+      }
+      const left = Object.groupBy(await keysIn(kv), (key) => key.split("/")[0]!);
+      expect([left.blob?.length ?? 0, left.blob_of?.length ?? 0]).toEqual([pieces, records]);
+    }),
+    { numRuns: 60 },
+  ));
