@@ -73,11 +73,20 @@ class Scope implements StepScope {
   }
 
   get delta(): (text: string) => void {
-    return (text) => this.run.feed.delta(this.key, text);
+    return (text) => {
+      if (!this.isStopped) this.run.feed.delta(this.key, text);
+    };
   }
 
   get reset(): () => void {
-    return () => this.run.feed.reset(this.key);
+    return () => {
+      if (!this.isStopped) this.run.feed.reset(this.key);
+    };
+  }
+
+  /** What it still streams then would be mixed into the text of the next attempt. */
+  private get isStopped(): boolean {
+    return this.stop.reason !== undefined;
   }
 }
 
