@@ -39,8 +39,9 @@ export function checkInvariants(db: SimDatabase, acknowledged: string[], calls: 
   const runs = new Map(runsOf(db).map((run) => [run.id, run]));
   for (const id of acknowledged) assert(runs.has(id), `I1: acknowledged run ${id} is lost`);
   for (const run of runs.values()) {
-    checkJournal(run, journalOf(db, run.id));
-    checkAttempts(run, journalOf(db, run.id));
+    const events = journalOf(db, run.id);
+    checkJournal(run, events);
+    checkAttempts(run, events);
     checkIndexes(db, run);
   }
   for (const call of calls) {

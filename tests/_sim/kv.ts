@@ -22,6 +22,8 @@ export class SimDatabase {
   private readonly entries = new Map<string, Entry>();
   /** The keys of `entries`, in their order. */
   private readonly order: string[] = [];
+  /** What entries hold, once it was asked for. */
+  private readonly parsed = new WeakMap<Entry, unknown>();
   /** Called after every commit that was applied. */
   onCommit?: (process: SimProcess | undefined, commit: Commit) => void;
 
@@ -58,12 +60,18 @@ export class SimDatabase {
     return found.slice(0, limit);
   }
 
-  /** The JSON value of an entry, wherever its content is. */
+  /** The JSON value of an entry, wherever its content is. It is shared: not to be changed. */
   json<T>(entry: Entry): T {
-    const content = hasHeader(entry.value) ? contentOf(entry) : entry.value;
-    if (content instanceof Uint8Array) return parseContent(entry.key, content);
-    const pieces = this.list({ prefix: keys.blobs(scopeOf(entry.key), content.blob) });
-    return parseContent(entry.key, joinBytes(pieces.map(({ value }) => value)));
+    const known = this.parsed.get(entry) ?? this.parse(entry);
+    this.parsed.set(entry, known);
+    return known as T;
+  }
+
+  private parse({ key, value }: Entry): unknown {
+    const content = hasHeader(value) ? contentOf({ key, value }) : value;
+    if (content instanceof Uint8Array) return parseContent(key, content);
+    const pieces = this.list({ prefix: keys.blobs(scopeOf(key), content.blob) });
+    return parseContent(key, joinBytes(pieces.map((piece) => piece.value)));
   }
 
   private put(text: string, entry: Entry): void {

@@ -10,8 +10,11 @@ async function otherProcess(directory: string) {
     await lockDirectory(${JSON.stringify(directory)});
     console.log("locked");
     setInterval(() => {}, 1e6);`;
-  const options = { args: ["eval", "--no-lock", code], stdout: "piped", stderr: "null" } as const;
-  const process = new Deno.Command(Deno.execPath(), options).spawn();
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", code],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
   const output = process.stdout.getReader();
   assert.equal(new TextDecoder().decode((await output.read()).value), "locked\n");
   return {
