@@ -22,6 +22,8 @@ import type { Sessions } from "./sessions.ts";
 const MAX_BUFFERED = 1_000_000;
 /** Characters that go out at once. */
 const CHUNK = 65_536;
+/** An event's text that is longer is not joined to what goes around it. */
+const JOINED = 4_096;
 /** Proxies close connections that are silent for longer, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -88,7 +90,10 @@ class EventStream implements SseStream {
 
   send(type: string, json: string, seq?: number): void {
     const id = seq === undefined ? "" : `id: ${seq}\n`;
-    this.write(`${id}event: ${type}\ndata: ${json}\n\n`);
+    const head = `${id}event: ${type}\ndata: `;
+    // A long text that is joined to another one would be copied for each reader (invariant 1).
+    if (json.length > JOINED) this.write(head, json, "\n\n");
+    else this.write(`${head}${json}\n\n`);
   }
 
   end(): void {
@@ -106,10 +111,10 @@ class EventStream implements SseStream {
     this.end();
   }
 
-  private write(text: string): void {
+  private write(...pieces: string[]): void {
     if (this.signal.aborted) return;
     if (this.waiting <= MAX_BUFFERED) {
-      this.add(text);
+      for (const piece of pieces) this.add(piece);
       this.schedule();
     } else {
       this.add(": disconnected, too slow: resume with Last-Event-ID\n\n");
